@@ -1,0 +1,91 @@
+# Everything a fresh clone needs. Requires Python >= 3.11 and make, nothing else.
+# Paths are relative on purpose: the tree may stand in a folder with a space in its name.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-once test setup check soak bench docs dist lock clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# The demo is content with any environment that has its packages; the developers' one has them all.
+DEMO_READY := $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/demo.stamp)
+
+# The first interpreter that is new enough and can make virtual environments; else the first new enough.
+FIND_PYTHON = found=; \
+	for name in "$$PYTHON" python3.13 python3.12 python3.11 python3; do \
+		path=$$(command -v "$$name" 2>/dev/null) || continue; \
+		"$$path" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found=$${found:-$$path}; \
+		if "$$path" -c 'import ensurepip, venv' 2>/dev/null; then found=$$path; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo 'Needs Python 3.11 or newer. On Debian and Ubuntu: apt-get install python3 python3-venv' >&2; exit 3; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		version=$$("$$found" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "$$found cannot make virtual environments. On Debian and Ubuntu: apt-get install python$$version-venv" >&2; \
+		exit 3; \
+	fi
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(DEMO_READY) ## start an IdP, a requesting app and a resource app; stay up until Ctrl-C
+	@$(PY) -m idjag.cli demo
+
+demo-once: $(DEMO_READY) ## the same, driven by itself over HTTP; exit 0 only if every step came out as it says
+	@$(PY) -m idjag.cli demo --once
+
+test: $(VENV)/dev.stamp ## all tests but the long proofs
+	$(PY) -m pytest -n 2
+
+check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy --strict -p idjag
+	$(PY) -m mypy --strict tests
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	$(PY) -m deptry idjag
+	$(PY) -m pytest -q tests/test_house_rules.py
+
+soak: $(VENV)/dev.stamp ## the long proofs
+	@$(PY) -m pytest -m soak --collect-only -q >/dev/null; status=$$?; \
+	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
+	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak --timeout 1500; \
+	else $(PY) -m pytest -m soak --collect-only -q; fi
+
+bench: $(VENV)/dev.stamp ## measurements, one JSON line each
+	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo 'make bench: not built' >&2; exit 1; fi
+
+docs: $(VENV)/dev.stamp ## the generated pages of docs/
+	@if [ -f docs/generate.py ]; then $(PY) docs/generate.py; else echo 'make docs: not built' >&2; exit 1; fi
+
+dist: $(VENV)/dev.stamp ## sdist and wheel in dist/
+	rm -rf build dist idjag.egg-info
+	$(PY) -m build --no-isolation --outdir dist .
+
+setup: $(VENV)/dev.stamp ## system packages and the environment
+	@echo 'System packages: none needed. No test uses PostgreSQL, Chromium or Node yet, so none is installed.'
+	@echo "Python: $$($(PY) --version) in $(VENV), all locked packages installed."
+
+lock: $(VENV)/dev.stamp ## compute requirements/*.txt again; `make lock UPGRADE=--upgrade` takes newer versions
+	$(LOCK) $(UPGRADE) --all-extras --group dev --output-file requirements/dev.txt
+	$(LOCK) --constraint requirements/dev.txt --extra idp --extra standalone --group build --output-file requirements/demo.txt
+
+clean: ## remove everything that can be made again
+	rm -rf $(VENV) build dist idjag.egg-info .coverage* htmlcov .hypothesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find idjag admin_ui tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(FIND_PYTHON); echo "making $(VENV) with $$found"; "$$found" -m venv $(VENV)
+
+# pip refuses an editable install under --require-hashes, so the locked packages come first, setuptools included.
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml setup.py | $(VENV)/bin/python
+	@echo 'installing requirements/$*.txt into $(VENV): a minute or less'
+	@$(PIP) install --quiet --require-hashes -r requirements/$*.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

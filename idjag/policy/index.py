@@ -1,0 +1,148 @@
+"""All of one tenant's rules behind look-ups whose cost does not grow with the number of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from idjag.policy.model import (
+    NO_RESOURCE,
+    NO_SCOPE,
+    App,
+    Connection,
+    Guardrail,
+    Narrowing,
+    Pair,
+    ResourceApp,
+)
+from idjag.protocol.resources import comparable, same_issuer_lookup
+
+__all__ = ["Declared", "Policy"]
+
+
+class Policy:
+    """All of one tenant's rules, indexed; immutable, made once per policy_seq.
+
+    ``sign_ins`` are what the sign-in pages of this tenant can produce, weakest first: acr to amr.  A condition
+    that none of them meets is linted and never yields a step-up.
+    """
+
+    __slots__ = (
+        "_by_audience",
+        "_connections",
+        "_declared",
+        "_rule_pairs",
+        "apps",
+        "connections",
+        "guardrails",
+        "issuers",
+        "resource_apps",
+        "seq",
+        "sign_ins",
+    )
+
+    def __init__(
+        self,
+        *,
+        apps: Iterable[App] = (),
+        resource_apps: Iterable[ResourceApp] = (),
+        connections: Iterable[Connection] = (),
+        guardrails: Iterable[Guardrail] = (),
+        issuers: Iterable[str] = (),
+        sign_ins: Mapping[str, frozenset[str]] | None = None,
+        seq: int = 0,
+    ) -> None:
+        self.apps: Mapping[str, App] = {app.id: app for app in apps}
+        self.resource_apps: Mapping[str, ResourceApp] = {ra.id: ra for ra in resource_apps}
+        self.connections: Mapping[str, Connection] = {c.id: c for c in connections}
+        self.guardrails = tuple(guardrails)
+        self.issuers = frozenset(same_issuer_lookup(issuer) for issuer in issuers)
+        self.sign_ins: Mapping[str, frozenset[str]] = sign_ins or {}
+        self.seq = seq
+        self._connections = {(c.app, c.resource_app): c for c in self.connections.values()}
+        self._by_audience = _audiences(self.resource_apps.values())
+        self._declared: dict[str, Declared] = {}
+        self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
+
+    def connection(self, app: str, resource_app: str) -> Connection | None:
+        """The one connection from this app to this resource app."""
+        return self._connections.get((app, resource_app))
+
+    def audience(self, audience: str) -> tuple[ResourceApp, ...]:
+        """Every resource app that an ``audience`` parameter may mean; an empty path equals "/"."""
+        return self._by_audience.get(same_issuer_lookup(audience), ())
+
+    def is_own_issuer(self, audience: str) -> bool:
+        """Whether the audience is this very IdP (XCH-18)."""
+        return same_issuer_lookup(audience) in self.issuers
+
+    def near_miss(self, audience: str) -> str | None:
+        """A registered issuer or alias that differs only by case, port or final slash; for administrators."""
+        wanted = _loose(audience)
+        return next((name for name in self._by_audience if _loose(name) == wanted), None)
+
+    def declared(self, resource_app: ResourceApp) -> Declared:
+        """What the resource app declares, worked out on first use."""
+        found = self._declared.get(resource_app.id)
+        if found is None:
+            found = self._declared[resource_app.id] = declare(resource_app)
+        return found
+
+    def rule_pairs(self, connection: Connection, declared: Declared) -> tuple[frozenset[Pair], ...]:
+        """The declared pairs that each rule of the connection names, in the order of its rules."""
+        found = self._rule_pairs.get(connection.id)
+        if found is None:
+            found = tuple(declared.within(rule.scopes, rule.resources) for rule in connection.rules)
+            self._rule_pairs[connection.id] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A resource app's pairs; resources are in comparable form, ``spelling`` gives the registered one."""
+
+    pairs: frozenset[Pair]
+    spelling: Mapping[str, str]
+
+    @property
+    def resources(self) -> Iterable[str]:
+        """The comparable forms in registered order."""
+        return self.spelling
+
+    def within(self, scopes: Narrowing, resources: Narrowing) -> frozenset[Pair]:
+        """The declared pairs inside both narrowings."""
+        return frozenset(
+            (scope, resource)
+            for scope, resource in self.pairs
+            if scopes.admits(scope) and resources.admits(resource)
+        )
+
+
+def declare(resource_app: ResourceApp) -> Declared:
+    """The pairs of a resource app: its resources' scopes, or its own scopes when it has no resources.
+
+    A resource without scopes has one pair that no request can name, so that it can be reached at all.
+    """
+    if not resource_app.resources:
+        scopes = resource_app.scopes or {NO_SCOPE}
+        return Declared(frozenset((s, NO_RESOURCE) for s in scopes), {NO_RESOURCE: ""})
+    spelling = {comparable(resource.uri): resource.uri for resource in resource_app.resources}
+    pairs = frozenset(
+        (scope, comparable(resource.uri))
+        for resource in resource_app.resources
+        for scope in resource.scopes or (NO_SCOPE,)
+    )
+    return Declared(pairs, spelling)
+
+
+def _loose(name: str) -> str:
+    lowered = name.lower().removesuffix("/")
+    return lowered.removesuffix(":443").removeprefix("http://").removeprefix("https://")
+
+
+def _audiences(resource_apps: Iterable[ResourceApp]) -> dict[str, tuple[ResourceApp, ...]]:
+    index: dict[str, tuple[ResourceApp, ...]] = {}
+    for resource_app in resource_apps:
+        for name in {same_issuer_lookup(n) for n in (resource_app.issuer, *resource_app.aliases)}:
+            index[name] = (*index.get(name, ()), resource_app)
+    return index

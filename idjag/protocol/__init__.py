@@ -1,0 +1,1 @@
+"""What the specifications say: pure functions and frozen values; no I/O, no clock, no logger."""

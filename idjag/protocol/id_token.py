@@ -1,0 +1,125 @@
+"""The ID token: what the IdP issues at sign-in and takes back as subject token.
+
+OpenID Connect Core section 2; IPSIE SL1; draft section 4.3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from idjag.protocol import names
+from idjag.protocol.claims import (
+    ClaimError,
+    numeric_date,
+    optional_numeric_date,
+    optional_text,
+    string_list,
+    text,
+)
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.jose import JoseError, KeySet, jws
+from idjag.protocol.jose.json import JsonValue
+from idjag.protocol.names import ID_TOKEN_MARKER, ID_TOKEN_MARKER_VALUE, MAX_SUBJECT_TOKEN
+
+__all__ = ["IdToken", "claims", "subject_token"]
+
+# Claims that other token kinds carry and an ID token of ours never does (A-06)
+_FOREIGN = ("client_id", "scope", "events", "cnf", "htm")
+
+
+@dataclass(frozen=True, slots=True)
+class IdToken:
+    """The claims of one ID token; ``session_expiry`` is when the app must ask for a new sign-in.
+
+    ``profile`` holds the claims that the granted OpenID scopes release.
+    """
+
+    iss: str
+    sub: str
+    aud: str
+    iat: int
+    exp: int
+    auth_time: int
+    acr: str
+    amr: tuple[str, ...]
+    sid: str
+    session_expiry: int
+    nonce: str | None = None
+    profile: Mapping[str, JsonValue] | None = None
+
+
+def claims(token: IdToken) -> dict[str, JsonValue]:
+    """The claims set to sign; ``aud`` is always a single string (OIDC-12)."""
+    members: dict[str, JsonValue] = {
+        **(token.profile or {}),
+        "iss": token.iss,
+        "sub": token.sub,
+        "aud": token.aud,
+        "iat": token.iat,
+        "exp": token.exp,
+        "auth_time": token.auth_time,
+        "acr": token.acr,
+        "amr": list(token.amr),
+        "sid": token.sid,
+        "session_expiry": token.session_expiry,
+        ID_TOKEN_MARKER: ID_TOKEN_MARKER_VALUE,
+    }
+    if token.nonce is not None:
+        members["nonce"] = token.nonce
+    return members
+
+
+def subject_token(token: str, *, keys: KeySet, issuer: str, client_id: str, now: int) -> IdToken:
+    """Accept a subject token: our own ID token, typed, alive, issued to the authenticated client.
+
+    Raises Refused: SUBJECT_TOKEN_TYPE, SUBJECT_TOKEN_INVALID, SUBJECT_TOKEN_ISSUER,
+    SUBJECT_TOKEN_AUDIENCE, SUBJECT_TOKEN_EXPIRED, SUBJECT_TOKEN_NOT_YET.
+    Source: draft section 4.3.3; XCH-36 to XCH-42.
+    """
+    try:
+        jwt = jws.parse(token, max_bytes=MAX_SUBJECT_TOKEN)
+        if jwt.typ != "jwt":  # XCH-41: at+jwt, oauth-id-jag+jwt, logout+jwt, dpop+jwt ...
+            raise Refused(Reason.SUBJECT_TOKEN_TYPE, typ=jwt.typ or "absent")
+        verified = jws.verify(jwt, keys=keys, algorithms=names.ASYMMETRIC)
+        return _accept(verified, issuer=issuer, client_id=client_id, now=now)
+    except JoseError as wrong:
+        raise Refused(Reason.SUBJECT_TOKEN_INVALID, problem=wrong.code) from None
+    except ClaimError as wrong:
+        raise Refused(Reason.SUBJECT_TOKEN_INVALID, claim=wrong.claim, problem=wrong.problem) from None
+
+
+def _accept(verified: Mapping[str, JsonValue], *, issuer: str, client_id: str, now: int) -> IdToken:
+    if verified.get("iss") != issuer:
+        raise Refused(Reason.SUBJECT_TOKEN_ISSUER)
+    marked = verified.get(ID_TOKEN_MARKER) == ID_TOKEN_MARKER_VALUE  # XCH-42
+    if not marked or any(name in verified for name in _FOREIGN):
+        raise Refused(Reason.SUBJECT_TOKEN_TYPE, problem="not marked as an ID token")
+    _check_audience(verified.get("aud"), client_id)
+    iat, exp = numeric_date(verified, "iat"), numeric_date(verified, "exp")
+    if now >= exp + names.SKEW:  # XCH-39
+        raise Refused(Reason.SUBJECT_TOKEN_EXPIRED, exp=exp, now=now)
+    not_before = optional_numeric_date(verified, "nbf")
+    if max(iat, not_before or 0) > now + names.SKEW:
+        raise Refused(Reason.SUBJECT_TOKEN_NOT_YET, iat=iat, now=now)
+    return IdToken(
+        iss=issuer,
+        sub=text(verified, "sub", max_length=255),
+        aud=client_id,
+        iat=iat,
+        exp=exp,
+        auth_time=numeric_date(verified, "auth_time"),
+        acr=text(verified, "acr", max_length=255),
+        amr=string_list(verified, "amr"),
+        sid=text(verified, "sid", max_length=255),
+        session_expiry=numeric_date(verified, "session_expiry"),
+        nonce=optional_text(verified, "nonce", max_length=1024),
+    )
+
+
+def _check_audience(aud: JsonValue, client_id: str) -> None:
+    """XCH-37, XCH-38: the authenticated client and nobody else; a list only with exactly one element."""
+    members = aud if isinstance(aud, list) else [aud]
+    if members != [client_id]:
+        got = aud if isinstance(aud, str) else type(aud).__name__
+        raise Refused(Reason.SUBJECT_TOKEN_AUDIENCE, expected=client_id, got=got)

@@ -1,0 +1,82 @@
+"""The token exchange request as the ID-JAG profile narrows it: RFC 8693 section 2.1, draft section 4.3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from idjag.protocol import names, resources, scopes
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.form import Form
+
+__all__ = ["Exchange", "parse", "success"]
+
+_NOT_YET = frozenset({names.REFRESH_TOKEN_TYPE, names.SAML2_TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is asked; ``scopes`` None when the parameter is absent."""
+
+    subject_token: str = field(repr=False)
+    audience: str
+    scopes: tuple[str, ...] | None
+    resources: tuple[str, ...]
+
+
+def parse(form: Form) -> Exchange:
+    """Read the parameters in the order in which the table refuses them.
+
+    Raises Refused: PARAMETER_MISSING, PARAMETER_WRONG, NOT_BUILT, AUDIENCE_SEVERAL, RESOURCE_MALFORMED,
+    SCOPE_MALFORMED, AUTHORIZATION_DETAILS.
+    """
+    requested = form.required("requested_token_type")  # XCH-05: never an access token by default
+    if requested != names.ID_JAG_TOKEN:
+        raise Refused(Reason.PARAMETER_WRONG, parameter="requested_token_type")
+    subject_token = form.required("subject_token")
+    _check_subject_type(form.required("subject_token_type"))
+    if form.one("actor_token") or form.one("actor_token_type"):  # XCH-11, XCH-12
+        raise Refused(Reason.PARAMETER_WRONG, parameter="actor_token")
+    if form.one("authorization_details"):
+        raise Refused(Reason.AUTHORIZATION_DETAILS)
+    return Exchange(
+        subject_token=subject_token,
+        audience=_audience(form),
+        scopes=scopes.parse(form.one("scope")),
+        resources=resources.parse(form.every("resource")),
+    )
+
+
+def _check_subject_type(subject_token_type: str) -> None:
+    if subject_token_type in _NOT_YET:
+        raise Refused(Reason.NOT_BUILT, parameter="subject_token_type")
+    if subject_token_type != names.ID_TOKEN:  # XCH-10: access tokens and bare JWTs are no identity
+        raise Refused(Reason.PARAMETER_WRONG, parameter="subject_token_type")
+
+
+def _audience(form: Form) -> str:
+    audiences = form.every("audience")
+    if not audiences:
+        raise Refused(Reason.PARAMETER_MISSING, parameter="audience")  # XCH-13
+    if len(audiences) > 1:
+        raise Refused(Reason.AUDIENCE_SEVERAL)  # XCH-14
+    return audiences[0]
+
+
+def success(
+    token: str, *, lifetime: int, granted_scopes: tuple[str, ...], granted_resources: tuple[str, ...]
+) -> dict[str, object]:
+    """The members of the answer: draft section 4.3.4; XCH-53 to XCH-56.
+
+    ``lifetime`` in seconds.  No refresh token, ever.
+    """
+    members: dict[str, object] = {
+        "issued_token_type": names.ID_JAG_TOKEN,
+        "access_token": token,
+        "token_type": "N_A",
+        "expires_in": lifetime,
+    }
+    if granted_scopes:
+        members["scope"] = scopes.join(granted_scopes)
+    if granted_resources:
+        members["resource"] = resources.claim_of(granted_resources)
+    return members
