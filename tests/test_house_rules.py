@@ -55,16 +55,12 @@ def _everything(root: Path) -> list[Path]:
 def test_the_imports_of_a_file_are_seen_at_any_depth(tmp_path: Path) -> None:
     """Positive control of the tests below: they would notice."""
     source = tmp_path / "late.py"
-    source.write_text(
-        "def f():\n    from joserfc.jws import sign\n    import os.path\n", encoding="utf-8"
-    )
+    source.write_text("def f():\n    from joserfc.jws import sign\n    import os.path\n", encoding="utf-8")
     assert _top_levels(source) == {"joserfc", "os"}
 
 
 def test_no_file_is_longer_than_a_reader_holds(root: Path) -> None:
-    lengths = {
-        str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in _everything(root)
-    }
+    lengths = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in _everything(root)}
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 
@@ -75,8 +71,7 @@ def test_every_module_begins_by_saying_what_it_owns(root: Path) -> None:
 
 def test_no_module_is_named_after_nothing(root: Path) -> None:
     names = {
-        path.relative_to(root): {*path.relative_to(root).parts, path.stem}
-        for path in _modules(root, "idjag")
+        path.relative_to(root): {*path.relative_to(root).parts, path.stem} for path in _modules(root, "idjag")
     }
     assert [path for path, parts in names.items() if parts & BANNED_NAMES] == []
 

@@ -146,9 +146,7 @@ def test_the_sdist_has_all_sources_and_no_tests(built: Built, source: Path) -> N
 def test_the_wheel_has_every_module_and_every_file_of_the_console(built: Built, source: Path) -> None:
     modules = {str(path.relative_to(source)) for path in (source / "idjag").rglob("*.py")}
     console = {
-        f"idjag/{path.relative_to(source)}"
-        for path in (source / "admin_ui").rglob("*")
-        if path.is_file()
+        f"idjag/{path.relative_to(source)}" for path in (source / "admin_ui").rglob("*") if path.is_file()
     }
     names = _names(built.wheel)
     assert {f"idjag/admin_ui/{PAGE}", f"idjag/admin_ui/{STYLE}", "idjag/py.typed"} <= names
@@ -174,9 +172,7 @@ def test_the_metadata_says_licence_python_and_extras(built: Built) -> None:
     }
 
 
-def test_two_builds_of_one_source_give_the_same_wheel(
-    built: Built, source: Path, tmp_path: Path
-) -> None:
+def test_two_builds_of_one_source_give_the_same_wheel(built: Built, source: Path, tmp_path: Path) -> None:
     """Attack case 233: reproducible wheel."""
     command = (sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, source)
     _run("env", "SOURCE_DATE_EPOCH=1767225600", *command, cwd=tmp_path)
@@ -199,10 +195,7 @@ def test_the_console_files_are_found_outside_the_tree(full: Path, tmp_path: Path
 
 def test_the_console_files_are_found_in_the_developers_tree(root: Path) -> None:
     code = "from importlib.resources import files; print(files('idjag.admin_ui') / '__init__.py')"
-    assert (
-        Path(_run(sys.executable, "-c", code, cwd=Path("/")).strip())
-        == root / "admin_ui" / "__init__.py"
-    )
+    assert Path(_run(sys.executable, "-c", code, cwd=Path("/")).strip()) == root / "admin_ui" / "__init__.py"
 
 
 def test_the_command_runs_outside_the_tree(root: Path, full: Path, tmp_path: Path) -> None:
@@ -227,8 +220,7 @@ def test_importing_the_ras_loads_nothing_heavy_even_where_it_is_installed(
 ) -> None:
     _needs(root, "ras")
     assert (
-        _run(full, "-c", "import idjag.ras; " + LOADED.format(names=set(HEAVY)), cwd=tmp_path).split()
-        == []
+        _run(full, "-c", "import idjag.ras; " + LOADED.format(names=set(HEAVY)), cwd=tmp_path).split() == []
     )
 
 

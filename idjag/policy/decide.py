@@ -6,8 +6,9 @@ conditions, and the narrowing of the request.  Denies by default.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 from idjag.policy.conditions import unmet
 from idjag.policy.index import Declared, Policy
@@ -92,12 +93,14 @@ def _decide(policy: Policy, question: Question) -> Decision:
     except Refused as refused:
         if not case.trace or case.trace[-1].outcome != refused.reason:
             case.note("request", "", "", refused.reason)
+        guardrails = tuple(case.guardrails)  # those that had a say
+        _look_at_the_rest(case)
         return Decision(
             refused.reason,
             tuple(case.trace),
             case.connection,
             pairs=case.pairs,
-            guardrails=tuple(case.guardrails),
+            guardrails=guardrails,
         )
 
 
@@ -126,6 +129,23 @@ def _allowed(case: _Case) -> Decision:
     )
 
 
+def _look_at_the_rest(case: _Case) -> None:
+    """Guardrails and rules that the refusal came before: whoever reads the trace wants to see them all."""
+    person, connection = case.question.person, case.connection
+    resource_app = case.policy.resource_apps.get(case.question.resource_app)
+    if person is None or connection is None or resource_app is None:
+        return
+    seen = {step.kind for step in case.trace}
+    declared = case.policy.declared(resource_app)
+    removed = declared.pairs  # an outright guardrail leaves nothing
+    with suppress(Refused):
+        if "guardrail" not in seen:
+            removed = _apply_guardrails(case, person, declared)
+    with suppress(Refused):
+        if "rule" not in seen:
+            _apply_rules(case, person, connection, declared, removed=removed)
+
+
 def held(hold: Hold, question: Question, connection: Connection | None) -> bool:
     """Whether this hold stops this question now."""
     if hold.until is not None and question.now >= hold.until:
@@ -142,6 +162,8 @@ def held(hold: Hold, question: Question, connection: Connection | None) -> bool:
             return connection is not None and hold.target == connection.id
         case HoldKind.USER_IN_APP:
             return hold.target == person and hold.app == question.app
+        case _:
+            assert_never(hold.kind)
 
 
 def _check_holds(case: _Case) -> None:
@@ -215,9 +237,11 @@ def _check_resources(case: _Case, resource_app: ResourceApp, declared: Declared)
     if not case.question.resources and resource_app.resource_required:
         case.refuse("resource app", resource_app.id, resource_app.key, Reason.RESOURCE_REQUIRED)
     resources = tuple(dict.fromkeys(comparable(uri) for uri in case.question.resources))
-    for resource in resources:
-        if resource == NO_RESOURCE or resource not in declared.spelling:
-            case.refuse("resource", "", resource, Reason.RESOURCE_NOT_GOVERNED)
+    foreign = [uri for uri in resources if uri == NO_RESOURCE or uri not in declared.spelling]
+    for resource in foreign:
+        case.note("resource", "", resource, Reason.RESOURCE_NOT_GOVERNED)
+    if foreign:
+        raise Refused(Reason.RESOURCE_NOT_GOVERNED)
     return resources
 
 

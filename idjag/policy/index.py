@@ -23,12 +23,13 @@ __all__ = ["Declared", "Policy"]
 class Policy:
     """All of one tenant's rules, indexed; immutable, made once per policy_seq.
 
-    ``sign_ins`` are what the sign-in pages of this tenant can produce, weakest first: acr to amr.  A condition
-    that none of them meets is linted and never yields a step-up.
+    ``sign_ins`` are what the sign-in pages of this tenant can produce, weakest first: acr to amr.  A
+    condition that none of them meets is linted and never yields a step-up.
     """
 
     __slots__ = (
         "_by_audience",
+        "_by_loose",
         "_connections",
         "_declared",
         "_rule_pairs",
@@ -61,6 +62,9 @@ class Policy:
         self.seq = seq
         self._connections = {(c.app, c.resource_app): c for c in self.connections.values()}
         self._by_audience = _audiences(self.resource_apps.values())
+        self._by_loose = {
+            _loose(name): name for ra in self.resource_apps.values() for name in (ra.issuer, *ra.aliases)
+        }
         self._declared: dict[str, Declared] = {}
         self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
 
@@ -77,9 +81,11 @@ class Policy:
         return same_issuer_lookup(audience) in self.issuers
 
     def near_miss(self, audience: str) -> str | None:
-        """A registered issuer or alias that differs only by case, port or final slash; for administrators."""
-        wanted = _loose(audience)
-        return next((name for name in self._by_audience if _loose(name) == wanted), None)
+        """A registered issuer or alias that differs only by http, case, default port or final slash.
+
+        In its exact spelling; for administrators, never for the client.
+        """
+        return self._by_loose.get(_loose(audience))
 
     def declared(self, resource_app: ResourceApp) -> Declared:
         """What the resource app declares, worked out on first use."""
@@ -110,11 +116,16 @@ class Declared:
         return self.spelling
 
     def within(self, scopes: Narrowing, resources: Narrowing) -> frozenset[Pair]:
-        """The declared pairs inside both narrowings."""
+        """The declared pairs inside both narrowings.
+
+        A rule that names resources, even to except them, says nothing about an app that has none: the grant
+        could not carry what the rule narrowed to.
+        """
         return frozenset(
             (scope, resource)
             for scope, resource in self.pairs
-            if scopes.admits(scope) and resources.admits(resource)
+            if scopes.admits(scope)
+            and (resources.admits(resource) if resource != NO_RESOURCE else resources.kind == "any")
         )
 
 

@@ -27,9 +27,9 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May this app, for this person, get these scopes at these resources of that resource app, now?
+    """Whether this app may, for this person, get these scopes at these resources of that resource app, now.
 
-    ``app`` and ``resource_app`` are ids.  ``person`` None is one we do not know.  ``scopes`` None: none asked.
+    ``app`` and ``resource_app`` are ids.  ``person`` None: one we do not know.  ``scopes`` None: none asked.
     ``resources`` as sent.  ``address``: of the exchange.  ``key_bound``: a proof of possession was verified.
     ``holds``: every hold on the person, app, resource app or connection, whether it applies or not.
     ``profile``, ``subject_kind`` and ``actor_chain`` keep later grants from arriving by a side door.

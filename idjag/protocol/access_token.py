@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from idjag.protocol import names, scopes
-from idjag.protocol.claims import ClaimError, numeric_date, optional_text, text
+from idjag.protocol.claims import ClaimError, numeric_date, optional_numeric_date, optional_text, text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import JoseError, KeySet, jws
 from idjag.protocol.jose.json import JsonValue
@@ -87,7 +87,8 @@ def _accept(
     if "cnf" in verified:  # DPOP-17: a bound token is not a bearer token
         raise Refused(Reason.TOKEN_INVALID, claim="cnf")
     iat, exp = numeric_date(verified, "iat"), numeric_date(verified, "exp")
-    if now >= exp + skew or iat > now + skew:
+    not_before = optional_numeric_date(verified, "nbf")
+    if now >= exp + skew or max(iat, not_before or 0) > now + skew:
         raise Refused(Reason.TOKEN_INVALID, claim="exp")
     scope = optional_text(verified, "scope", max_length=8192)
     return AccessToken(

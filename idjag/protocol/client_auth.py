@@ -84,7 +84,7 @@ def present(form: Form, authorization: bytes | None) -> Presented:
     """Find the one way in which the client authenticates; raises Refused.
 
     CLIENT_METHODS_SEVERAL, CLIENT_CREDENTIALS_MISSING, CLIENT_CREDENTIALS_MALFORMED, CLIENT_ASSERTION_*,
-    PARAMETER_WRONG when ``client_id`` in the body is another one (CAU-01, CAU-07, RAS-06).
+    PARAMETER_WRONG when ``client_id`` in the body is another than in the header (CAU-01, CAU-07, RAS-06).
     """
     body_id, secret = form.one("client_id"), form.one("client_secret")
     assertion, assertion_type = form.one("client_assertion"), form.one("client_assertion_type")
@@ -102,6 +102,8 @@ def present(form: Form, authorization: bytes | None) -> Presented:
     else:
         presented = Presented(body_id, names.NO_AUTHENTICATION)
     if body_id is not None and body_id != presented.claimed_client:
+        if by_assertion:  # RFC 7521 section 4.2.1 wants invalid_client
+            raise Refused(Reason.CLIENT_ASSERTION_INVALID, parameter="client_id")
         raise Refused(Reason.PARAMETER_WRONG, parameter="client_id")
     if len(presented.claimed_client) > _MAX_CLIENT_ID:
         raise Refused(Reason.CLIENT_CREDENTIALS_MALFORMED)
@@ -125,11 +127,12 @@ def _basic(authorization: bytes) -> Presented:
 
 def _form_decoded(part: bytes) -> str:
     try:
-        if not _PLAIN.fullmatch(part):
-            raise ValueError
+        plain = _PLAIN.fullmatch(part) is not None
         text_ = unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")
-    except ValueError:
-        raise Refused(Reason.CLIENT_CREDENTIALS_MALFORMED, problem="encoding") from None
+    except UnicodeDecodeError:
+        plain, text_ = False, ""
+    if not plain:
+        raise Refused(Reason.CLIENT_CREDENTIALS_MALFORMED, problem="encoding")
     if any(character < " " or character == "\x7f" for character in text_):
         raise Refused(Reason.CLIENT_CREDENTIALS_MALFORMED, problem="control character")
     return text_

@@ -24,6 +24,9 @@ class Reason(StrEnum):
     METHOD_WRONG = "method_wrong"
     MEDIA_TYPE_WRONG = "media_type_wrong"
     TOO_LARGE = "too_large"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    BODY_TOO_SLOW = "body_too_slow"
+    HOST_UNKNOWN = "host_unknown"
     GRANT_TYPE_UNKNOWN = "grant_type_unknown"
     NOT_BUILT = "not_built"
     # the client
@@ -152,6 +155,8 @@ _CLIENT_TEXT = "Client authentication failed."
 _DENIED_TEXT = "Access is not allowed by the administrator's rules."
 _ACCOUNT_TEXT = "This person has no access here."
 _CODE_TEXT = "The authorization code was not accepted."
+_TOKEN_TEXT = "The access token was not accepted."
+_DETAILS_TEXT = "Authorization details are not supported for this audience."
 
 ANSWERS: dict[Reason, Answer] = {
     **_rows(
@@ -175,7 +180,10 @@ ANSWERS: dict[Reason, Answer] = {
     **_rows("access_denied", 400, PASSWORD_WRONG="The sign-in was not accepted."),
     **_rows("invalid_request", 405, METHOD_WRONG="Use POST."),
     **_rows("invalid_request", 415, MEDIA_TYPE_WRONG="Use application/x-www-form-urlencoded in UTF-8."),
+    **_rows("invalid_request", 408, BODY_TOO_SLOW="The request body did not arrive in time."),
     **_rows("invalid_request", 413, TOO_LARGE="The request is too large."),
+    **_rows("invalid_request", 421, HOST_UNKNOWN="The request is for another host."),
+    **_rows("invalid_request", 431, HEADERS_TOO_LARGE="The request headers are too large."),
     **_rows("unsupported_grant_type", 400, GRANT_TYPE_UNKNOWN="This grant type is not supported."),
     **_same(
         "invalid_client",
@@ -265,16 +273,8 @@ ANSWERS: dict[Reason, Answer] = {
         SCOPE_MALFORMED="The scope is not a list of scope tokens separated by single spaces.",
         SCOPE_NOT_ALLOWED="None of the requested scopes can be granted.",
     ),
-    **_rows(
-        "invalid_authorization_details",
-        400,
-        AUTHORIZATION_DETAILS="Authorization details are not supported for this audience.",
-    ),
-    **_rows(
-        "insufficient_user_authentication",
-        400,
-        STEP_UP="A stronger or fresher sign-in is needed.",
-    ),
+    **_rows("invalid_authorization_details", 400, AUTHORIZATION_DETAILS=_DETAILS_TEXT),
+    **_rows("insufficient_user_authentication", 400, STEP_UP="A stronger or fresher sign-in is needed."),
     **_same(
         "invalid_grant",
         400,
@@ -302,13 +302,7 @@ ANSWERS: dict[Reason, Answer] = {
     **_rows("invalid_dpop_proof", 400, DPOP_PROOF_INVALID="The DPoP proof was not accepted."),
     **_rows("temporarily_unavailable", 429, TOO_MANY_FAILURES="Too many failures. Try again later."),
     **_rows("temporarily_unavailable", 503, UNAVAILABLE="Try again later."),
-    **_same(
-        "invalid_token",
-        401,
-        "The access token was not accepted.",
-        Reason.TOKEN_MISSING,
-        Reason.TOKEN_INVALID,
-    ),
+    **_same("invalid_token", 401, _TOKEN_TEXT, Reason.TOKEN_MISSING, Reason.TOKEN_INVALID),
     **_rows("insufficient_scope", 403, SCOPE_INSUFFICIENT="The access token does not allow this."),
     **_rows("server_error", 500, FAULT="Something went wrong here."),
 }
@@ -317,7 +311,7 @@ ANSWERS: dict[Reason, Answer] = {
 BEFORE_AUTHENTICATION = frozenset(
     reason
     for reason, answer in ANSWERS.items()
-    if answer.error == "invalid_client" or answer.status in (405, 413, 415, 429)
+    if answer.error == "invalid_client" or answer.status in (405, 408, 413, 415, 421, 429, 431)
 ) | {
     Reason.MALFORMED_FORM,
     Reason.DUPLICATE_HEADER,
@@ -326,11 +320,17 @@ BEFORE_AUTHENTICATION = frozenset(
 }
 
 
-@dataclass(slots=True)
+def _printable(text: str) -> str:
+    """Claims are quoted before they are checked: NUL breaks databases, CR and LF forge lines (case 198)."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+@dataclass(slots=True, eq=False)  # an exception that compares by value cannot be hashed
 class Refused(Exception):
     """A request that will not be answered with a token.
 
-    ``fact`` is for the audit log: short strings about what was expected and what came, never a secret.
+    ``fact`` is for the audit log: short strings about what was expected and what came, never a secret;
+    what cannot be printed is shown as "?".
     ``extra`` members are added to the error body (``acr_values``, ``max_age``).
     """
 
@@ -341,7 +341,7 @@ class Refused(Exception):
     def __init__(self, reason: Reason, *, extra: dict[str, str | int] | None = None, **fact: object) -> None:
         Exception.__init__(self, reason.value)
         self.reason = reason
-        self.fact = {name: str(value)[:200] for name, value in fact.items() if value is not None}
+        self.fact = {name: _printable(str(value)[:200]) for name, value in fact.items() if value is not None}
         self.extra = extra or {}
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ __all__ = ["Form", "parse"]
 
 _ENCODED = re.compile(rb"(?:[^%\x00-\x20\x7f-\xff]|%[0-9A-Fa-f]{2})*")
 _REPEATABLE = frozenset({"audience", "resource"})  # RFC 8693 section 2.1
+_NAME = re.compile(r"[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def parse(body: bytes) -> Form:
         name, value = _decode(raw_name), _decode(raw_value)
         # an empty repeat is a repeat: which of the two was meant is not ours to guess
         if name in seen and name not in _REPEATABLE:
-            raise Refused(Reason.DUPLICATE_PARAMETER, parameter=name[:40])
+            # people paste secrets where a name belongs: only what looks like one is recorded
+            raise Refused(Reason.DUPLICATE_PARAMETER, parameter=name if _NAME.fullmatch(name) else None)
         seen.add(name)
         if value:
             values[name] = (*values.get(name, ()), value)

@@ -120,7 +120,7 @@ def _audience(claims: Mapping[str, JsonValue], audiences: Collection[str]) -> st
     """RAS-12: a string, or an array of exactly one, equal to one of ours."""
     value = claims.get("aud")
     members = value if isinstance(value, list) else [value]
-    if len(members) != 1 or members[0] not in audiences or not isinstance(members[0], str):
+    if len(members) != 1 or not isinstance(members[0], str) or members[0] not in audiences:
         raise Refused(Reason.AUDIENCE_WRONG, expected=" ".join(sorted(audiences)), got=_shown(value))
     return members[0]
 

@@ -18,6 +18,11 @@ __all__ = [
 _SECRET_AND_KEY = [names.CLIENT_SECRET_BASIC, names.CLIENT_SECRET_POST, names.PRIVATE_KEY_JWT]
 
 
+def _without_empty(document: dict[str, object]) -> dict[str, object]:
+    """Members with zero elements are omitted (RFC 8414 section 3.2, RFC 9728 section 3.2)."""
+    return {name: value for name, value in document.items() if value != []}
+
+
 def authorization_server_path(issuer: str) -> str:
     """Where RFC 8414 section 3 puts the document: inserted before the issuer's path."""
     return "/.well-known/oauth-authorization-server" + urlsplit(issuer).path.rstrip("/")
@@ -29,8 +34,14 @@ def openid_path(issuer: str) -> str:
 
 
 def protected_resource_path(resource: str) -> str:
-    """Where RFC 9728 section 3.1 puts it: inserted before the resource's path."""
-    return "/.well-known/oauth-protected-resource" + urlsplit(resource).path.rstrip("/")
+    """Where RFC 9728 section 3.1 puts it: inserted before the resource's path and query.
+
+    Only a slash that stands for an empty path goes; "/api/" and "/api" are two resources.
+    """
+    parts = urlsplit(resource)
+    path = "" if parts.path == "/" else parts.path
+    query = f"?{parts.query}" if parts.query else ""
+    return f"/.well-known/oauth-protected-resource{path}{query}"
 
 
 def identity_provider(issuer: str, *, base: str, scopes: list[str], acrs: list[str]) -> dict[str, object]:
@@ -38,27 +49,29 @@ def identity_provider(issuer: str, *, base: str, scopes: list[str], acrs: list[s
 
     Only what works is advertised (case 235).
     """
-    return {
-        "issuer": issuer,
-        "authorization_endpoint": f"{base}/authorize",
-        "token_endpoint": f"{base}/token",
-        "jwks_uri": f"{base}/jwks",
-        "scopes_supported": scopes,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
-        "grant_types_supported": [names.AUTHORIZATION_CODE, names.TOKEN_EXCHANGE],
-        "subject_types_supported": ["public", "pairwise"],
-        "id_token_signing_alg_values_supported": list(names.ASYMMETRIC),
-        "token_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
-        "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-        "code_challenge_methods_supported": ["S256"],
-        "acr_values_supported": acrs,
-        "authorization_response_iss_parameter_supported": True,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
-        "claims_parameter_supported": False,
-        "identity_chaining_requested_token_types_supported": [names.ID_JAG_TOKEN],
-    }
+    return _without_empty(
+        {
+            "issuer": issuer,
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}/token",
+            "jwks_uri": f"{base}/jwks",
+            "scopes_supported": scopes,
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": [names.AUTHORIZATION_CODE, names.TOKEN_EXCHANGE],
+            "subject_types_supported": ["public", "pairwise"],
+            "id_token_signing_alg_values_supported": list(names.ASYMMETRIC),
+            "token_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
+            "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            "code_challenge_methods_supported": ["S256"],
+            "acr_values_supported": acrs,
+            "authorization_response_iss_parameter_supported": True,
+            "request_parameter_supported": False,
+            "request_uri_parameter_supported": False,
+            "claims_parameter_supported": False,
+            "identity_chaining_requested_token_types_supported": [names.ID_JAG_TOKEN],
+        }
+    )
 
 
 def resource_authorization_server(
@@ -69,26 +82,30 @@ def resource_authorization_server(
     MCP clients demand ``authorization_endpoint``, ``response_types_supported`` and S256 even of a server
     that only redeems (interop facts 6 and 7); the endpoint answers with an OAuth error.
     """
-    return {
-        "issuer": issuer,
-        "authorization_endpoint": f"{base}/authorize",
-        "token_endpoint": f"{base}{path}",
-        "jwks_uri": f"{base}/jwks",
-        "scopes_supported": scopes,
-        "response_types_supported": ["code"],
-        "code_challenge_methods_supported": ["S256"],
-        "grant_types_supported": [names.JWT_BEARER],
-        "authorization_grant_profiles_supported": [names.ID_JAG_PROFILE],
-        "token_endpoint_auth_methods_supported": list(_SECRET_AND_KEY),
-        "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-    }
+    return _without_empty(
+        {
+            "issuer": issuer,
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}{path}",
+            "jwks_uri": f"{base}/jwks",
+            "scopes_supported": scopes,
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            "grant_types_supported": [names.JWT_BEARER],
+            "authorization_grant_profiles_supported": [names.ID_JAG_PROFILE],
+            "token_endpoint_auth_methods_supported": list(_SECRET_AND_KEY),
+            "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+        }
+    )
 
 
 def protected_resource(resource: str, *, issuer: str, scopes: list[str]) -> dict[str, object]:
     """A resource server's document: RFC 9728 section 2 (MET-11)."""
-    return {
-        "resource": resource,
-        "authorization_servers": [issuer],
-        "scopes_supported": scopes,
-        "bearer_methods_supported": ["header"],
-    }
+    return _without_empty(
+        {
+            "resource": resource,
+            "authorization_servers": [issuer],
+            "scopes_supported": scopes,
+            "bearer_methods_supported": ["header"],
+        }
+    )

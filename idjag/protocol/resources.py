@@ -58,7 +58,7 @@ def comparable(uri: str) -> str:
         return f"{scheme}:{_normal_percent(rest)}"
     rest, question, query = rest[2:].partition("?")
     authority, slash, path = rest.partition("/")
-    authority = authority.lower()
+    authority = _normal_percent(authority).lower()
     port = _DEFAULT_PORTS.get(scheme, "")
     if port and authority.endswith(port):
         authority = authority[: -len(port)]

@@ -1,0 +1,7 @@
+"""``python -m idjag.cli``."""
+
+import sys
+
+from idjag.cli import main
+
+sys.exit(main())

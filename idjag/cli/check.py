@@ -1,0 +1,149 @@
+"""``idjag check``: what is wrong with a state file, what is suspicious about it, and whether its tests pass.
+
+It reads the file alone, so that a pipeline needs no database; with --drift it compares with the state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TextIO
+
+from idjag.cli.state_file import (
+    StateFileText,
+    add_file,
+    answered,
+    credentials,
+    print_json,
+    state_file,
+)
+from idjag.cli.store import opened
+from idjag.idp.catalog.references import Problem
+from idjag.idp.settings import check_issuer
+from idjag.idp.state.apply import TestsFailed, look
+from idjag.idp.state.cases import policy_of, run_tests
+from idjag.idp.state.current import Current
+from idjag.idp.state.plan import Plan, Problems, plan
+from idjag.idp.state.read import Source
+from idjag.idp.state.show import plan_json, plan_lines
+from idjag.policy.lint import Finding, lint
+
+__all__ = ["register", "run"]
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's own options."""
+    parser = subparsers.add_parser("check", help="validate and lint a file, and run its tests")
+    add_file(parser)
+    parser.add_argument("--strict", action="store_true", help="exit 1 also for what is only suspicious")
+    parser.add_argument(
+        "--drift", action="store_true", help="compare with the state: exit 1 when applying would change it"
+    )
+
+
+def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    """Exit 2 for a bad file, 1 for failed tests, drift, or with --strict anything suspicious."""
+    file = state_file(args)
+    planned = answered(file, lambda: _planned(args, file, environ=environ, err=err), err=err)
+    if planned is None:
+        return 1
+    findings = _findings(planned, file.source)
+    drift = bool(args.drift and planned.changes)
+    if args.json:
+        print_json(_json(file, findings, planned if args.drift else None), out)
+    else:
+        _print(file, findings, planned if args.drift else None, out=out)
+    return 1 if drift or (args.strict and findings) else 0
+
+
+def _planned(
+    args: argparse.Namespace, file: StateFileText, *, environ: Mapping[str, str], err: TextIO
+) -> Plan:
+    """The result that is looked at; raises Problems, TestsFailed."""
+    if args.drift:
+        with opened(args, environ, err) as store:
+            secrets_of = credentials(file, environ=environ, issuer=store.issuer)
+            return look(store, file.source.state, secrets_of)
+    now, state = int(time.time()), file.source.state
+    try:
+        planned = plan(
+            Current("default"),
+            state,
+            now=now,
+            new_id=lambda: secrets.token_urlsafe(16),
+            issuers=_issuers(environ),
+        )
+    except Problems as found:
+        raise Problems(_hinted(problem, file.source) for problem in found.problems) from None
+    if failures := run_tests(planned, state.tests, now=now):
+        raise TestsFailed(failures)
+    return planned
+
+
+def _issuers(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Our own issuer, if this environment has one: no resource app may bear its name."""
+    issuer = environ.get("IDJAG_ISSUER")
+    return (check_issuer(issuer),) if issuer else ()
+
+
+def _hinted(problem: Problem, source: Source) -> Problem:
+    """An unknown name may be in a section that the file leaves to others."""
+    absent = [
+        section
+        for section in source.absent
+        if problem.message.startswith(f"unknown {section.noun.replace('_', ' ')}:")
+    ]
+    if not absent:
+        return problem
+    hint = f"{problem.message} (the file has no {absent[0].name}; --drift looks at the state too)"
+    return Problem(problem.noun, problem.key, problem.path, hint)
+
+
+def _findings(planned: Plan, source: Source) -> tuple[Finding, ...]:
+    result = planned.result
+    rows = {**result.groups, **result.people, **result.apps, **result.resource_apps}
+    names = {str(row["id"]): name for name, row in rows.items()}
+    members = None
+    if source.state.users is not None:
+        members = Counter(group for groups in planned.groups.values() for group in groups)
+    return lint(policy_of(planned), now=int(time.time()), names=names, members=members)
+
+
+def _print(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None, *, out: TextIO) -> None:
+    source = file.source
+    for error, finding in zip(_located(file, findings), findings, strict=True):
+        print(f"{error}: warning: {finding.message} [{finding.lint}]", file=out)
+    if drift is not None:
+        for line in plan_lines(drift):
+            print(line, file=out)
+    counts = f"{len(source.state.tests)} tests passed, {len(findings)} warnings"
+    print(f"{file.path}: {counts}", file=out)
+
+
+def _located(file: StateFileText, findings: tuple[Finding, ...]) -> list[str]:
+    return [
+        ":".join([str(file.path), *map(str, file.source.position(finding.noun, finding.key))])
+        + f": {finding.noun.replace('_', ' ')} {finding.key}"
+        for finding in findings
+    ]
+
+
+def _json(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None) -> dict[str, object]:
+    warnings = []
+    for finding in findings:
+        line, column = file.source.position(finding.noun, finding.key)
+        warnings.append(
+            {
+                "lint": finding.lint,
+                "noun": finding.noun,
+                "key": finding.key,
+                "message": finding.message,
+                "line": line,
+                "column": column,
+            }
+        )
+    answer: dict[str, object] = {"tests": len(file.source.state.tests), "warnings": warnings}
+    return answer if drift is None else {**answer, "drift": plan_json(drift)["changes"]}

@@ -1,0 +1,37 @@
+"""``idjag serve``: runs the identity provider under uvicorn."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+__all__ = ["register", "run"]
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's own options."""
+    parser = subparsers.add_parser("serve", help="run the identity provider")
+    parser.add_argument("--host", help="address to listen on (IDJAG_HOST)")
+    parser.add_argument("--port", help="port to listen on (IDJAG_PORT)")
+    parser.add_argument("--workers", help="worker processes (IDJAG_WORKERS)")
+
+
+def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    """Serve until SIGTERM or SIGINT; what is queued is answered first."""
+    from idjag.cli import process
+    from idjag.idp.app import serving
+    from idjag.idp.settings import Settings
+
+    given = {"IDJAG_HOST": args.host, "IDJAG_PORT": args.port, "IDJAG_WORKERS": args.workers}
+    settings = Settings.load(
+        {**environ, **{name: value for name, value in given.items() if value}},
+        Path(args.config) if args.config else None,
+    )
+    for warning in settings.warnings:
+        print(f"idjag: {warning}", file=err)
+    print(f"idjag: serving {settings.issuer} on {settings.host}:{settings.port}", file=err, flush=True)
+    with serving(settings) as app:
+        process.serve(app, host=settings.host, port=settings.port, log_level=settings.log_level)
+    return 0

@@ -1,0 +1,92 @@
+"""What apply, export and check share: the file, who asks, and how its problems reach the reader."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+from idjag.cli import Failed
+from idjag.idp.settings import is_loopback
+from idjag.idp.signin.passwords import Passwords
+from idjag.idp.state.apply import TestsFailed
+from idjag.idp.state.credentials import Credentials, credentials_of
+from idjag.idp.state.plan import Problems
+from idjag.idp.state.read import Source, read
+from idjag.ledger.entry import Conflict
+from idjag.yaml_file import MAX_BYTES, FileErrors
+from idjag.yaml_file import read as read_document
+
+__all__ = ["StateFileText", "add_file", "answered", "credentials", "operator", "state_file"]
+
+T = TypeVar("T")
+
+
+class StateFileText:
+    """A state file as it was found: typed, located, and the digest of its bytes for the audit log."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                octets = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise Failed(f"{path}: {(error.strerror or 'cannot be read').lower()}", code=2) from None
+        self.path = path
+        self.digest = hashlib.sha256(octets).hexdigest()
+        self.source: Source = read(read_document(octets, source=str(path)))
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """The file, and whether a script reads the answer."""
+    parser.add_argument("-f", "--file", required=True, metavar="FILE", type=Path, help="the state file")
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
+
+
+def state_file(args: argparse.Namespace) -> StateFileText:
+    """Read the file before anything else is opened; raises FileError, FileErrors, Failed."""
+    return StateFileText(args.file)
+
+
+def operator() -> dict[str, str]:
+    """The host's operator, as the audit log names whoever runs a command (contract section 2)."""
+    return {"kind": "operator", "id": f"{os.getuid()}@{socket.gethostname()}"}
+
+
+def credentials(file: StateFileText, *, environ: Mapping[str, str], issuer: str) -> Credentials:
+    """How the file's references are resolved: beside the file, in this environment."""
+    return credentials_of(
+        environ=environ,
+        base=file.path.parent,
+        loopback=is_loopback(issuer),
+        # Made on first use: most files set no password any more, and a hasher costs a hash to make.
+        hash_password=lambda password: Passwords(parallel=1).hash(password),
+    )
+
+
+def answered(file: StateFileText, ask: Callable[[], T], *, err: TextIO) -> T | None:
+    """The answer; None when tests failed, which are listed.  Raises FileErrors, Failed."""
+    try:
+        return ask()
+    except Problems as found:
+        raise file.source.located(found.problems) from None
+    except TestsFailed as failed:
+        print_errors(file.source.failed(failed.failures), err)
+        return None
+    except Conflict as conflict:
+        raise Failed(str(conflict), code=3) from None
+
+
+def print_errors(errors: FileErrors, err: TextIO) -> None:
+    """One line each."""
+    for line in str(errors).splitlines():
+        print(f"idjag: {line}", file=err)
+
+
+def print_json(value: Mapping[str, Any], out: TextIO) -> None:
+    """One JSON object."""
+    print(json.dumps(value, ensure_ascii=False, indent=2), file=out)

@@ -1,0 +1,1 @@
+"""The identity provider: signs people in, holds the rules, issues ID-JAGs, records everything."""

@@ -1,0 +1,124 @@
+"""The only wiring of the IdP: settings in, a running application out.
+
+Protocol endpoints go to the bare door, everything else to the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from idjag.asgi import ASGIApp, Door, router
+from idjag.idp.discovery import Discovery, path_of
+from idjag.idp.grants.authorization_code import AuthorizationCode
+from idjag.idp.grants.token_exchange import TokenExchange
+from idjag.idp.keys import ensure_keys
+from idjag.idp.services import Services
+from idjag.idp.settings import Settings, sqlite_path
+from idjag.idp.signin.passwords import Passwords
+from idjag.idp.signin.routes import create_pages
+from idjag.idp.snapshot import Loader, Snapshot
+from idjag.idp.store import schema
+from idjag.idp.store.kek import open_sealer
+from idjag.idp.store.tenant import ensure_tenant
+from idjag.idp.subjects import Origins
+from idjag.idp.token import TokenEndpoint
+from idjag.ledger.sqlite import SqliteLedger
+from idjag.protocol import metadata, names
+from idjag.protocol.http import Reply, TokenRequest
+from idjag.seal import Sealer
+
+__all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock"]
+
+
+def system_clock() -> int:
+    """Now as NumericDate."""
+    return int(time.time())
+
+
+def new_id() -> str:
+    """128 random bits in base64url: ids, jti values, subs, decision ids."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The open database of one deployment: what a command on the host works with."""
+
+    ledger: SqliteLedger[Snapshot]
+    tenant: str
+    issuer: str
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    sealer: Sealer = field(repr=False)
+    chain_key: bytes = field(repr=False)
+
+
+@contextmanager
+def open_store(
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = system_clock,
+    new_id: Callable[[], str] = new_id,
+) -> Iterator[Store]:
+    """Open (and for SQLite make and upgrade) the database, check the KEK, start the writer.
+
+    Raises SettingsWrong, SchemaRefused, KekRefused, SealBroken, Unavailable.
+    """
+    url = settings.database_url
+    schema.upgrade(url)
+    sealer, chain_key = open_sealer(settings, now=clock())
+    ledger = SqliteLedger(sqlite_path(url), load=Loader(sealer), chain_key=chain_key)
+    with ledger:
+        tenant = ensure_tenant(ledger, settings, now=clock(), new_id=new_id)
+        ensure_keys(ledger, sealer, tenant=tenant, now=clock(), new_kid=new_id)
+        yield Store(ledger, tenant, settings.issuer, clock, new_id, sealer, chain_key)
+
+
+@contextmanager
+def serving(
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = system_clock,
+    new_id: Callable[[], str] = new_id,
+) -> Iterator[ASGIApp]:
+    """The application over an open store, for a server that runs inside the ``with``."""
+    with open_store(settings, clock=clock, new_id=new_id) as store:
+        base = settings.issuer.removesuffix("/")
+        services = Services(
+            issuer=settings.issuer,
+            base=base,
+            tenant=store.tenant,
+            ledger=store.ledger,
+            clock=clock,
+            new_id=new_id,
+            passwords=Passwords(parallel=os.cpu_count() or 1),
+            ready=lambda: store.ledger.ready,
+        )
+        yield assemble(services, trusted_proxies=[str(network) for network in settings.trusted_proxies])
+
+
+def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
+    """The routes: one table, in the order in which a client meets them."""
+    discovery = Discovery(services)
+    token = TokenEndpoint(
+        services,
+        {
+            names.AUTHORIZATION_CODE: AuthorizationCode(services.issuer, services.ledger, services.new_id),
+            names.TOKEN_EXCHANGE: TokenExchange(services.issuer, Origins(services.ledger), services.new_id),
+        },
+    )
+    endpoints: dict[str, Callable[[TokenRequest], Awaitable[Reply]]] = {
+        metadata.openid_path(services.issuer): discovery.metadata,
+        metadata.authorization_server_path(services.issuer): discovery.metadata,
+        path_of(services.base, "/jwks"): discovery.jwks,
+        path_of(services.base, "/token"): token,
+        "/healthz": discovery.alive,
+        "/readyz": discovery.ready,
+    }
+    routes = {path: Door(answer, trusted_proxies=trusted_proxies) for path, answer in endpoints.items()}
+    return router(routes, otherwise=create_pages(services))

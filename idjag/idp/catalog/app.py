@@ -1,0 +1,186 @@
+"""Apps: relying parties that sign people in here, and requesting apps that want to reach another app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, model_validator
+
+from idjag.idp.catalog.addresses import Issuer, RedirectUri, host_of, is_private_use
+from idjag.idp.catalog.client_auth import AuthEntry, auth_entry
+from idjag.idp.catalog.documents import document, spec_of
+from idjag.idp.catalog.fields import ClientId, FileEntry, Id, Name, refused, unique
+from idjag.idp.catalog.not_built import not_built, reserved
+from idjag.idp.catalog.references import Path, References
+from idjag.idp.catalog.who import WhoEntry, who_entry, who_model, who_problems, who_spec
+from idjag.ledger.entry import Row
+from idjag.policy.model import App, AppStatus
+
+__all__ = ["AppEntry", "app_columns", "app_entry", "app_model", "app_problems"]
+
+_GRANTS = ("authorization_code", "token_exchange")
+_SCOPES = ("openid", "profile", "email")
+_MOST_REDIRECT_URIS = 50
+
+
+def _one_of(field: str, known: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        if error := not_built("app", field, value):
+            raise error
+        if value not in known:
+            raise refused(f"write one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _few_redirect_uris(values: list[str]) -> list[str]:
+    if len(values) > _MOST_REDIRECT_URIS:
+        raise refused(f"at most {_MOST_REDIRECT_URIS} redirect URIs")
+    return unique(values)
+
+
+def _none_yet(values: list[str]) -> list[str]:
+    if values and (error := not_built("app", "post_logout_redirect_uris")):
+        raise error
+    return values
+
+
+def _client_id(value: str) -> str:
+    # Addresses as client ids are the namespace of metadata documents; a local one must not sit in it.
+    if value.lower().startswith("https://") and (error := not_built("app", "client_id", "https://")):
+        raise error
+    return value
+
+
+Grant: TypeAlias = Annotated[str, _one_of("grants", _GRANTS)]
+LoginScope: TypeAlias = Annotated[str, _one_of("scopes", _SCOPES)]
+
+
+class AppEntry(FileEntry):
+    """An app: relying party, requesting app, or both."""
+
+    id: Id
+    """What connections and guardrails call it."""
+    client_id: Annotated[ClientId, AfterValidator(_client_id)] | None = None
+    """Its client_id here; the id when left out."""
+    name: Name | None = None
+    """The name that people read; the id when left out."""
+    kind: Literal["web", "spa", "native", "service", "ai_agent"] = "web"
+    """What it is."""
+    redirect_uris: Annotated[list[RedirectUri], AfterValidator(_few_redirect_uris)] = Field(default=[])
+    """Where people come back to after signing in, compared exactly."""
+    post_logout_redirect_uris: Annotated[list[RedirectUri], AfterValidator(_none_yet)] = Field(default=[])
+    """Where people come back to after signing out."""
+    auth: AuthEntry
+    """How it authenticates."""
+    grants: Annotated[list[Grant], AfterValidator(unique)] = Field(default=["authorization_code"])
+    """What it may ask the token endpoint for."""
+    scopes: Annotated[list[LoginScope], AfterValidator(unique)] = Field(default=["openid"])
+    """What it may ask for when people sign in."""
+    subject_type: Literal["public", "pairwise"] = "public"
+    """Whether it knows people by the same sub as others do, or by one of its own."""
+    sector_identifier_uri: Issuer | None = None
+    """Apps whose sector host is the same share pairwise subs."""
+    id_token_alg: Literal["RS256", "ES256", "Ed25519"] = "RS256"
+    """How its ID tokens are signed."""
+    assigned: WhoEntry | None = None
+    """Who may sign in to it, and be acted for; nobody when left out."""
+    status: Literal["active", "disabled"] = "active"
+    """A disabled app gets nothing."""
+    backchannel_logout_uri: reserved("app", "backchannel_logout_uri") = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> AppEntry:
+        if self.auth.public and "token_exchange" in self.grants:
+            raise refused("token_exchange is for apps that authenticate: auth.method must not be none")
+        if "authorization_code" in self.grants and not self.redirect_uris:
+            raise refused("authorization_code needs redirect_uris")
+        if "authorization_code" in self.grants and "openid" not in self.scopes:
+            raise refused("authorization_code needs the scope openid")
+        if self.kind != "native" and any(map(is_private_use, self.redirect_uris)):
+            raise refused("a redirect URI with a scheme of its own is for kind native")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_sector(self) -> AppEntry:
+        if self.subject_type == "public" and self.sector_identifier_uri is not None:
+            raise refused("sector_identifier_uri is for subject_type pairwise")
+        if self.subject_type == "pairwise" and not self.sector:
+            raise refused("pairwise needs sector_identifier_uri, or redirect_uris that share one host")
+        return self
+
+    @property
+    def sector(self) -> str:
+        """The namespace of its subs, "" for public (OIDC Core section 8.1); also "" when there is none."""
+        if self.subject_type == "public":
+            return ""
+        if self.sector_identifier_uri is not None:
+            return host_of(self.sector_identifier_uri)
+        hosts = {host_of(uri) for uri in self.redirect_uris}
+        return hosts.pop() if len(hosts) == 1 else ""
+
+
+def app_problems(entry: AppEntry, refs: References) -> Iterator[tuple[Path, str]]:
+    """Where it names groups or people that are not there."""
+    yield from who_problems(entry.assigned, refs, ("assigned",))
+
+
+def app_columns(entry: AppEntry, refs: References) -> dict[str, Any]:
+    """What the row says of it; ``secrets`` is a column of its own."""
+    spec = {
+        "name": entry.name or "",
+        "kind": entry.kind,
+        "redirect_uris": entry.redirect_uris,
+        "post_logout_redirect_uris": entry.post_logout_redirect_uris,
+        "auth": entry.auth.spec(),
+        "grants": sorted(entry.grants),
+        "scopes": sorted(entry.scopes),
+        "subject_type": entry.subject_type,
+        "sector_identifier_uri": entry.sector_identifier_uri,
+        "sector": entry.sector,
+        "id_token_alg": entry.id_token_alg,
+        "assigned": who_spec(entry.assigned, refs),
+    }
+    return {
+        "key": entry.id,
+        "client_id": entry.client_id or entry.id,
+        "status": entry.status,
+        "spec": document(spec),
+    }
+
+
+def app_entry(row: Row, refs: References) -> dict[str, Any]:
+    """The file's form of a row."""
+    spec = spec_of(row)
+    entry: dict[str, Any] = {"id": row["key"], "client_id": row["client_id"]}
+    if spec["name"]:
+        entry["name"] = spec["name"]
+    entry |= {"kind": spec["kind"], "redirect_uris": spec["redirect_uris"]}
+    if spec["post_logout_redirect_uris"]:
+        entry["post_logout_redirect_uris"] = spec["post_logout_redirect_uris"]
+    entry |= {"auth": auth_entry(spec["auth"]), "grants": spec["grants"], "scopes": spec["scopes"]}
+    entry["subject_type"] = spec["subject_type"]
+    if spec["sector_identifier_uri"]:
+        entry["sector_identifier_uri"] = spec["sector_identifier_uri"]
+    entry["id_token_alg"] = spec["id_token_alg"]
+    if assigned := who_entry(spec["assigned"], refs):
+        entry["assigned"] = assigned
+    return entry | {"status": row["status"]}
+
+
+def app_model(row: Row) -> App:
+    """The policy's value of a row."""
+    spec = spec_of(row)
+    key = str(row["key"])
+    return App(
+        id=str(row["id"]),
+        key=key,
+        name=spec["name"] or key,
+        client_id=str(row["client_id"]),
+        assigned=who_model(spec["assigned"]),
+        status=AppStatus(str(row["status"])),
+        kind=spec["kind"],
+        sector=spec["sector"],
+    )

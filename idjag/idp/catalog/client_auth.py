@@ -1,0 +1,117 @@
+"""How an app authenticates at the token endpoint: method, secret by reference, keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from idjag.idp.catalog.fields import FileEntry, SecretReference, refused
+from idjag.idp.catalog.not_built import reserved
+from idjag.protocol.jose import JoseError, KeySet
+from idjag.protocol.jose.json import canonical
+from idjag.protocol.names import (
+    CLIENT_SECRET,
+    CLIENT_SECRET_BASIC,
+    CLIENT_SECRET_POST,
+    NO_AUTHENTICATION,
+    PRIVATE_KEY_JWT,
+)
+
+__all__ = ["SECRET_METHODS", "AuthEntry", "auth_entry", "secret_hash", "secret_problem"]
+
+SECRET_METHODS = frozenset({CLIENT_SECRET, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST})
+_SHORTEST_SECRET = 16
+_LONGEST_SECRET = 512
+
+
+def secret_problem(secret: str) -> str | None:
+    """Why this cannot be a client secret; never repeats it.
+
+    VSCHAR alone (RFC 6749 appendix A.2): anything else has several spellings on the wire.
+    """
+    if len(secret) < _SHORTEST_SECRET:
+        return f"a client secret has at least {_SHORTEST_SECRET} characters"
+    if len(secret) > _LONGEST_SECRET:
+        return f"a client secret has at most {_LONGEST_SECRET} characters"
+    if not all("\x20" <= c <= "\x7e" for c in secret):
+        return "a client secret is printable ASCII"
+    return None
+
+
+def secret_hash(secret: str) -> str:
+    """SHA-256 in hex: enough for what is random and long, and quick enough for every request."""
+    return hashlib.sha256(secret.encode("utf-8")).hexdigest()
+
+
+def _jwks(value: Any) -> Any:
+    """A JWK Set of public keys, every one of them usable (attack cases 36, 128)."""
+    if not isinstance(value, dict) or set(value) != {"keys"}:
+        raise refused("write a JWK Set: an object with keys alone")
+    try:
+        # What YAML can say and JSON cannot (dates, numbers as names) ends here.
+        text = canonical(value)
+        keys, skipped = KeySet.parse(text)
+    except JoseError as error:
+        raise refused(f"not a usable JWK Set ({error})") from None
+    if skipped:
+        raise refused(f"not usable: {skipped[0]}")
+    if not keys.keys:
+        raise refused("the JWK Set has no key")
+    return json.loads(text)
+
+
+Jwks: TypeAlias = Annotated[
+    dict[str, Any],
+    BeforeValidator(_jwks),
+    WithJsonSchema(
+        {"type": "object", "required": ["keys"], "properties": {"keys": {"type": "array", "minItems": 1}}}
+    ),
+]
+
+
+class AuthEntry(FileEntry):
+    """How the app authenticates."""
+
+    method: Literal[
+        "client_secret", "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+    ] = "client_secret"
+    """client_secret takes both the header and the body; none is for apps that cannot keep a secret."""
+    secret: SecretReference | None = Field(default=None, repr=False)
+    """env:NAME or file:PATH; null keeps the secret that the app has."""
+    jwks: Jwks | None = None
+    """The app's public keys, for private_key_jwt."""
+    jwks_uri: reserved("app", "jwks_uri") = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> AuthEntry:
+        if self.secret is not None and self.method not in SECRET_METHODS:
+            raise refused(f"{self.method} takes no secret")
+        if self.jwks is not None and self.method != PRIVATE_KEY_JWT:
+            raise refused(f"jwks is for private_key_jwt, not for {self.method}")
+        if self.method == PRIVATE_KEY_JWT and self.jwks is None:
+            raise refused("private_key_jwt needs jwks")
+        return self
+
+    @property
+    def public(self) -> bool:
+        """Whether the app cannot prove who it is."""
+        return self.method == NO_AUTHENTICATION
+
+    @property
+    def takes_secret(self) -> bool:
+        """Whether a client secret is part of it."""
+        return self.method in SECRET_METHODS
+
+    def spec(self) -> dict[str, Any]:
+        """The stored form; secrets are hashes in a column of their own."""
+        return {"method": self.method, **({"jwks": self.jwks} if self.jwks else {})}
+
+
+def auth_entry(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's form of the stored one; ``secret: null`` says that there is one and that it stays."""
+    entry = dict(spec)
+    return entry | {"secret": None} if spec["method"] in SECRET_METHODS else entry

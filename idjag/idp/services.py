@@ -1,0 +1,41 @@
+"""What the IdP's rooms are given: one frozen value, made by the one wiring function (idjag.idp.app)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from idjag.idp.signin.passwords import Passwords
+from idjag.idp.snapshot import Snapshot
+from idjag.ledger.entry import Ledger
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that does I/O or differs between a test and production.
+
+    ``issuer`` is emitted byte for byte, ``base`` is it without a final slash.  ``clock`` gives NumericDate;
+    it is read once per request and passed down.  ``new_id`` gives 128 random bits in base64url.
+    ``ready``: the ledger takes entries.
+    """
+
+    issuer: str
+    base: str
+    tenant: str
+    ledger: Ledger[Snapshot]
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    passwords: Passwords
+    ready: Callable[[], bool] = lambda: True
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are Secure and __Host-: always on https, never on loopback http."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The policy facts this process has; an entry's decision gets the current ones."""
+        return self.ledger.snapshot(self.tenant)

@@ -1,0 +1,114 @@
+"""The routes of the sign-in pages: Litestar requests in, Litestar responses out, nothing decided here."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Litestar, Request, Response, get, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath, RawBody
+from litestar.response.base import ASGIResponse
+
+from idjag.asgi import client_address, trusted_networks
+from idjag.idp.services import Services
+from idjag.idp.signin import problems
+from idjag.idp.signin.flow import SignIn
+from idjag.idp.signin.pages import Pages
+from idjag.protocol.errors import Reason
+from idjag.protocol.http import Reply, TokenRequest
+from idjag.protocol.names import MAX_BODY
+
+__all__ = ["create_pages"]
+
+AnyRequest = Request[Any, Any, Any]
+
+log = logging.getLogger("idjag.idp.signin")
+
+_REASONS = {405: Reason.METHOD_WRONG, 413: Reason.TOO_LARGE, 503: Reason.UNAVAILABLE}
+
+
+def create_pages(services: Services, *, trusted_proxies: Sequence[str] = ()) -> Litestar:
+    """The application for every path that is no protocol endpoint.
+
+    ``trusted_proxies``: addresses and CIDRs whose X-Forwarded-For is believed.
+    """
+    pages, trusted = Pages(services.issuer), trusted_networks(trusted_proxies)
+    sign_in = SignIn(services, pages)
+
+    def show_problem(_request: AnyRequest, error: Exception) -> Response[bytes]:
+        return _problem(error, pages, reference=services.new_id())
+
+    def plain(request: AnyRequest) -> TokenRequest:
+        scope, headers = request.scope, tuple(request.scope["headers"])
+        peer = request.client.host if request.client else ""
+        source = client_address(peer, headers, trusted=trusted)
+        return TokenRequest(scope["method"], scope["query_string"], headers, source=source)
+
+    return Litestar(
+        [authorize, sign_in_form, show_file],
+        path=urlsplit(services.base).path or "/",
+        dependencies={
+            "head": Provide(plain, sync_to_thread=False),
+            "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
+            "pages": Provide(lambda: pages, sync_to_thread=False),
+        },
+        exception_handlers={Exception: show_problem},
+        request_max_body_size=MAX_BODY,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+# One handler for both methods: of two on one path, Litestar 2.25 wraps the first twice for its thread, and
+# what it answers is a coroutine that nobody awaits.
+@route("/authorize", http_method=["GET", "POST"], sync_to_thread=True, status_code=200)
+def authorize(
+    head: NamedDependency[TokenRequest], body: RawBody, sign_in: NamedDependency[SignIn]
+) -> ASGIResponse:
+    """The authorization endpoint."""
+    return _response(sign_in.authorize(replace(head, body=body)))
+
+
+@post("/signin", sync_to_thread=True, status_code=200)
+def sign_in_form(
+    head: NamedDependency[TokenRequest], body: RawBody, sign_in: NamedDependency[SignIn]
+) -> ASGIResponse:
+    """The sign-in form."""
+    return _response(sign_in.submit(replace(head, body=body)))
+
+
+@get("/static/{name:str}", sync_to_thread=False)
+def show_file(name: FromPath[str], pages: NamedDependency[Pages]) -> ASGIResponse:
+    """A style sheet or an icon."""
+    return _response(pages.file(name) or pages.problem(problems.NOT_FOUND, reference=""))
+
+
+def _response(reply: Reply) -> ASGIResponse:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers]
+    return ASGIResponse(body=reply.body, status_code=reply.status, headers=headers, media_type="text/html")
+
+
+def _where(error: BaseException) -> str:
+    """The way to the error, without its text, which may quote the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+
+
+def _problem(error: Exception, pages: Pages, *, reference: str) -> Response[bytes]:
+    """The page for what the framework refuses, and for what we did not foresee, which is logged once."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status >= 500:
+        log.error("a page failed ref=%s error=%s at=%s", reference, type(error).__qualname__, _where(error))
+    reason = _REASONS.get(status, Reason.FAULT if status >= 500 else Reason.MALFORMED_FORM)
+    reply = pages.problem(
+        problems.NOT_FOUND if status == 404 else problems.problem(reason), reference=reference
+    )
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
+    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
+        headers["allow"] = error.headers["Allow"]
+    return Response(reply.body, status_code=reply.status, headers=headers, media_type="text/html")

@@ -1,0 +1,91 @@
+"""The policy facts of one tenant, immutable, made anew when policy_seq moves; people are never in here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from idjag.idp import catalog
+from idjag.idp.facts import string
+from idjag.idp.keys import KeyLoader, SigningKeys
+from idjag.ledger.entry import Head, Reader, Row
+from idjag.policy.index import Policy
+from idjag.policy.model import App, AppStatus
+from idjag.protocol.client_auth import Registration
+from idjag.protocol.jose import KeySet
+from idjag.seal import Sealer
+
+__all__ = ["SIGN_INS", "Loader", "RegisteredApp", "Snapshot"]
+
+# What the sign-in pages can produce today; a condition that asks for more can be met by nobody.
+SIGN_INS = {"urn:idjag:acr:pwd": frozenset({"pwd"})}
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredApp:
+    """An app as the protocol endpoints need it."""
+
+    app: App
+    registration: Registration
+    grants: frozenset[str]
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    id_token_alg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One tenant's policy facts as of ``policy.seq``."""
+
+    tenant: str
+    issuer: str
+    policy: Policy
+    clients: Mapping[str, RegisteredApp]
+    keys: SigningKeys
+
+
+class Loader:
+    """Reads everything that policy_seq covers, inside a transaction; keeps unsealed keys between loads."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._keys = KeyLoader(sealer)
+
+    def __call__(self, reader: Reader, tenant: str, head: Head) -> Snapshot:
+        """The snapshot of one tenant; one without rows when the tenant is just being made."""
+        here: Row = {"tenant_id": tenant}
+        tenants = reader.rows("tenant", {"id": tenant})
+        issuer = string(tenants[0], "issuer") if tenants else ""
+        apps = reader.rows("app", here)
+        policy = Policy(
+            apps=map(catalog.app_model, apps),
+            resource_apps=map(catalog.resource_app_model, reader.rows("resource_app", here)),
+            connections=map(catalog.connection_model, reader.rows("connection", here)),
+            guardrails=map(catalog.guardrail_model, reader.rows("guardrail", here)),
+            issuers=[issuer] if issuer else [],
+            sign_ins=SIGN_INS,
+            seq=head.policy_seq,
+        )
+        registered = [_registered(row, policy.apps[string(row, "id")]) for row in apps]
+        clients = {one.app.client_id: one for one in registered}
+        keys = self._keys.load(reader.rows("signing_key", here))
+        return Snapshot(tenant, issuer, policy, clients, keys)
+
+
+def _registered(row: Row, app: App) -> RegisteredApp:
+    spec = json.loads(string(row, "spec"))
+    auth = spec["auth"]
+    return RegisteredApp(
+        app=app,
+        registration=Registration(
+            client_id=app.client_id,
+            method=auth["method"],
+            secret_hashes=tuple(bytes.fromhex(one["hash"]) for one in json.loads(string(row, "secrets"))),
+            keys=KeySet.parse(auth["jwks"])[0] if auth.get("jwks") else None,
+            active=app.status is AppStatus.ACTIVE,
+        ),
+        grants=frozenset(spec["grants"]),
+        redirect_uris=tuple(spec["redirect_uris"]),
+        scopes=tuple(spec["scopes"]),
+        id_token_alg=spec["id_token_alg"],
+    )

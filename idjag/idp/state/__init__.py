@@ -1,0 +1,1 @@
+"""The state file: read, plan, apply, export (contract section 4)."""

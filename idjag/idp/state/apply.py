@@ -1,0 +1,273 @@
+"""Applying a file: resolve, plan, test, commit; all or nothing, on the very state it was computed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from idjag.idp.catalog.references import Problem
+from idjag.idp.state.cases import Failure, run_tests
+from idjag.idp.state.credentials import Credentials
+from idjag.idp.state.current import Current, load
+from idjag.idp.state.events import events
+from idjag.idp.state.file import StateFile
+from idjag.idp.state.plan import Plan, Problems, plan
+from idjag.ledger.entry import (
+    Conflict,
+    Delete,
+    Entry,
+    Facts,
+    Insert,
+    Key,
+    OneTime,
+    Row,
+    Unavailable,
+    Verdict,
+    Write,
+)
+
+__all__ = ["Credentials", "Outcome", "Store", "TestsFailed", "apply", "look"]
+
+_ATTEMPTS = 3
+_PATIENCE = 120.0  # seconds for one large transaction, hashing of its audit rows included
+
+
+class LedgerPort(Protocol):
+    """A ledger, as far as applying goes; its snapshots are nobody's business here."""
+
+    def read(self, keys: Sequence[Key]) -> Facts:
+        """Fresh facts from one transaction."""
+        ...
+
+    def snapshot(self, tenant: str) -> Any:
+        """The latest snapshot."""
+        ...
+
+    def submit(self, entry: Entry[Any, Any]) -> Future[Any]:
+        """Queue an entry."""
+        ...
+
+
+class Store(Protocol):
+    """What ``idjag.idp.app.open_store`` gives."""
+
+    @property
+    def ledger(self) -> LedgerPort:
+        """The ledger."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """The tenant's issuer, byte for byte."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """NumericDate."""
+        ...
+
+    @property
+    def new_id(self) -> Callable[[], str]:
+        """128 random bits in base64url."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was changed, or would be; ``policy_seq`` is where the policy stands then."""
+
+    plan: Plan
+    policy_seq: int
+    applied: bool
+
+
+class TestsFailed(Exception):
+    """The result would not keep what the file promises; nothing was changed."""
+
+    __test__ = False
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("; ".join(f"{failure.name}: {failure.message}" for failure in failures))
+
+
+def look(store: Store, state: StateFile, credentials: Credentials, *, prune: bool = False) -> Plan:
+    """What applying would change, with the tests run; changes nothing.  Raises Problems, TestsFailed."""
+    return _tested(store, state, _secrets(state, credentials), prune=prune)
+
+
+def apply(
+    store: Store,
+    state: StateFile,
+    credentials: Credentials,
+    *,
+    actor: Mapping[str, str],
+    digest: str,
+    prune: bool = False,
+) -> Outcome:
+    """Bring the tenant to what the file says, or leave everything as it was.
+
+    When somebody else changes the same things meanwhile, the plan is made again on what is there then.
+    ``actor`` and ``digest`` (SHA-256 of the file) are for the audit log.
+    Raises Problems, TestsFailed, Conflict (others keep changing it), Unavailable.
+    """
+    secrets = _secrets(state, credentials)
+    hashes: dict[str, str] = {}
+    for _ in range(_ATTEMPTS):
+        planned = _tested(store, state, secrets, prune=prune)
+        if not planned.changes:
+            return Outcome(planned, planned.policy_seq, applied=False)
+        passwords = _passwords(store, planned, credentials, hashes)
+        decision_id = store.new_id()
+        entry: Entry[Any, int] = Entry(
+            tenant=store.tenant,
+            holder=decision_id,
+            now=store.clock(),
+            decide=_decision(
+                planned,
+                [*planned.writes, *passwords],
+                events(planned, actor=actor, decision_id=decision_id, digest=digest),
+            ),
+            lost=_never_lost,
+            reads=_reads(planned),
+            expect_policy_seq=planned.policy_seq,
+        )
+        try:
+            return Outcome(planned, _commit(store, entry), applied=True)
+        except Conflict:
+            continue
+    raise Conflict("others keep changing the same things; try again")
+
+
+def _tested(store: Store, state: StateFile, secrets: Mapping[str, str], *, prune: bool) -> Plan:
+    now = store.clock()
+    planned = plan(
+        _load(store, state),
+        state,
+        now=now,
+        new_id=store.new_id,
+        issuers=(store.issuer,),
+        prune=prune,
+        secrets=secrets,
+    )
+    if failures := run_tests(planned, state.tests, now=now):
+        raise TestsFailed(failures)
+    return planned
+
+
+def _load(store: Store, state: StateFile) -> Current:
+    """Everyone, if the file is about people or their attributes must be unique; else those it names."""
+    attributes = any(target.aud_sub for target in state.resource_apps or ())
+    everyone = state.users is not None or attributes
+    return load(store.ledger, store.tenant, everyone=everyone, usernames=_named(state))
+
+
+def _named(state: StateFile) -> Iterator[str]:
+    """The user names that the file mentions outside its own users section."""
+    for app in state.apps or ():
+        yield from _users(app.assigned)
+    for connection in state.connections or ():
+        for rule in connection.rules:
+            yield from _users(rule.who)
+    for guardrail in state.guardrails or ():
+        yield from _users(guardrail.who)
+    yield from (test.ask.user for test in state.tests)
+
+
+def _users(who: Any) -> Iterator[str]:
+    if who is not None:
+        yield from who.users or ()
+        yield from (who.exceptions and who.exceptions.users) or ()
+
+
+def _secrets(state: StateFile, credentials: Credentials) -> dict[str, str]:
+    """The client secrets that the file refers to, by app id; raises Problems."""
+    secrets: dict[str, str] = {}
+    problems = []
+    for app in state.apps or ():
+        if app.auth.secret is None:
+            continue
+        try:
+            secrets[app.id] = credentials.secret(app.auth.secret)
+        except ValueError as error:
+            problems.append(Problem("app", app.id, ("auth", "secret"), str(error)))
+    if problems:
+        raise Problems(problems)
+    return secrets
+
+
+def _passwords(store: Store, planned: Plan, credentials: Credentials, hashes: dict[str, str]) -> list[Write]:
+    """The credentials to store; hashed outside any transaction, and once however often the plan is made."""
+    writes: list[Write] = []
+    problems = []
+    for first in planned.passwords:
+        try:
+            if first.username not in hashes:
+                hashes[first.username] = credentials.password_hash(first.reference)
+        except ValueError as error:
+            problems.append(Problem("user", first.username, ("password",), str(error)))
+            continue
+        row: Row = {
+            "id": store.new_id(),
+            "tenant_id": store.tenant,
+            "person_id": first.person_id,
+            "kind": "password",
+            "secret": hashes[first.username],
+            "created": store.clock(),
+        }
+        writes.append(Insert("credential", row))
+    if problems:
+        raise Problems(problems)
+    return writes
+
+
+def _reads(planned: Plan) -> tuple[Key, ...]:
+    sessions = [Key("session", "person_id", person) for person in planned.departed]
+    return tuple(dict.fromkeys([*(key for key, _ in planned.premises), *sessions]))
+
+
+def _decision(planned: Plan, writes: Sequence[Write], audit: Any) -> Callable[[Any, Facts], Verdict[int]]:
+    def decide(_snapshot: Any, facts: Facts) -> Verdict[int]:
+        for key, rows in planned.premises:
+            if _by_id(facts(key)) != _by_id(rows):
+                raise Conflict(f"{key.table} was changed meanwhile")
+        sessions = [
+            Delete("session_app", {"session_id": row["id"]})
+            for person in planned.departed
+            for row in facts(Key("session", "person_id", person))
+        ]
+        return Verdict(
+            reply=planned.policy_seq + planned.policy_changed,
+            events=audit,
+            writes=[*sessions, *writes],
+            policy_changed=planned.policy_changed,
+        )
+
+    return decide
+
+
+def _by_id(rows: Sequence[Row]) -> dict[object, dict[str, object]]:
+    return {row["id"]: dict(row) for row in rows}
+
+
+def _never_lost(one_time: OneTime) -> Verdict[int]:
+    raise AssertionError(f"an apply consumes nothing, and {one_time.kind} was lost")
+
+
+def _commit(store: Store, entry: Entry[Any, int]) -> int:
+    # So that the transaction need not load a snapshot while everybody waits for it.
+    store.ledger.snapshot(store.tenant)
+    future = store.ledger.submit(entry)
+    try:
+        return int(future.result(_PATIENCE))
+    except FutureTimeout:
+        future.cancel()
+        raise Unavailable("no outcome in time; look with --dry-run whether it was applied") from None

@@ -1,0 +1,38 @@
+"""The audit events of an applied file: one for each change, and one for the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from idjag.idp.state.changes import Change
+from idjag.idp.state.plan import Plan
+from idjag.ledger.entry import Event
+
+__all__ = ["events"]
+
+
+def events(plan: Plan, *, actor: Mapping[str, str], decision_id: str, digest: str) -> list[Event]:
+    """Contract section 9; ``digest`` is of the file's bytes, so that the very file can be found again."""
+    common = {
+        "actor": dict(actor),
+        "decision_id": decision_id,
+        "policy_seq": plan.policy_seq + plan.policy_changed,
+    }
+    counts = Counter(change.action for change in plan.changes)
+    summary = {"file_sha256": digest, **{action: counts[action] for action in ("create", "change", "delete")}}
+    return [
+        *(_event(change, common) for change in plan.changes),
+        Event("state.applied", {**common, "after": summary}),
+    ]
+
+
+def _event(change: Change, common: Mapping[str, object]) -> Event:
+    fields: dict[str, object] = {**common, **change.about}
+    # Names may be used again, surrogate ids never are: both are said.
+    what = {"row": change.id, "key": change.key}
+    if change.action != "create":
+        fields["before"] = {**what, **change.before}
+    if change.action != "delete":
+        fields["after"] = {**what, **change.after}
+    return Event(f"{change.noun}.{change.verb}", fields)

@@ -1,0 +1,1 @@
+"""The IdP's database: tables (SQLModel) and migrations (Alembic)."""

@@ -1,0 +1,77 @@
+"""The key-encryption key against its database: proven at every start, made only when nothing was ever sealed.
+
+The key of the audit chain is kept here too, sealed like everything else.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import Connection, exists, insert, select, table
+from sqlmodel import SQLModel
+
+import idjag.idp.store.tables  # noqa: F401 - the tables are in the metadata once they are imported
+from idjag.idp.settings import Settings
+from idjag.idp.store import schema
+from idjag.seal import KekRefused, KekSealer, SealBroken, Sealer, context_of, load_kek, parse_kek
+
+__all__ = ["open_sealer"]
+
+_TABLE = SQLModel.metadata.tables["kek_check"]
+_CHECK, _CHAIN = "kek", "audit_chain"
+_KNOWN_TEXT = b"idjag key-encryption key"
+_CHAIN_KEY_BYTES = 32
+# A database with a row in any of these has been used under some key-encryption key.
+_SIGNS_OF_USE = ("kek_check", "signing_key", "tenant", "person", "audit")
+
+
+def open_sealer(settings: Settings, *, now: int) -> tuple[Sealer, bytes]:
+    """The sealer of the key-encryption key, proven, and the ledger's chain key.
+
+    In an unused database it makes the check value, and the KEK's file if there is none.  A wrong or missing
+    key never makes anything.  The schema must be the newest.  Raises KekRefused, SchemaRefused.
+    """
+    with schema.reading(settings.database_url) as connection:
+        used = _used(connection)
+    if not used:
+        _begin(settings, now=now)
+    sealer = KekSealer(_kek(settings, create=False))
+    with schema.reading(settings.database_url) as connection:
+        rows = {row.id: row.sealed for row in connection.execute(select(_TABLE))}
+    try:
+        known, chain_key = (sealer.open(rows[name], context=_context(name)) for name in (_CHECK, _CHAIN))
+    except KeyError:
+        raise KekRefused("the database has lost the check value of its key: restore it") from None
+    except SealBroken as error:
+        raise KekRefused(f"this is not the key-encryption key of the database: {error}") from None
+    if known != _KNOWN_TEXT:
+        raise KekRefused("the check value of the database is not ours: restore it")
+    return sealer, chain_key
+
+
+def _begin(settings: Settings, *, now: int) -> None:
+    with schema.writing(settings.database_url) as connection:
+        if _used(connection):  # another process was first
+            return
+        # The file comes first: killed in between, the next start finds it and an unused database.
+        sealer = KekSealer(_kek(settings, create=True))
+        sealed = {_CHECK: _KNOWN_TEXT, _CHAIN: os.urandom(_CHAIN_KEY_BYTES)}
+        for name, plain in sealed.items():
+            row = {"id": name, "sealed": sealer.seal(plain, context=_context(name)), "created": now}
+            connection.execute(insert(_TABLE).values(row))
+
+
+def _kek(settings: Settings, *, create: bool) -> bytes:
+    if settings.kek_file is not None:
+        return load_kek(settings.kek_file, create=create)
+    if settings.kek is None:
+        raise KekRefused("no key-encryption key is given: set IDJAG_KEK_FILE")
+    return parse_kek(settings.kek)
+
+
+def _used(connection: Connection) -> bool:
+    return any(connection.scalar(select(exists().select_from(table(name)))) for name in _SIGNS_OF_USE)
+
+
+def _context(name: str) -> str:
+    return context_of("", "kek_check", "sealed", name)

@@ -1,0 +1,12 @@
+"""What Alembic runs around the migrations: on the connection, and in the transaction, that it was given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    # SQLite can roll DDL back, whatever Alembic thinks of its driver: half a migration must not exist.
+    transactional_ddl=True,
+)
+context.run_migrations()

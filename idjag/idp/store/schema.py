@@ -1,0 +1,161 @@
+"""The database's schema: which one a file has, making it the newest, refusing one that we do not know.
+
+An upgrade is one transaction with the note of its revision: killed anywhere, it is all there or not at all,
+and running it again completes it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError
+
+from idjag.idp.settings import sqlite_path
+from idjag.ledger.gate import PATIENCE, write_gate
+from idjag.ledger.schema import OWN_TABLES
+
+__all__ = ["SchemaRefused", "check", "current", "head", "reading", "upgrade", "writing"]
+
+_SCRIPTS = "idjag.idp.store:migrations"  # a package and a folder in it: found wherever it is installed
+
+
+class SchemaRefused(Exception):
+    """The database cannot be used as it is; the message says what to change."""
+
+
+def head() -> str:
+    """The newest revision that this idjag knows."""
+    return str(_scripts().get_current_head())
+
+
+def current(url: str) -> str | None:
+    """The database's revision, None when it has none; changes nothing.  Raises SchemaRefused."""
+    if not sqlite_path(url).exists():
+        return None
+    with reading(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check(url: str) -> None:
+    """Refuse a schema that is not the one that this idjag was made for: SchemaRefused."""
+    found = current(url)
+    if found == head():
+        return
+    _refuse_unknown(found, url)
+    has = f"schema {found}" if found else "no schema"
+    raise SchemaRefused(f"{sqlite_path(url)} has {has}, this idjag needs {head()}: run idjag db upgrade")
+
+
+def upgrade(url: str) -> str:
+    """Make the file if there is none, and its schema the newest; the revision.  Raises SchemaRefused."""
+    _make_private(sqlite_path(url))
+    with writing(url) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+        _refuse_unknown(found, url)
+        tables = set(inspect(connection).get_table_names()) - OWN_TABLES - {"alembic_version"}
+        if found is None and tables:
+            raise SchemaRefused(f"{sqlite_path(url)} is a database of something else")
+        command.upgrade(_config(connection), "head")
+    return head()
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """A connection to look with; raises SchemaRefused when the file cannot be read."""
+    with _connected(sqlite_path(url), begin="BEGIN") as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        yield connection
+
+
+@contextmanager
+def writing(url: str) -> Iterator[Connection]:
+    """A connection in one transaction that no other writer can enter; committed at the end."""
+    path = sqlite_path(url)
+    with _connected(path, begin="BEGIN IMMEDIATE") as connection:
+        try:
+            with write_gate(path):
+                transaction = connection.begin()
+        except TimeoutError as error:
+            raise SchemaRefused(f"{path}: {error}") from None
+        with transaction:
+            yield connection
+
+
+@contextmanager
+def _connected(path: Path, *, begin: str) -> Iterator[Connection]:
+    engine = _engine(path, begin=begin)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise SchemaRefused(f"{path}: {error.orig}") from None
+    finally:
+        engine.dispose()
+
+
+def _engine(path: Path, *, begin: str) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": PATIENCE}
+    )
+
+    @event.listens_for(engine, "connect")
+    def no_transactions_of_its_own(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver would begin before DML alone, and DDL would be outside of any transaction.
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin_by_hand(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", _SCRIPTS)
+    config.attributes["connection"] = connection
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _refuse_unknown(revision: str | None, url: str) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaRefused(
+            f"{sqlite_path(url)} has schema {revision}, which is newer than this idjag ({head()}): "
+            "install the idjag that made it, or a newer one"
+        )
+
+
+def _make_private(path: Path) -> None:
+    """The database's file, 0600, in a folder that nobody else can enter."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = path.parent.stat()
+        if folder.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SchemaRefused(
+                f"{path.parent} is open to other users: chmod 700 {path.parent}, or name a folder below it"
+            )
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return
+        if os.geteuid() == 0:
+            # A command run by root must not lock the service out of its own database.
+            os.fchown(file, folder.st_uid, folder.st_gid)
+        os.close(file)
+    except OSError as error:
+        raise SchemaRefused(f"{path} cannot be made: {error.strerror}") from None

@@ -1,0 +1,67 @@
+"""Subject identifiers: from a ``sub`` back to its person, and the ``sub`` that an audience may see."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from idjag.idp.facts import PersonFacts, string
+from idjag.idp.snapshot import Snapshot
+from idjag.ledger.entry import Insert, Key, Ledger, Write
+from idjag.protocol.errors import Reason, Refused
+
+__all__ = ["Origins", "sub_in"]
+
+
+class Origins:
+    """Which person and session an ID token came from.
+
+    Both links are written once and never change, so they may be remembered; whether the person and the
+    session are still alive is read fresh by every decision.
+    """
+
+    LIMIT = 100_000
+
+    def __init__(self, ledger: Ledger[Snapshot]) -> None:
+        self._ledger = ledger
+        self._known: OrderedDict[tuple[str, str, str, str], tuple[str, str]] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, *, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
+        """(person id, session id); raises Refused SUBJECT_UNKNOWN or SESSION_ENDED."""
+        origin = (sector, sub, app, sid)
+        with self._lock:
+            found = self._known.get(origin)
+            if found:
+                self._known.move_to_end(origin)
+                return found
+        found = self._read(sector=sector, sub=sub, app=app, sid=sid)
+        with self._lock:
+            self._known[origin] = found
+            if len(self._known) > self.LIMIT:
+                self._known.popitem(last=False)
+        return found
+
+    def _read(self, *, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
+        by_sub, by_sid = Key("subject", "sub", sub), Key("session_app", "sid", sid)
+        facts = self._ledger.read((by_sub, by_sid))
+        people = [string(row, "person_id") for row in facts(by_sub) if row["sector"] == sector]
+        if len(people) != 1:
+            raise Refused(Reason.SUBJECT_UNKNOWN)
+        sessions = [string(row, "session_id") for row in facts(by_sid) if row["app_id"] == app]
+        if len(sessions) != 1:
+            raise Refused(Reason.SESSION_ENDED)
+        return people[0], sessions[0]
+
+
+def sub_in(
+    sector: str, person: PersonFacts, *, tenant: str, new_id: Callable[[], str]
+) -> tuple[str, tuple[Write, ...]]:
+    """The person's sub in a sector, and the row to write when this is its first use there."""
+    known = person.subs.get(sector)
+    if known is not None:
+        return known, ()
+    sub = new_id()
+    row = {"id": new_id(), "tenant_id": tenant, "person_id": person.person.id, "sector": sector, "sub": sub}
+    return sub, (Insert("subject", row),)

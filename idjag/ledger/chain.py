@@ -1,0 +1,233 @@
+"""The audit chain: how an event becomes a row, and how a tampered row shows; pure, the salts are passed in.
+
+A row's hash is keyed and covers ``prev_hash``.  The first row of a batch follows the tenant's link, every
+further one the row before it; the batch's digest is the hash of its last row, and the link after the
+batch is sha256(link || digest).  So batches need no marks of their own, and the hashes of a batch are
+known before its number in the log is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, cast
+
+from idjag.ledger.entry import Event, Head, Row, Value
+from idjag.protocol.jose.errors import JsonError
+from idjag.protocol.jose.json import JsonValue, canonical
+
+__all__ = [
+    "FIELDS",
+    "PERSONAL",
+    "Break",
+    "erased",
+    "find_break",
+    "genesis",
+    "link_after",
+    "personal_fields",
+    "row",
+    "verify",
+]
+
+FIELDS: Final = (
+    *(
+        "id",
+        "time",
+        "event",
+        "tenant",
+        "decision_id",
+        "actor",
+        "subject",
+        "subject_token_type",
+        "profile",
+    ),
+    *("requesting_app", "client_id_at_resource", "resource_app", "audience", "resources"),
+    *("scopes_requested", "scopes_granted", "authorization_details", "rule_ids", "rule_versions"),
+    *("guardrail_ids", "policy_seq", "reason", "inputs", "jti", "acr", "amr", "auth_time", "cnf_jkt"),
+    *("actor_chain", "ip", "user_agent", "before", "after", "prev_hash", "hash"),
+)
+"""Contract section 9, in its order."""
+
+PERSONAL: Final = frozenset({"actor", "subject", "inputs", "ip", "user_agent", "before", "after"})
+"""They enter the hash as salted digests, so that their values can be erased."""
+
+_NUMBERED: Final = frozenset({"id", "time", "event", "tenant", "prev_hash", "hash"})
+_GIVEN: Final = frozenset(FIELDS) - _NUMBERED
+_TEXT_COLUMNS: Final = ("decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
+_COLUMNS: Final = ("tenant", "time", "event", *_TEXT_COLUMNS)
+_ERASED: Final = "erased:"
+_ROW: Final = b"idjag audit row 1\0"
+_GENESIS: Final = b"idjag audit chain 1\0"
+
+Fields: TypeAlias = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where a log is not what was written: the number of the row, and what is wrong there."""
+
+    no: int
+    why: str
+
+
+def genesis(tenant: str) -> bytes:
+    """The link of a tenant that has no audit row yet."""
+    return hashlib.sha256(_GENESIS + tenant.encode()).digest()
+
+
+def link_after(link: bytes, digest: bytes) -> bytes:
+    """The head's link after a batch whose last row has the hash ``digest``."""
+    return hashlib.sha256(link + digest).digest()
+
+
+def personal_fields(event: Event) -> tuple[str, ...]:
+    """The fields of this event that need a salt each."""
+    return tuple(name for name in event.fields if name in PERSONAL and event.fields[name] is not None)
+
+
+def row(
+    event: Event,
+    *,
+    tenant: str,
+    no: int,
+    time: int,
+    salts: Mapping[str, bytes],
+    prev: bytes,
+    key: bytes,
+) -> dict[str, Value]:
+    """The audit row of an event, hashed.
+
+    ``no`` counts the tenant's rows from 1 and is the contract's ``id``; its place in the chain proves it,
+    so that it need not be known when the row is hashed.  ``salts`` holds 16 random octets for every name
+    in ``personal_fields(event)``; ``prev`` is the link, or the hash of the row before in the same batch.
+    Raises ValueError for a field that the contract does not know, TypeError or JsonError for a value that
+    is not text where a column holds it, or not JSON.
+    """
+    fields = _fields(event, tenant=tenant, time=time)
+    kept = {name: salts[name].hex() for name in personal_fields(event)}
+    columns = {name: cast("Value", fields.get(name)) for name in _COLUMNS}
+    return {
+        **columns,
+        "no": no,
+        "body": canonical(fields).decode(),
+        "salts": canonical(cast("Fields", kept)).decode(),
+        "prev_hash": prev.hex(),
+        "hash": _hash(fields, kept, prev=prev.hex(), key=key),
+    }
+
+
+def erased(before: Row, names: Iterable[str]) -> dict[str, Value]:
+    """The row without the values of these personal fields; it verifies as before.
+
+    Their salts go too: a digest whose salt is known gives a person's address away to whoever tries all.
+    """
+    fields, kept = _parsed(before)
+    for name in names:
+        if name not in PERSONAL:
+            raise ValueError(f"{name} is not a personal field")
+        if name in fields:
+            kept[name] = _ERASED + _digest(fields.pop(name), salt=kept[name])
+    return {
+        **before,
+        "subject": cast("Value", fields.get("subject")),
+        "body": canonical(fields).decode(),
+        "salts": canonical(cast("Fields", kept)).decode(),
+    }
+
+
+def verify(
+    rows: Iterable[Row], *, tenant: str, key: bytes, start: Head | None = None, head: Head | None = None
+) -> bool:
+    """Whether the rows are what was written; the parameters are those of ``find_break``."""
+    return find_break(rows, tenant=tenant, key=key, start=start, head=head) is None
+
+
+def find_break(
+    rows: Iterable[Row], *, tenant: str, key: bytes, start: Head | None = None, head: Head | None = None
+) -> Break | None:
+    """The first break in a tenant's rows, which come in the order of their numbers; None when there is none.
+
+    ``start`` is a head from before the first row (default: the beginning of the log).  ``head`` is one that
+    was read before the rows, or a checkpoint: without it, rows missing at the end do not show.
+    """
+    no, link = (start.audit_no, start.link) if start else (0, genesis(tenant))
+    running = ""  # the hash that the next row of the same batch would follow
+    for each in rows:
+        if each["no"] != no + 1:
+            return Break(no + 1, "this number is missing, or stands elsewhere")
+        if head is not None and no == head.audit_no and _link(link, running) != head.link:
+            return Break(no, "the head has another link")
+        if not running or each["prev_hash"] != running:
+            link = _link(link, running)
+            if each["prev_hash"] != link.hex():
+                return Break(no + 1, "it does not follow the row before it")
+        if why := _fault(each, tenant=tenant, key=key):
+            return Break(no + 1, why)
+        no, running = no + 1, str(each["hash"])
+    return _fault_at_end(no, _link(link, running), head)
+
+
+def _link(link: bytes, running: str) -> bytes:
+    return link_after(link, bytes.fromhex(running)) if running else link
+
+
+def _fault_at_end(no: int, link: bytes, head: Head | None) -> Break | None:
+    if head is None or no > head.audit_no:
+        return None
+    if no < head.audit_no:
+        return Break(no + 1, "rows are missing at the end")
+    return None if link == head.link else Break(no, "the head has another link")
+
+
+def _fault(each: Row, *, tenant: str, key: bytes) -> str | None:
+    """What is wrong with one row by itself, if anything."""
+    try:
+        fields, kept = _parsed(each)
+        expected = _hash(fields, kept, prev=str(each["prev_hash"]), key=key)
+        faithful = canonical(fields).decode() == each["body"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, JsonError):
+        return "it cannot be read"
+    if fields.get("tenant") != tenant:
+        return "it belongs to another tenant"
+    if expected != each["hash"] or not faithful:
+        return "its fields are not those that were hashed"
+    if any(each[name] != fields.get(name) for name in _COLUMNS):
+        return "its columns do not agree with its body"
+    return None
+
+
+def _fields(event: Event, *, tenant: str, time: int) -> Fields:
+    """What the body holds: null is left out, so that a field that the contract gains changes no old row."""
+    if unknown := event.fields.keys() - _GIVEN:
+        raise ValueError(f"an event has no field {', '.join(sorted(unknown))}")
+    fields = {name: cast("JsonValue", value) for name, value in event.fields.items() if value is not None}
+    for name in _TEXT_COLUMNS:
+        if not isinstance(fields.get(name, ""), str):
+            raise TypeError(f"{name} of an event is text")
+    return {**fields, "tenant": tenant, "time": time, "event": event.name}
+
+
+def _parsed(each: Row) -> tuple[Fields, dict[str, str]]:
+    """Body and salts.  Not the strict parser of tokens: it limits numbers that ``canonical`` may write."""
+    fields, kept = json.loads(str(each["body"])), json.loads(str(each["salts"]))
+    if not isinstance(fields, dict) or not isinstance(kept, dict):
+        raise TypeError("body and salts are objects")
+    return fields, kept
+
+
+def _hash(fields: Fields, kept: Mapping[str, str], *, prev: str, key: bytes) -> str:
+    """HMAC-SHA256 over the hash before and the fields, where a personal value is its digest."""
+    covered = {name: value for name, value in fields.items() if name not in PERSONAL}
+    for name in PERSONAL:
+        if name in fields:
+            covered[name] = _digest(fields[name], salt=kept[name])
+        elif kept.get(name, "").startswith(_ERASED):
+            covered[name] = kept[name].removeprefix(_ERASED)
+    return hmac.digest(key, _ROW + bytes.fromhex(prev) + canonical(covered), "sha256").hex()
+
+
+def _digest(value: JsonValue, *, salt: str) -> str:
+    return hashlib.sha256(bytes.fromhex(salt) + canonical(value)).hexdigest()

@@ -1,0 +1,253 @@
+"""A ledger in this process alone, for tests, demos and embedders: the same law, nothing durable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import MappingProxyType, TracebackType
+from typing import Generic, Self, TypeVar
+
+from idjag.ledger.chain import genesis
+from idjag.ledger.entry import (
+    Conflict,
+    Delete,
+    Entry,
+    Facts,
+    Head,
+    Insert,
+    Key,
+    Row,
+    Unavailable,
+    Update,
+    Upsert,
+    Write,
+)
+from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows, settle
+from idjag.ledger.schema import head_of, new_epoch
+from idjag.ledger.transaction import Claim, HeadMoved
+from idjag.ledger.waiting import DEADLINE
+
+__all__ = ["MemoryLedger", "MemoryStore", "MemoryTransaction"]
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class MemoryStore:
+    """Tables as dicts: rows of the owners by their id, the ledger's own by their primary keys."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Hashable, Row]] = {}
+
+    def table(self, name: str) -> dict[Hashable, Row]:
+        """The rows of one table, which need not have been made before."""
+        return self.tables.setdefault(name, {})
+
+    def begin(self) -> MemoryTransaction:
+        """A transaction on these tables; the ledger lets one run at a time."""
+        return MemoryTransaction(self)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class MemoryTransaction:
+    """Changes the tables at once and remembers how they were."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._before: list[tuple[dict[Hashable, Row], Hashable, Row | None]] = []
+        self._claimed: dict[str, str] = {}
+
+    def rows(self, table: str, where: Row | None = None) -> list[Row]:
+        """All rows of a table whose columns equal ``where``."""
+        return [row for _, row in self._matching(table, where or {})]
+
+    def head(self, tenant: str) -> Head:
+        """The tenant's head."""
+        row = self._store.table("ledger_head").get(tenant)
+        if row is None:
+            raise LookupError(f"the ledger has no tenant {tenant}")
+        return head_of(row)
+
+    def claim(self, claim: Claim) -> bool:
+        """Remember the id; True when this holder stored it in this transaction."""
+        table = self._store.table("one_time")
+        if claim.id not in table:
+            self._put(table, claim.id, asdict(claim))
+            self._claimed[claim.id] = claim.holder
+        return self._claimed.get(claim.id) == claim.holder
+
+    def unclaim(self, claim: Claim) -> None:
+        """Forget a claim that this transaction has won."""
+        del self._claimed[claim.id]
+        self._put(self._store.table("one_time"), claim.id, None)
+
+    def apply(self, writes: Sequence[Write]) -> None:
+        """Carry out the owner's writes."""
+        for write in writes:
+            self._apply(write)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Store audit rows."""
+        for row in rows:
+            self._insert("audit", (row["tenant"], row["no"]), row)
+
+    def touch(self, tenant: str, before: Head, after: Head) -> None:
+        """Move the head; raises HeadMoved."""
+        now = self.head(tenant)
+        if (now.epoch, now.policy_seq) != (before.epoch, before.policy_seq):
+            raise HeadMoved
+        self._put(self._store.table("ledger_head"), tenant, {"tenant": tenant, **asdict(after)})
+
+    def commit(self) -> None:
+        """Forget how the tables were."""
+        self._before.clear()
+
+    def rollback(self) -> None:
+        """Put everything back."""
+        for table, key, row in reversed(self._before):
+            if row is None:
+                table.pop(key, None)
+            else:
+                table[key] = row
+        self._before.clear()
+
+    def _apply(self, write: Write) -> None:
+        match write:
+            case Insert(table, row):
+                self._insert(table, row["id"], row)
+            case Upsert(table, row):
+                rows = self._store.table(table)
+                self._put(rows, row["id"], {**rows.get(row["id"], {}), **row})
+            case Update(table, where, values):
+                for key, row in self._matching(table, where):
+                    self._put(self._store.table(table), key, {**row, **values})
+            case Delete(table, where):
+                for key, _ in self._matching(table, where):
+                    self._put(self._store.table(table), key, None)
+
+    def _matching(self, table: str, where: Row) -> list[tuple[Hashable, Row]]:
+        rows = self._store.table(table)
+        if "id" in where:
+            # By far the most frequent question.
+            row = rows.get(where["id"])
+            candidates: list[tuple[Hashable, Row]] = [] if row is None else [(where["id"], row)]
+        else:
+            candidates = list(rows.items())
+        wanted = where.items()
+        return [
+            (key, row) for key, row in candidates if all(row.get(name) == value for name, value in wanted)
+        ]
+
+    def _insert(self, table: str, key: Hashable, row: Row) -> None:
+        if key in self._store.table(table):
+            raise ValueError(f"the row is in {table} already")
+        self._put(self._store.table(table), key, row)
+
+    def _put(self, table: dict[Hashable, Row], key: Hashable, row: Row | None) -> None:
+        self._before.append((table, key, table.get(key)))
+        if row is None:
+            table.pop(key, None)
+        else:
+            # Rows are handed out as they are; nobody must be able to change one in place.
+            table[key] = MappingProxyType(dict(row))
+
+
+class MemoryLedger(Generic[S]):
+    """A ledger whose entries run in the calling thread, one at a time.
+
+    ``load(reader, tenant, head)`` makes the snapshot; ``chain_key`` is 32 octets or more.  It needs no
+    ``start``, but has one, so that it can stand where a durable ledger will.
+    """
+
+    def __init__(self, load: Load[S], *, chain_key: bytes) -> None:
+        self._chain_key = check_chain_key(chain_key)
+        self._snapshots = Snapshots(load)
+        self._store = MemoryStore()
+        self._turn = threading.Lock()
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether entries are taken."""
+        return not self._closed
+
+    def open_tenant(self, tenant: str) -> None:
+        """Make the head of a tenant, if it has none."""
+        with self._alone() as transaction:
+            heads = self._store.table("ledger_head")
+            if tenant not in heads:
+                first = Head(epoch=new_epoch(), policy_seq=0, audit_no=0, link=genesis(tenant))
+                heads[tenant] = MappingProxyType({"tenant": tenant, **asdict(first)})
+            transaction.commit()
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def submit(self, entry: Entry[S, R]) -> Future[R]:
+        """Run the entry now; the future is done when this returns."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(self.commit(entry))
+        except (Unavailable, Conflict) as error:
+            future.set_exception(error)
+        return future
+
+    def commit(self, entry: Entry[S, R]) -> R:
+        """Run the entry now; raises Unavailable or Conflict."""
+        if self._closed:
+            raise Unavailable("the ledger is closed")
+        with self._alone():
+            return settle(entry, self._store, snapshots=self._snapshots, chain_key=self._chain_key)
+
+    def snapshot(self, tenant: str) -> S:
+        """The snapshot for the tenant's head; raises LookupError for an unknown tenant."""
+        with self._alone() as transaction:
+            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+
+    def fresh(self, tenant: str) -> S:
+        """The snapshot as of now."""
+        return self.snapshot(tenant)
+
+    def read(self, keys: Sequence[Key]) -> Facts:
+        """Fresh facts outside any entry."""
+        with self._alone() as transaction:
+            return keyed_rows(transaction, keys)
+
+    def head(self, tenant: str) -> Head:
+        """Where the tenant's ledger stands; raises LookupError for an unknown tenant."""
+        with self._alone() as transaction:
+            return transaction.head(tenant)
+
+    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
+        """At most ``limit`` audit rows in the order of their numbers."""
+        with self._alone():
+            audit = self._store.table("audit")
+            found = (audit.get((tenant, no)) for no in range(after_no + 1, after_no + 1 + limit))
+            return [row for row in found if row is not None]
+
+    def close(self) -> None:
+        """Take no more entries."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[MemoryTransaction]:
+        # Not for ever: a decision that asks the ledger itself would wait for its own end.
+        if not self._turn.acquire(timeout=DEADLINE):
+            raise Unavailable("no turn within the deadline")
+        try:
+            yield self._store.begin()
+        finally:
+            self._turn.release()

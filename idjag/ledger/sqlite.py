@@ -1,0 +1,285 @@
+"""The ledger in one SQLite file: one worker process, and the commands that write beside it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from idjag.ledger.chain import genesis
+from idjag.ledger.committer import Committer
+from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable, Write
+from idjag.ledger.gate import PATIENCE, Gate, write_gate
+from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows
+from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
+from idjag.ledger.sql import select, write_statement
+from idjag.ledger.transaction import Claim, HeadMoved
+from idjag.ledger.waiting import DEADLINE
+
+__all__ = ["SqliteLedger", "SqliteStore", "SqliteTransaction", "connect", "write_gate"]
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+_MARK = "?"
+_APPEND = (
+    f"INSERT INTO audit ({', '.join(AUDIT_COLUMNS)}) "  # noqa: S608  # our own names
+    f"VALUES ({', '.join(f':{name}' for name in AUDIT_COLUMNS)})"
+)
+_CLAIM = (
+    "INSERT INTO one_time (id, tenant, kind, holder, until) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO NOTHING"
+)
+_TOUCH = (
+    "UPDATE ledger_head SET policy_seq = ?, audit_no = ?, link = ? "
+    "WHERE tenant = ? AND policy_seq = ? AND epoch = ?"
+)
+_AUDIT = "SELECT * FROM audit WHERE tenant = ? AND no > ? ORDER BY no LIMIT ?"
+_OPEN = (
+    "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (?, ?, 0, 0, ?) "
+    "ON CONFLICT (tenant) DO NOTHING"
+)
+
+
+def connect(path: str | Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
+    """A connection as every user of the file needs it; ``patience`` (seconds) bounds waits for locks.
+
+    Transactions are begun by hand, writing ones with ``write_gate(path)`` and ``BEGIN IMMEDIATE``.
+    Raises sqlite3.Error; RuntimeError when the file cannot have a write-ahead log.
+    """
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class SqliteStore:
+    """A writing connection and its gate."""
+
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._connection = connect(path, patience=patience)
+        self._gate = Gate(path)
+
+    def begin(self) -> SqliteTransaction:
+        """Pass the gate and start a transaction that no other writer can enter."""
+        with self._gate.passing(patience=self._patience):
+            self._connection.execute("BEGIN IMMEDIATE")
+        return SqliteTransaction(self._connection)
+
+    def close(self) -> None:
+        """Close connection and gate; what was not committed is undone."""
+        self._gate.close()
+        self._connection.close()
+
+
+class SqliteTransaction:
+    """One transaction of a connection, for reading or for writing."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._claimed: dict[str, str] = {}
+
+    def rows(self, table: str, where: Row | None = None) -> list[Row]:
+        """All rows of a table whose columns equal ``where``."""
+        text, values = select(table, where, mark=_MARK)
+        return self._connection.execute(text, values).fetchall()
+
+    def head(self, tenant: str) -> Head:
+        """The tenant's head; raises LookupError for a tenant that was never opened."""
+        for row in self.rows("ledger_head", {"tenant": tenant}):
+            return head_of(row)
+        raise LookupError(f"the ledger has no tenant {tenant}")
+
+    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
+        """At most ``limit`` audit rows in the order of their numbers."""
+        return self._connection.execute(_AUDIT, (tenant, after_no, limit)).fetchall()
+
+    def claim(self, claim: Claim) -> bool:
+        """Remember the id; True when this holder stored it in this transaction."""
+        if claim.id not in self._claimed:
+            values = (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)
+            if self._connection.execute(_CLAIM, values).rowcount != 1:
+                return False
+            self._claimed[claim.id] = claim.holder
+        return self._claimed[claim.id] == claim.holder
+
+    def unclaim(self, claim: Claim) -> None:
+        """Forget a claim that this transaction has won."""
+        del self._claimed[claim.id]
+        self._connection.execute("DELETE FROM one_time WHERE id = ?", (claim.id,))
+
+    def apply(self, writes: Sequence[Write]) -> None:
+        """Carry out the owner's writes."""
+        for write in writes:
+            self._connection.execute(*write_statement(write, mark=_MARK))
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Store audit rows."""
+        self._connection.executemany(_APPEND, rows)
+
+    def touch(self, tenant: str, before: Head, after: Head) -> None:
+        """Move the head; raises HeadMoved."""
+        values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
+        if self._connection.execute(_TOUCH, values).rowcount != 1:
+            raise HeadMoved
+
+    def commit(self) -> None:
+        """Make it durable: the write-ahead log is synced before this returns."""
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo everything."""
+        # An error like a full disk may have ended the transaction already.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+class SqliteLedger(Generic[S]):
+    """A ledger in the file ``path``, whose tables have been made (``schema.statements``).
+
+    ``load(reader, tenant, head)`` makes the snapshot; ``chain_key`` is 32 octets or more.  Reading works
+    without ``start``; entries need it.  ``patience`` and ``deadline`` are seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        load: Load[S],
+        chain_key: bytes,
+        patience: float = PATIENCE,
+        deadline: float = DEADLINE,
+    ) -> None:
+        if str(path) in {"", ":memory:"}:
+            raise ValueError("SqliteLedger needs a file; in memory there is MemoryLedger")
+        self._path = Path(path)
+        self._patience = patience
+        self._snapshots = Snapshots(load)
+        self._committer = Committer(
+            lambda: SqliteStore(self._path, patience=patience),
+            self._snapshots,
+            chain_key=check_chain_key(chain_key),
+            deadline=deadline,
+        )
+        self._reading = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the writer is connected."""
+        return self._committer.ready
+
+    def open_tenant(self, tenant: str) -> None:
+        """Make the head of a tenant, if it has none; works before ``start``."""
+        with closing(connect(self._path, patience=self._patience)) as connection:
+            with write_gate(self._path, patience=self._patience):
+                connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_OPEN, (tenant, new_epoch(), genesis(tenant)))
+            connection.execute("COMMIT")
+
+    def start(self) -> None:
+        """Start the writer; raises RuntimeError when the file has no ledger."""
+        with closing(connect(self._path, patience=self._patience)) as connection:
+            tables = SqliteTransaction(connection).rows("sqlite_master", {"type": "table"})
+        if not {row["name"] for row in tables} >= OWN_TABLES:
+            raise RuntimeError(f"{self._path} has no ledger: make its tables first")
+        self._committer.start()
+
+    def submit(self, entry: Entry[S, R]) -> Future[R]:
+        """Queue an entry; the future has the reply once it is durable, or Unavailable or Conflict."""
+        return self._committer.submit(entry)
+
+    def commit(self, entry: Entry[S, R]) -> R:
+        """Queue an entry and wait; raises Unavailable or Conflict."""
+        return self._committer.commit(entry)
+
+    def snapshot(self, tenant: str) -> S:
+        """The snapshot for the tenant's head, which is looked at: in a file that costs microseconds.
+
+        Raises LookupError for an unknown tenant, Unavailable.
+        """
+        with self._transaction() as transaction:
+            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+
+    def fresh(self, tenant: str) -> S:
+        """The snapshot as of now."""
+        return self.snapshot(tenant)
+
+    def read(self, keys: Sequence[Key]) -> Facts:
+        """Fresh facts outside any entry, from one transaction; raises Unavailable."""
+        with self._transaction() as transaction:
+            return keyed_rows(transaction, keys)
+
+    def head(self, tenant: str) -> Head:
+        """Where the tenant's ledger stands; raises LookupError for an unknown tenant, Unavailable."""
+        with self._transaction() as transaction:
+            return transaction.head(tenant)
+
+    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
+        """At most ``limit`` audit rows in the order of their numbers."""
+        with self._transaction() as transaction:
+            return transaction.audit_rows(tenant, after_no=after_no, limit=limit)
+
+    def close(self) -> None:
+        """Finish what is queued, stop the writer, close the file."""
+        self._committer.close()
+        with self._reading:
+            self._drop_reader()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[SqliteTransaction]:
+        """A reading transaction on a connection that all readers share, one after the other."""
+        # Not for ever: a load that asks the ledger itself would wait for its own end.
+        if not self._reading.acquire(timeout=DEADLINE):
+            raise Unavailable("no turn to read within the deadline")
+        try:
+            if self._reader is None:
+                self._reader = connect(self._path, patience=self._patience)
+                self._reader.execute("PRAGMA query_only = ON")
+            self._reader.execute("BEGIN")
+            try:
+                yield SqliteTransaction(self._reader)
+            finally:
+                self._reader.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._drop_reader()
+            raise Unavailable("the database cannot be read") from error
+        finally:
+            self._reading.release()
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise RuntimeError(f"the database has journal mode {mode} and cannot have wal")
+    # Some builds sync a write-ahead log at checkpoints only: an answer could outlive its record.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.row_factory = _row
+
+
+def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}

@@ -1,0 +1,65 @@
+"""Reading the audit log back: events for people and files, rows for verification."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Protocol
+
+from idjag.ledger.chain import FIELDS, Break, find_break
+from idjag.ledger.entry import Head, Row
+from idjag.protocol.jose.json import JsonValue
+
+__all__ = ["Trail", "check", "events", "rows"]
+
+_PAGE = 1000
+
+
+class Trail(Protocol):
+    """A ledger, as far as its audit log is concerned."""
+
+    def head(self, tenant: str) -> Head:
+        """Where the tenant's ledger stands."""
+        ...
+
+    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
+        """At most ``limit`` audit rows after a number, in the order of their numbers."""
+        ...
+
+
+def events(trail: Trail, tenant: str, *, after_no: int = 0, limit: int = _PAGE) -> list[dict[str, JsonValue]]:
+    """One page of events with the contract's fields in the contract's order; the last ``id`` leads on.
+
+    Absent and erased values are null, ``time`` is NumericDate, the hashes are hex.
+    """
+    return [_event(row) for row in trail.audit_rows(tenant, after_no=after_no, limit=limit)]
+
+
+def rows(trail: Trail, tenant: str, *, after_no: int = 0) -> Iterator[Row]:
+    """All audit rows after a number, read page by page."""
+    while page := trail.audit_rows(tenant, after_no=after_no, limit=_PAGE):
+        yield from page
+        after_no = _number(page[-1])
+
+
+def check(trail: Trail, tenant: str, *, key: bytes) -> Break | None:
+    """The first break of a tenant's audit log, while it may go on growing; None when it is whole."""
+    head = trail.head(tenant)
+    return find_break(rows(trail, tenant), tenant=tenant, key=key, head=head)
+
+
+def _event(row: Row) -> dict[str, JsonValue]:
+    body: dict[str, JsonValue] = json.loads(str(row["body"]))
+    numbered: dict[str, JsonValue] = {
+        "id": _number(row),
+        "prev_hash": str(row["prev_hash"]),
+        "hash": str(row["hash"]),
+    }
+    return {name: numbered[name] if name in numbered else body.get(name) for name in FIELDS}
+
+
+def _number(row: Row) -> int:
+    no = row["no"]
+    if not isinstance(no, int):
+        raise TypeError("the number of an audit row is an integer")
+    return no

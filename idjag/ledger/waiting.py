@@ -1,0 +1,77 @@
+"""The line of entries before the writer: bounded, urgent ones first, nobody in it after it was closed."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition
+from typing import Any
+
+from idjag.ledger.entry import Entry, Unavailable
+
+__all__ = ["DEADLINE", "MOST_WAITING", "URGENT_RESERVE", "Job", "Line"]
+
+DEADLINE = 5.0
+"""Seconds after which nobody waits for an entry any more."""
+
+MOST_WAITING = 512
+URGENT_RESERVE = 16
+"""Places that only urgent entries may take: whoever floods the line must not keep out the kill switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An entry, who waits for it, and until when (seconds of the committer's clock)."""
+
+    entry: Entry[Any, Any] = field(repr=False)
+    future: Future[Any] = field(repr=False)
+    until: float
+
+
+class Line:
+    """Jobs in the order in which the writer shall take them."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._urgent: deque[Job] = deque()
+        self._others: deque[Job] = deque()
+        self._open = False
+        self._closed = False
+
+    def open(self) -> None:
+        """Let jobs in, unless the line was closed meanwhile."""
+        with self._changed:
+            self._open = not self._closed
+
+    def close(self) -> None:
+        """Let no more jobs in; those that wait are still taken."""
+        with self._changed:
+            self._open, self._closed = False, True
+            self._changed.notify_all()
+
+    def put(self, job: Job) -> None:
+        """Add a job at its place; raises Unavailable when the line is full or closed."""
+        with self._changed:
+            if not self._open:
+                raise Unavailable("the ledger is not serving")
+            most = MOST_WAITING + URGENT_RESERVE if job.entry.urgent else MOST_WAITING
+            if len(self._urgent) + len(self._others) >= most:
+                raise Unavailable("too many entries are waiting")
+            (self._urgent if job.entry.urgent else self._others).append(job)
+            self._changed.notify()
+
+    def take(self, patience: float | None) -> Job | None:
+        """The next job; None after ``patience`` seconds without one (None: for ever), or when all is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._urgent or self._others or not self._open, patience)
+            for jobs in (self._urgent, self._others):
+                if jobs:
+                    return jobs.popleft()
+            return None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the line is closed and empty."""
+        with self._changed:
+            return not (self._open or self._urgent or self._others)

@@ -1,0 +1,113 @@
+"""Store and accounts in this process alone: tests, demos, and hosts with one process and nothing to keep.
+
+One-time ids do not survive a restart: a host that must refuse replays across one needs a durable Store.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from idjag.ras.model import Account, Link
+from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Outcome, Record
+
+__all__ = ["MemoryStore"]
+
+_SWEEP_EVERY = 1024
+
+
+class MemoryStore:
+    """Both ports, ``Store`` and ``Accounts``, over dicts and one lock; ``events`` keeps the latest."""
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        links: Iterable[tuple[Link, str]] = (),
+        *,
+        keep_events: int = 10_000,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._accounts = {account.id: account for account in accounts}
+        self._links = dict(links)
+        self._used: dict[tuple[str, str, str], int] = {}
+        self.events: deque[AuditEvent] = deque(maxlen=keep_events)
+
+    def by_id(self, account_id: str) -> Account | None:
+        """The account, disabled ones included."""
+        return self._accounts.get(account_id)
+
+    def by_email(self, email: str, *, tenant: str | None) -> tuple[Account, ...]:
+        """Every account of the tenant with this address."""
+        with self._lock:
+            return tuple(
+                account
+                for account in self._accounts.values()
+                if account.tenant == tenant and (account.email or "").lower() == email
+            )
+
+    def put(self, account: Account) -> None:
+        """Add an account, or take its place."""
+        with self._lock:
+            self._accounts[account.id] = account
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Everybody."""
+        with self._lock:
+            return tuple(self._accounts.values())
+
+    def linked(self, link: Link) -> str | None:
+        """The id of the account that the link names."""
+        return self._links.get(link)
+
+    def links_of(self, account_id: str) -> tuple[Link, ...]:
+        """Every link of an account."""
+        with self._lock:
+            return tuple(link for link, owner in self._links.items() if owner == account_id)
+
+    def commit(self, record: Record) -> Outcome:
+        """Write it all, or say what stands against it."""
+        with self._lock:
+            self._sweep(record.now)
+            for once in record.always:
+                if not self._claim(once):
+                    return self._lose(record, once)
+            if self._moved(record):
+                return LinkMoved
+            for once in record.on_success:
+                if not self._claim(once):
+                    return self._lose(record, once)
+            if record.create is not None:
+                self._accounts[record.create.id] = record.create
+            if record.link is not None and record.account_id is not None:
+                self._links[record.link] = record.account_id
+            self.events.append(record.event)
+            return Committed
+
+    def ready(self) -> bool:
+        """Memory is always there."""
+        return True
+
+    def _claim(self, once: Once) -> bool:
+        key = (once.kind, once.scope, once.value)
+        if key in self._used:
+            return False
+        self._used[key] = once.until
+        return True
+
+    def _lose(self, record: Record, once: Once) -> Outcome:
+        self.events.append(record.lost(once))
+        return Lost(once)
+
+    def _moved(self, record: Record) -> bool:
+        link = record.link
+        if link is None:
+            return False
+        rivals = (each for each, owner in self._links.items() if owner == record.account_id and each != link)
+        same_issuer = any((each.issuer, each.tenant) == (link.issuer, link.tenant) for each in rivals)
+        return same_issuer or self._links.get(link, record.account_id) != record.account_id
+
+    def _sweep(self, now: int) -> None:
+        """Forget what has expired, now and then, so that memory stays bounded by what is alive."""
+        if len(self._used) % _SWEEP_EVERY == _SWEEP_EVERY - 1:
+            self._used = {key: until for key, until in self._used.items() if until > now}

@@ -1,0 +1,138 @@
+"""The RAS as a program of its own: its paths, and nothing that a host would have."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from idjag.asgi import ASGIApp, Door, Receive, Scope, Send
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.http import Reply, TokenRequest, json_reply, refusal_reply
+from idjag.protocol.metadata import authorization_server_path, protected_resource_path
+from idjag.ras.metadata import cached, protected_resource
+from idjag.ras.model import Resource
+from idjag.ras.server import Ras, new_id
+
+__all__ = ["standalone"]
+
+Answer: TypeAlias = Callable[[TokenRequest], Awaitable[Reply]]
+
+_READ = frozenset({"GET", "HEAD"})
+_PREFLIGHT = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"3600"),
+)
+
+
+def standalone(ras: Ras, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
+    """The application; endpoints stand below the path of the issuer.
+
+    Health needs no authentication and says nothing but yes or no (attack case 231).
+    """
+    base = urlsplit(ras.config.issuer).path.rstrip("/")
+    well_known = authorization_server_path(ras.config.issuer)
+    read = {
+        well_known: _metadata(ras),
+        # RFC 8414 inserts the path; some clients append it as OpenID Connect does
+        f"{base}/.well-known/oauth-authorization-server": _metadata(ras),
+        f"{base}/jwks": _jwks(ras),
+        "/healthz": _health(lambda: True),
+        "/readyz": _health(ras.ready),
+    }
+    for path, resources in _by_path(ras.config.resources).items():
+        read.setdefault(path, _protected_resource(ras, resources))
+    routes: dict[str, ASGIApp] = {path: Door(_only_read(answer)) for path, answer in read.items()}
+    routes[f"{base}/token"] = ras.door(trusted_proxies=trusted_proxies)
+    routes[f"{base}/authorize"] = Door(_no_authorize)
+    return _Paths(routes)
+
+
+class _Paths:
+    """Dispatches by exact path; everything else is 404 in JSON."""
+
+    def __init__(self, routes: dict[str, ASGIApp]) -> None:
+        self._routes = routes
+        self._nothing = Door(_not_found)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        await self._routes.get(scope["path"], self._nothing)(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """What is open was opened before and is closed after; there is nothing to do here."""
+    while (await receive())["type"] == "lifespan.startup":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _metadata(ras: Ras) -> Answer:
+    async def answer(request: TokenRequest) -> Reply:
+        return cached(ras.metadata(), if_none_match=request.header(b"if-none-match"))
+
+    return answer
+
+
+def _jwks(ras: Ras) -> Answer:
+    async def answer(request: TokenRequest) -> Reply:
+        return cached(ras.signer.public().to_dict(), if_none_match=request.header(b"if-none-match"))
+
+    return answer
+
+
+def _by_path(resources: Sequence[Resource]) -> dict[str, list[Resource]]:
+    paths: dict[str, list[Resource]] = {}
+    for resource in resources:
+        paths.setdefault(protected_resource_path(resource.uri), []).append(resource)
+    return paths
+
+
+def _protected_resource(ras: Ras, resources: list[Resource]) -> Answer:
+    """RFC 9728, for where the API and this server share an origin or a proxy."""
+
+    async def answer(request: TokenRequest) -> Reply:
+        host = (request.header(b"host") or b"").decode("latin-1").lower()
+        meant = [each for each in resources if urlsplit(each.uri).netloc.lower() == host]
+        if not meant and len(resources) == 1:
+            meant = resources
+        if not meant:
+            return await _not_found(request)
+        members = protected_resource(ras.config, meant[0])
+        return cached(members, if_none_match=request.header(b"if-none-match"))
+
+    return answer
+
+
+def _health(ready: Callable[[], bool]) -> Answer:
+    async def answer(_: TokenRequest) -> Reply:
+        return json_reply({"status": "ok"}) if ready() else json_reply({"status": "down"}, status=503)
+
+    return answer
+
+
+def _only_read(answer: Answer) -> Answer:
+    """GET and HEAD; OPTIONS for browsers that ask first, because they send a header of their own."""
+
+    async def read(request: TokenRequest) -> Reply:
+        if request.method in _READ:
+            return await answer(request)
+        if request.method == "OPTIONS":
+            return Reply(204, _PREFLIGHT, b"")
+        reply = json_reply({"error": "invalid_request", "error_description": "Use GET."}, status=405)
+        return Reply(405, (*reply.headers, (b"allow", b"GET, HEAD, OPTIONS")), reply.body)
+
+    return read
+
+
+async def _no_authorize(_: TokenRequest) -> Reply:
+    """MCP clients demand the endpoint in the metadata (interop fact 6); nothing is authorized here."""
+    return refusal_reply(Refused(Reason.GRANT_NOT_ALLOWED), decision_id=new_id())
+
+
+async def _not_found(_: TokenRequest) -> Reply:
+    return json_reply({"error": "not_found"}, status=404)

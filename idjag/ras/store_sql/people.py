@@ -1,0 +1,109 @@
+"""Brings the accounts of the database to what the file says; those that people made by signing in stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Row, Update, Upsert, Verdict, Write
+from idjag.ledger.sqlite import SqliteLedger
+from idjag.ras.model import Account, Link
+from idjag.ras.store_sql.tables import TENANT, account_of, account_row, link_key, link_of, link_row
+
+__all__ = ["AccountsWrong", "bring_in"]
+
+_ACCOUNTS = Key("account", "source", "file")
+_LINKS = Key("account_link", "source", "file")
+
+
+class AccountsWrong(Exception):
+    """The file and what people have done since do not go together; the message names the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    accounts: Sequence[Account]
+    links: Mapping[Link, str]
+    now: int
+
+
+def bring_in(
+    ledger: SqliteLedger[None],
+    accounts: Sequence[Account],
+    links: Mapping[Link, str],
+    *,
+    now: int,
+    decision_id: str,
+) -> None:
+    """Add, change and disable in one entry; a second time it changes nothing.
+
+    An account that left the file is disabled, never deleted: its links keep others from taking its place.
+    Raises AccountsWrong, Unavailable.
+    """
+    wanted = _Wanted(accounts, links, now)
+    entry: Entry[None, str | None] = Entry(
+        tenant=TENANT,
+        holder=decision_id,
+        now=now,
+        reads=(_ACCOUNTS, _LINKS, *map(link_key, links)),
+        decide=lambda _, facts: _decide(wanted, facts),
+        lost=lambda _: Verdict("lost", events=(), succeeded=False),
+    )
+    problem = ledger.commit(entry)
+    if problem is not None:
+        raise AccountsWrong(problem)
+
+
+def _decide(wanted: _Wanted, facts: Facts) -> Verdict[str | None]:
+    for link, account_id in wanted.links.items():
+        for row in facts(link_key(link)):
+            if row["account_id"] != account_id and row["source"] != "file":
+                problem = (
+                    f"accounts: {account_id} is to have sub {link.sub!r} of {link.issuer}, "
+                    f"which is linked to {row['account_id']!r} already"
+                )
+                return Verdict(problem, events=(), succeeded=False)
+    people, people_events = _people(wanted, facts(_ACCOUNTS))
+    return Verdict(None, events=people_events, writes=(*people, *_links(wanted, facts)), succeeded=True)
+
+
+def _people(wanted: _Wanted, rows: Sequence[Row]) -> tuple[list[Write], list[Event]]:
+    before = {str(row["id"]): account_of(row) for row in rows}
+    writes: list[Write] = []
+    events: list[Event] = []
+    for account in wanted.accounts:
+        row = account_row(account, source="file", now=wanted.now)
+        if before.get(account.id) != _as_stored(account):
+            writes.append(Upsert("account", row))
+            events.append(_event("user.updated" if account.id in before else "user.created", account.id))
+    kept = {account.id for account in wanted.accounts}
+    for gone in before.values():
+        if gone.id not in kept and gone.active:
+            writes.append(Update("account", {"id": gone.id}, {"active": 0}))
+            events.append(_event("user.paused", gone.id))
+    return writes, events
+
+
+def _links(wanted: _Wanted, facts: Facts) -> list[Write]:
+    before = {link_of(row): str(row["account_id"]) for row in facts(_LINKS)}
+    writes: list[Write] = [
+        Upsert("account_link", link_row(link, account_id, source="file", now=wanted.now))
+        for link, account_id in wanted.links.items()
+        if before.get(link) != account_id
+    ]
+    gone = before.keys() - wanted.links.keys()
+    return [*(Delete("account_link", {"id": link_key(link).value}) for link in gone), *writes]
+
+
+def _as_stored(account: Account) -> Account:
+    return Account(
+        id=account.id,
+        email=account.email.lower() if account.email else None,
+        name=account.name,
+        tenant=account.tenant,
+        active=account.active,
+    )
+
+
+def _event(name: str, account_id: str) -> Event:
+    return Event(name, {"actor": {"kind": "operator", "id": "ras.yaml"}, "subject": account_id})

@@ -1,0 +1,143 @@
+"""Which account here a grant's person is: pure; the look-ups are asked for and answered elsewhere.
+
+The rules keep one person from taking over another's account: contract section 5, RAS-21 to RAS-25.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.id_jag import IdJag
+from idjag.ras.model import Account, Client, Link, Strategy, SubjectRules, TrustedIssuer
+from idjag.ras.ports import Accounts, Person, Query, Store
+
+__all__ = ["Found", "look_up", "query_of", "resolve", "tenant_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The person's account; ``link`` is still to be written unless None, ``created`` tells JIT."""
+
+    account: Account
+    link: Link | None = None
+    created: bool = False
+
+
+def tenant_of(grant: IdJag, *, client: Client, trusted: TrustedIssuer) -> str:
+    """The tenant part of the person's key; raises Refused TENANT_WRONG (TEN-08, TEN-09, A-16).
+
+    Of a single-tenant issuer the claim says nothing that we registered, so that it is ignored.
+    """
+    if grant.aud_tenant is not None and grant.aud_tenant != client.tenant:
+        raise Refused(Reason.TENANT_WRONG, claim="aud_tenant", expected=client.tenant, got=grant.aud_tenant)
+    if not trusted.tenants:
+        return ""
+    if grant.tenant is None or grant.tenant not in trusted.tenants:
+        raise Refused(Reason.TENANT_WRONG, claim="tenant", got=grant.tenant or "absent")
+    return grant.tenant
+
+
+def query_of(grant: IdJag, *, issuer_tenant: str, client: Client, rules: SubjectRules) -> Query:
+    """What must be known to resolve the person; unusable claims are not asked about."""
+    return Query(
+        link=Link(grant.iss, issuer_tenant, grant.sub),
+        tenant=client.tenant,
+        aud_sub=grant.aud_sub if "aud_sub" in rules.by else None,
+        email=_authoritative_email(grant, rules) if "email" in rules.by else None,
+    )
+
+
+def look_up(query: Query, *, accounts: Accounts, store: Store) -> Person:
+    """Answer a query from the two ports; read only."""
+    linked = store.linked(query.link)
+    by_aud_sub = None if query.aud_sub is None else accounts.by_id(query.aud_sub)
+    by_email = () if query.email is None else accounts.by_email(query.email, tenant=query.tenant)
+    candidates = {account.id for account in (*by_email, *((by_aud_sub,) if by_aud_sub else ()))}
+    return Person(
+        linked=linked,
+        by_link=None if linked is None else accounts.by_id(linked),
+        by_aud_sub=() if by_aud_sub is None else (by_aud_sub,),
+        by_email=by_email,
+        other_links=frozenset(
+            account_id
+            for account_id in candidates
+            if any(_rival(link, query.link) for link in store.links_of(account_id))
+        ),
+    )
+
+
+def _rival(link: Link, wanted: Link) -> bool:
+    """Another sub of the same issuer and tenant: the account is somebody else's there."""
+    return (link.issuer, link.tenant) == (wanted.issuer, wanted.tenant) and link.sub != wanted.sub
+
+
+def resolve(person: Person, query: Query, grant: IdJag, *, rules: SubjectRules, new_id: str) -> Found:
+    """The account, found by every configured strategy that has its claim, or made (JIT).
+
+    ``new_id`` is the id of an account that has to be made.
+    Raises Refused: SUBJECT_CONFLICT, IDENTITY_CLAIMS_MISSING, ACCOUNT_UNKNOWN, ACCOUNT_DISABLED.
+    """
+    hits = _hits(person, query, rules)
+    accounts = {account.id: account for found in hits.values() for account in found}
+    if len(accounts) > 1:
+        raise Refused(Reason.SUBJECT_CONFLICT, problem="strategies disagree", by=" ".join(hits))
+    if not accounts:
+        return _unfound(person, query, grant, rules=rules, new_id=new_id)
+    [account] = accounts.values()
+    if person.linked not in (None, account.id):
+        raise Refused(Reason.SUBJECT_CONFLICT, problem="this sub is linked to another account")
+    if account.id in person.other_links:
+        raise Refused(Reason.SUBJECT_CONFLICT, problem="the account is linked to another sub")
+    if not account.active:
+        raise Refused(Reason.ACCOUNT_DISABLED, account=account.id)
+    return Found(account, link=None if person.linked == account.id else query.link)
+
+
+def _hits(person: Person, query: Query, rules: SubjectRules) -> dict[Strategy, tuple[Account, ...]]:
+    by_link = (person.by_link,) if person.by_link is not None else ()
+    answers: dict[Strategy, tuple[Account, ...]] = {
+        "iss_sub": by_link,
+        "aud_sub": person.by_aud_sub,
+        "email": person.by_email,
+    }
+    # TEN-10: an account of another tenant of ours does not exist for this client
+    hits = {
+        strategy: tuple(account for account in answers[strategy] if account.tenant == query.tenant)
+        for strategy in rules.by
+    }
+    return {strategy: found for strategy, found in hits.items() if found}
+
+
+def _unfound(person: Person, query: Query, grant: IdJag, *, rules: SubjectRules, new_id: str) -> Found:
+    if person.linked is not None:
+        # deleted, another tenant's, or found by a strategy that is switched off: never made anew
+        raise Refused(Reason.ACCOUNT_UNKNOWN, problem="linked to an account that is not to be had")
+    claims: dict[Strategy, str | None] = {
+        "aud_sub": grant.aud_sub,
+        "email": grant.email if grant.email_verified else None,
+    }
+    needed = [strategy for strategy in rules.by if strategy != "iss_sub"]
+    if needed and not any(claims[strategy] for strategy in needed):  # RAS-22
+        raise Refused(Reason.IDENTITY_CLAIMS_MISSING, needed=" ".join(needed))
+    if not rules.jit:
+        raise Refused(Reason.ACCOUNT_UNKNOWN, sub=grant.sub)
+    if query.aud_sub is not None:  # it says which account, and that one is not here: no second one
+        raise Refused(Reason.ACCOUNT_UNKNOWN, problem="aud_sub names nobody here")
+    if "email" in rules.by and claims["email"] and query.email is None:
+        raise Refused(Reason.ACCOUNT_UNKNOWN, problem="the issuer does not speak for this mail domain")
+    created = Account(id=new_id, email=query.email, name=grant.name, tenant=query.tenant)
+    return Found(created, link=query.link, created=True)
+
+
+def _authoritative_email(grant: IdJag, rules: SubjectRules) -> str | None:
+    """The address in lower case, if the issuer verified it and speaks for its domain (RAS-24).
+
+    ASCII only: folding other letters makes one person's address another's.
+    """
+    if grant.email is None or not grant.email_verified or not grant.email.isascii():
+        return None
+    local, at, domain = grant.email.lower().rpartition("@")
+    return (
+        f"{local}@{domain}" if at and local and "@" not in local and domain in rules.email_domains else None
+    )

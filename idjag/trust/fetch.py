@@ -1,0 +1,254 @@
+"""The one outbound fetcher: GET over verified TLS to an address that was checked, and nothing else.
+
+No redirects, no proxy from the environment, no compression, no cookies, no second DNS look-up.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+from idjag.trust.outbound import Address, FetchFailed, OutboundAllow, Target, address_of, parse_url
+
+__all__ = ["FetchFailed", "Fetched", "Fetcher", "OutboundAllow", "PinnedFetcher", "Resolver"]
+
+Resolver: TypeAlias = Callable[[str, int, int, int], Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]]
+"""As socket.getaddrinfo: host, port, family, type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came back with status 200; header names lower-case, repeated values joined by a comma."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower-case; empty when absent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class Fetcher(Protocol):
+    """Whatever can fetch a document for us."""
+
+    def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
+        """The document at the URL; raises FetchFailed for all but a whole answer with status 200."""
+        ...
+
+
+class PinnedFetcher:
+    """Fetches with the standard library; may be used from many threads at once.
+
+    ``ca_file`` adds certification authorities to the system's. Seconds: ``timeout`` for one attempt to
+    connect or one read, ``total_deadline`` for everything from the look-up to the last byte.
+    """
+
+    def __init__(
+        self,
+        allow: OutboundAllow,
+        ca_file: str | Path | None = None,
+        *,
+        timeout: float = 3.0,
+        total_deadline: float = 8.0,
+        resolver: Resolver = socket.getaddrinfo,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allow = allow
+        self._tls = _tls(ca_file)
+        self._timeout = timeout
+        self._total = total_deadline
+        self._resolver = resolver
+        self._monotonic = monotonic
+
+    def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
+        """Fetch over one connection that is closed afterwards; raises FetchFailed."""
+        target = parse_url(url)
+        deadline = _Deadline(self._monotonic, self._total, self._timeout)
+        try:
+            addresses = self._addresses(target, deadline)
+            self._allow.check(target, addresses)
+            with self._connect(target, addresses, deadline) as connection:
+                connection.sendall(_request(target, accept))
+                return _answer(_Timed(connection, deadline), target, max_bytes=max_bytes)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            # Without its cause: the exceptions of http.client quote what the other side sent.
+            raise FetchFailed(f"{target.shown}: {_sentence(error, self._total)}") from None
+
+    def _addresses(self, target: Target, deadline: _Deadline) -> tuple[Address, ...]:
+        """The addresses of the target's host, looked up once, in the resolver's order."""
+        if target.address is not None:
+            return (target.address,)
+        found = _in_time(lambda: self._resolver(target.host, target.port, 0, socket.SOCK_STREAM), deadline)
+        return tuple(dict.fromkeys(address_of(str(entry[4][0])) for entry in found))
+
+    def _connect(self, target: Target, addresses: Sequence[Address], deadline: _Deadline) -> socket.socket:
+        """A connection to the first address that answers, under TLS unless the scheme is http."""
+        problem: OSError = TimeoutError()
+        for address in addresses:
+            plain = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+            try:
+                plain.settimeout(deadline.next_step())
+                plain.connect((str(address), target.port))
+                return plain if target.scheme == "http" else self._secured(plain, target, deadline)
+            except BaseException as error:
+                plain.close()
+                # Another address would show the same certificate; only a broken one is worth a second try.
+                if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
+                    raise
+                problem = error
+        raise problem
+
+    def _secured(self, plain: socket.socket, target: Target, deadline: _Deadline) -> ssl.SSLSocket:
+        plain.settimeout(deadline.next_step())
+        # A connection that is cut must not look like a document that has ended.
+        return self._tls.wrap_socket(plain, server_hostname=target.host, suppress_ragged_eofs=False)
+
+
+def _tls(ca_file: str | Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # SSLError is one
+            raise ValueError(f"IDJAG_CA_FILE {ca_file}: no PEM certificates can be read from it") from error
+    return context
+
+
+def _request(target: Target, accept: str) -> bytes:
+    return (
+        f"GET {target.path} HTTP/1.1\r\n"
+        f"Host: {target.authority}\r\n"
+        f"Accept: {accept}\r\n"
+        "Accept-Encoding: identity\r\n"
+        "User-Agent: idjag\r\n"
+        "Connection: close\r\n\r\n"
+    ).encode("ascii")
+
+
+def _answer(wire: _Timed, target: Target, *, max_bytes: int) -> Fetched:
+    response = http.client.HTTPResponse(cast("socket.socket", wire), method="GET")
+    try:
+        response.begin()
+        headers: dict[str, str] = {}
+        for name, value in response.getheaders():
+            earlier = headers.get(name.lower())
+            headers[name.lower()] = value if earlier is None else f"{earlier}, {value}"
+        _check_head(response.status, headers, target)
+        return Fetched(response.status, _body(response, target, max_bytes=max_bytes), headers)
+    finally:
+        response.close()
+
+
+def _check_head(status: int, headers: Mapping[str, str], target: Target) -> None:
+    if 300 <= status < 400:
+        raise FetchFailed(f"{target.shown}: {status}; redirects are not followed, give the final address")
+    if status != 200:
+        raise FetchFailed(f"{target.shown}: {status}")
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise FetchFailed(f"{target.shown}: the answer is compressed although we did not offer that")
+
+
+def _body(response: http.client.HTTPResponse, target: Target, *, max_bytes: int) -> bytes:
+    declared = response.length  # None: chunked, or until the connection ends
+    if declared is not None and declared > max_bytes:
+        raise FetchFailed(f"{target.shown}: the answer is longer than {max_bytes} bytes")
+    body = response.read(max_bytes + 1)
+    if len(body) > max_bytes:
+        raise FetchFailed(f"{target.shown}: the answer is longer than {max_bytes} bytes")
+    if declared is not None and len(body) < declared:
+        raise FetchFailed(f"{target.shown}: the answer ended early")
+    return body
+
+
+def _sentence(error: Exception, total: float) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not accepted: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed ({error.reason or 'connection cut'})"
+        case TimeoutError():
+            return f"no full answer in time (at most {total:g} seconds)"
+        case socket.gaierror():
+            return "its name does not resolve"
+        case OSError():
+            return (error.strerror or "the connection broke").lower()
+        case _:
+            return "the answer is not HTTP"
+
+
+class _Deadline:
+    """The moment at which a fetch is over, however slowly the bytes come."""
+
+    __slots__ = ("_end", "_monotonic", "_step")
+
+    def __init__(self, monotonic: Callable[[], float], total: float, step: float) -> None:
+        self._monotonic = monotonic
+        self._end = monotonic() + total
+        self._step = step
+
+    def left(self) -> float:
+        """Seconds until the end; raises TimeoutError when there are none."""
+        left = self._end - self._monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def next_step(self) -> float:
+        """Seconds that the next connect or read may take."""
+        return min(self._step, self.left())
+
+
+class _Timed(io.RawIOBase):
+    """Reads a socket for http.client; a fresh timeout before every read, so that drips add up."""
+
+    def __init__(self, connection: socket.socket, deadline: _Deadline) -> None:
+        super().__init__()
+        self._connection = connection
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What HTTPResponse asks a socket for."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """At least one byte, or 0 at the end."""
+        self._connection.settimeout(self._deadline.next_step())
+        return self._connection.recv_into(buffer)
+
+
+def _in_time(look_up: Callable[[], Any], deadline: _Deadline) -> Any:
+    """The look-up's result; getaddrinfo knows no timeout, so a thread waits for it in our place.
+
+    The thread is a daemon: a name server that never answers must not keep the process from ending.
+    """
+    results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((look_up(), None))
+        except BaseException as error:  # noqa: BLE001 - carried to the waiting thread, whatever it is
+            results.put((None, error))
+
+    threading.Thread(target=run, name="idjag-resolver", daemon=True).start()
+    try:
+        found, error = results.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return found

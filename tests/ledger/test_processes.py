@@ -1,0 +1,88 @@
+"""Several processes on one file, one of them killed, one without room."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from idjag.ledger.trail import check
+from tests.ledger.parts import KEY, T, decision_ids, entry, jti, sql, sqlite_ledger
+
+
+@contextmanager
+def child(root: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.ledger.child", *arguments],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def output(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+@pytest.mark.parametrize("acknowledged", [20, 150, 350])
+def test_what_was_acknowledged_outlives_a_kill(root: Path, path: Path, acknowledged: int) -> None:
+    """Promises P1, P3 and P4, attack case 218."""
+    with child(root, "storm", str(path), "k") as process:
+        replies = [output(process).readline().strip() for _ in range(acknowledged)]
+        assert process.poll() is None
+        process.kill()
+        replies += [line.strip() for line in output(process) if line.endswith("\n")]
+    assert acknowledged <= len(replies)
+    with sqlite_ledger(path) as ledger:
+        recorded = decision_ids(ledger)
+        assert set(replies) <= set(recorded)
+        assert len(recorded) == len(set(recorded)) == ledger.head(T).audit_no
+        assert check(ledger, T, key=KEY) is None
+        again = [ledger.commit(entry(f"again-{reply}", on_success=(jti(reply),))) for reply in replies]
+        assert set(again) == {"lost"}
+        assert ledger.commit(entry("fresh", on_success=(jti("fresh"),))) == "yes"
+    # A record without its id, or an id without its record, would be half a transaction.
+    holders = {row["holder"] for row in sql(path, "SELECT holder FROM one_time")}
+    assert holders == {*recorded, "fresh"}
+
+
+def test_two_processes_have_one_winner(root: Path, path: Path) -> None:
+    """RAS-20; promise P4."""
+    with child(root, "race", str(path), "a") as a, child(root, "race", str(path), "b") as b:
+        for process in (a, b):
+            assert output(process).readline() == "ready\n"
+        for process in (a, b):
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        won = Counter(line.strip() for process in (a, b) for line in output(process))
+        assert (a.wait(), b.wait()) == (0, 0)
+    assert won == Counter({str(n): 1 for n in range(10)})
+    ledger = sqlite_ledger(path)
+    assert len(decision_ids(ledger)) == 500
+    assert check(ledger, T, key=KEY) is None
+    ledger.close()
+
+
+def test_a_full_disk_refuses_and_heals(root: Path, path: Path) -> None:
+    """Promises P6 and P15."""
+    with child(root, "full", str(path), "f") as process:
+        served = [line.strip() for line in output(process)]
+        assert process.wait() == 0
+    assert (served[0], served[-1]) == ("f-before", "f-after")
+    with sqlite_ledger(path) as ledger:
+        assert Counter(served) <= Counter(decision_ids(ledger))
+        assert check(ledger, T, key=KEY) is None
+        assert ledger.commit(entry("d-1")) == "yes"

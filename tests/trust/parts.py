@@ -1,0 +1,36 @@
+"""Key sets, a clock and limits that the tests of the key cache share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idjag.protocol.jose.jwk import KeySet, PrivateKey
+from idjag.trust.outbound import FetchFailed
+
+ISSUER = "https://idp.example"
+URI = "https://idp.example/jwks"
+METADATA = "https://idp.example/.well-known/oauth-authorization-server"
+TTL, COOLDOWN, MAX_STALE, RETRY = 600, 30, 3600, 5
+
+
+def key_set(*kids: str) -> dict[str, Any]:
+    return {"keys": [PrivateKey.generate("ES256", kid=kid).public.to_dict() for kid in kids]}
+
+
+ONE = key_set("one")
+TWO = key_set("two")
+DOWN = FetchFailed(f"{URI}: connection refused")
+
+
+def kids(keys: KeySet) -> list[str | None]:
+    return [key.kid for key in keys.keys]
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
