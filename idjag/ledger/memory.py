@@ -205,13 +205,14 @@ class MemoryLedger(Generic[S]):
             return settle(entry, self._store, snapshots=self._snapshots, chain_key=self._chain_key)
 
     def snapshot(self, tenant: str) -> S:
-        """The snapshot for the tenant's head; raises LookupError for an unknown tenant."""
-        with self._alone() as transaction:
-            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+        """The snapshot at hand; the first time, ``fresh``."""
+        latest = self._snapshots.latest(tenant)
+        return self.fresh(tenant) if latest is None else latest
 
     def fresh(self, tenant: str) -> S:
-        """The snapshot as of now."""
-        return self.snapshot(tenant)
+        """The snapshot for the tenant's head as of now; raises LookupError for an unknown tenant."""
+        with self._alone() as transaction:
+            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry."""

@@ -61,6 +61,11 @@ class Snapshots(Generic[S]):
         self._load = load
         self._latest: dict[str, tuple[str, int, S]] = {}
 
+    def latest(self, tenant: str) -> S | None:
+        """The one at hand, which may be behind; None when there is none yet."""
+        latest = self._latest.get(tenant)
+        return None if latest is None else latest[2]
+
     def at(self, reader: Reader, tenant: str, head: Head) -> S:
         """The snapshot for this head, loaded when policy_seq or epoch are not those of the one at hand."""
         latest = self._latest.get(tenant)

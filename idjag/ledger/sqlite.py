@@ -203,16 +203,14 @@ class SqliteLedger(Generic[S]):
         return self._committer.commit(entry)
 
     def snapshot(self, tenant: str) -> S:
-        """The snapshot for the tenant's head, which is looked at: in a file that costs microseconds.
-
-        Raises LookupError for an unknown tenant, Unavailable.
-        """
-        with self._transaction() as transaction:
-            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+        """The snapshot at hand; the first time, ``fresh``.  Never touches the file otherwise."""
+        latest = self._snapshots.latest(tenant)
+        return self.fresh(tenant) if latest is None else latest
 
     def fresh(self, tenant: str) -> S:
-        """The snapshot as of now."""
-        return self.snapshot(tenant)
+        """The snapshot for the tenant's head as of now; raises LookupError for an unknown one, Unavailable."""
+        with self._transaction() as transaction:
+            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry, from one transaction; raises Unavailable."""

@@ -57,7 +57,7 @@ def test_the_first_keys_are_one_of_each_algorithm_active_and_recorded(
 ) -> None:
     """Contract section 9: key.created and key.activated."""
     made = make(ledger)
-    keys = ledger.snapshot(TENANT)
+    keys = ledger.fresh(TENANT)
     assert {keys.signing(alg).kid for alg in ("ES256", "RS256", "Ed25519")} == set(made)
     audit = ledger.audit_rows(TENANT, after_no=0, limit=100)
     assert [event["event"] for event in audit] == ["key.created", "key.activated"] * 3
@@ -118,8 +118,8 @@ def test_keys_of_one_tenant_are_no_keys_of_another(ledger: MemoryLedger[SigningK
     mine = make(ledger)
     theirs = ensure_keys(ledger, SEALER, tenant="t2", now=NOW, new_kid=lambda: next(names))
     assert len(theirs) == 3
-    assert kids(ledger.snapshot(TENANT)) == set(mine)
-    assert kids(ledger.snapshot("t2")) == set(theirs)
+    assert kids(ledger.fresh(TENANT)) == set(mine)
+    assert kids(ledger.fresh("t2")) == set(theirs)
 
 
 def test_the_keys_survive_a_restart_on_sqlite(tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_the_keys_survive_a_restart_on_sqlite(tmp_path: Path) -> None:
     with opened() as first:
         first.open_tenant(TENANT)
         made = make(first)
-        jwks = first.snapshot(TENANT).published(NOW)
+        jwks = first.fresh(TENANT).published(NOW)
     with opened() as second:
         assert make(second, "again") == ()
-        assert second.snapshot(TENANT).published(NOW) == jwks
+        assert second.fresh(TENANT).published(NOW) == jwks
     assert {jwk["kid"] for jwk in jwks} == set(made)
     assert b"PRIVATE KEY" not in path.read_bytes()

@@ -151,7 +151,7 @@ def test_of_two_changes_computed_on_one_state_the_second_is_a_conflict(
     one: SqliteLedger[Policy], two: SqliteLedger[Policy]
 ) -> None:
     """Promise P20."""
-    seq = two.snapshot(T).seq
+    seq = two.fresh(T).seq
     assert one.commit(entry("d-1", already(new_rule("d-1", "a")), expect_policy_seq=seq)) == "yes"
     with pytest.raises(Conflict):
         two.commit(entry("d-2", already(new_rule("d-2", "b")), expect_policy_seq=seq))
@@ -261,7 +261,7 @@ def test_a_command_writes_beside_a_running_ledger(one: SqliteLedger[Policy], pat
         connection.execute("INSERT INTO rules (id, scope) VALUES ('r', 'chat.read')")
         connection.execute("UPDATE ledger_head SET policy_seq = policy_seq + 1")
         connection.execute("COMMIT")
-    assert one.snapshot(T) == Policy(1, frozenset({"chat.read"}))
+    assert one.fresh(T) == Policy(1, frozenset({"chat.read"}))
 
 
 def test_used_ids_and_the_chain_outlive_a_restart(path: Path) -> None:

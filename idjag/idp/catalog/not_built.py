@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 __all__ = ["NOT_BUILT", "Every", "not_built", "reserved"]
@@ -63,5 +62,6 @@ def reserved(noun: str, field: str) -> Any:
     """The type of a field that may be written as null only; every other value is refused as not built."""
     if (noun, field, Every) not in NOT_BUILT:
         raise LookupError(f"{noun}.{field} is not in the table: if it works, it needs a type")
-    skip: Any = SkipJsonSchema
-    return Annotated[None, BeforeValidator(_refuse(noun, field)), skip()]
+    why = f"not built: {NOT_BUILT[noun, field, Every]}"
+    schema = WithJsonSchema({"type": "null", "description": why})
+    return Annotated[None, BeforeValidator(_refuse(noun, field)), schema]

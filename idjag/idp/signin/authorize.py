@@ -135,7 +135,7 @@ def still_valid(request: AuthorizationRequest, clients: Clients) -> RegisteredAp
     before = request.to.client
     client = clients.get(before.app.client_id)
     if client is None or client.app.id != before.app.id or not client.registration.active:
-        raise Refused(Reason.APP_DISABLED)
+        raise Refused(Reason.CLIENT_DISABLED, app=before.app.id)
     native = client.app.kind == "native"
     if not redirects.allowed(request.to.redirect_uri, registered=client.redirect_uris, native=native):
         raise Refused(Reason.REDIRECT_URI_MISMATCH)

@@ -112,12 +112,13 @@ class SignIn:
         return self._settled(outcome, asked, source)
 
     def _read(self, raw: Form) -> AuthorizationRequest:
-        """The valid request; raises Refused (a page) or _Returned (an answer to the app)."""
+        """The valid request, as apps are registered now; raises Refused (a page) or _Returned (to the app)."""
+        clients = self._services.ledger.fresh(self._services.tenant).clients
+        to = authorize.destination(raw, clients)
         try:
-            return _valid(raw, self._services.snapshot.clients)
-        except (Refused, _Returned):
-            # our policy facts may be behind those of another process: look again before refusing
-            return _valid(raw, self._services.ledger.fresh(self._services.tenant).clients)
+            return authorize.parse(raw, to)
+        except Refused as refused:
+            raise _Returned(to, refused) from None
 
     def _settled(self, outcome: Admitted | Refused, asked: AuthorizationRequest, source: Source) -> Reply:
         to = asked.to
@@ -164,8 +165,6 @@ class SignIn:
         )
         page = self._pages.sign_in(shown, organisation=self._organisation(), status=_STATUS[notice])
         extra = [] if known else [self._cookies.set(self._cookies.form, secret)]
-        if notice == "busy":
-            extra.append((b"retry-after", b"5"))
         return Reply(page.status, (*page.headers, *extra), page.body)
 
     def _answer(self, to: Destination, refused: Refused, source: Source) -> str:
@@ -204,11 +203,3 @@ class SignIn:
 
 # 403 tells a password manager that what it filled in was wrong (RFC 9110 section 15.5.4)
 _STATUS: Final = {"": 200, "wrong": 403, "missing": 400, "busy": 429, "stale": 403}
-
-
-def _valid(raw: Form, clients: authorize.Clients) -> AuthorizationRequest:
-    to = authorize.destination(raw, clients)
-    try:
-        return authorize.parse(raw, to)
-    except Refused as refused:
-        raise _Returned(to, refused) from None

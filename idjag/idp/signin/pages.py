@@ -109,6 +109,8 @@ class Pages:
             _NOSNIFF,
             *NO_STORE,
         ]
+        if status in (429, 503):
+            headers.append((b"retry-after", b"5"))
         if self._secure:
             headers.append((b"strict-transport-security", b"max-age=31536000"))
         return Reply(status, tuple(headers), html.encode())

@@ -42,8 +42,8 @@ class LedgerPort(Protocol):
         """Fresh facts from one transaction."""
         ...
 
-    def snapshot(self, tenant: str) -> Any:
-        """The latest snapshot."""
+    def fresh(self, tenant: str) -> Any:
+        """The snapshot as of now."""
         ...
 
     def submit(self, entry: Entry[Any, Any]) -> Future[Any]:
@@ -264,7 +264,7 @@ def _never_lost(one_time: OneTime) -> Verdict[int]:
 
 def _commit(store: Store, entry: Entry[Any, int]) -> int:
     # So that the transaction need not load a snapshot while everybody waits for it.
-    store.ledger.snapshot(store.tenant)
+    store.ledger.fresh(store.tenant)
     future = store.ledger.submit(entry)
     try:
         return int(future.result(_PATIENCE))

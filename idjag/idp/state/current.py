@@ -92,7 +92,7 @@ def load(ledger: Reads, tenant: str, *, everyone: bool, usernames: Iterable[str]
         memberships=_members(people.memberships),
         subs=_subs(people.subjects),
         credentialed=frozenset(str(row["person_id"]) for row in people.credentials),
-        held=frozenset(str(row["target"]) for row in rows["hold"]),
+        held=frozenset(str(row[name]) for row in rows["hold"] for name in ("target", "app")),
     )
 
 

@@ -71,7 +71,7 @@ class Draft:
         departing = gone(before, keys, prune=self.prune)
         for key in departing:
             row_id = str(before[key]["id"])
-            self.premises.append((Key("hold", "target", row_id), ()))
+            self.premises += [(Key("hold", name, row_id), ()) for name in ("target", "app")]
             if row_id in self.current.held:
                 self.refuse(noun, key, (), "is under a hold and cannot be removed: release it first")
         return departing

@@ -69,6 +69,13 @@ def _reason(value: str) -> str:
     return value
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    """A section is there or it is not; null is only how this program says the latter."""
+    del schema["default"]
+    schema.update(schema.pop("anyOf")[0])
+
+
+_ABSENT: Any = Field(default=None, json_schema_extra=_never_null)
 Address: TypeAlias = Annotated[str, AfterValidator(_address)]
 
 
@@ -136,17 +143,17 @@ class StateFile(FileEntry):
     """The version of this form."""
     tenant: Annotated[str, AfterValidator(_tenant)] = DEFAULT_TENANT
     """The tenant that the file is about."""
-    groups: Annotated[list[GroupEntry] | None, BeforeValidator(_section)] = None
+    groups: Annotated[list[GroupEntry] | None, BeforeValidator(_section)] = _ABSENT
     """Local groups."""
-    users: Annotated[list[UserEntry] | None, BeforeValidator(_section)] = None
+    users: Annotated[list[UserEntry] | None, BeforeValidator(_section)] = _ABSENT
     """People."""
-    apps: Annotated[list[AppEntry] | None, BeforeValidator(_section)] = None
+    apps: Annotated[list[AppEntry] | None, BeforeValidator(_section)] = _ABSENT
     """Relying parties and requesting apps."""
-    resource_apps: Annotated[list[ResourceAppEntry] | None, BeforeValidator(_section)] = None
+    resource_apps: Annotated[list[ResourceAppEntry] | None, BeforeValidator(_section)] = _ABSENT
     """Apps whose APIs are called."""
-    connections: Annotated[list[ConnectionEntry] | None, BeforeValidator(_section)] = None
+    connections: Annotated[list[ConnectionEntry] | None, BeforeValidator(_section)] = _ABSENT
     """One for each requesting app and resource app that go together."""
-    guardrails: Annotated[list[GuardrailEntry] | None, BeforeValidator(_section)] = None
+    guardrails: Annotated[list[GuardrailEntry] | None, BeforeValidator(_section)] = _ABSENT
     """Deny rules for the whole tenant."""
     tests: list[TestEntry] = Field(default=[])
     """Questions and their answers, asked of the result before it is made."""

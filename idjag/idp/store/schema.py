@@ -7,7 +7,6 @@ and running it again completes it.
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,13 +107,9 @@ def _engine(path: Path, *, begin: str) -> Engine:
         URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": PATIENCE}
     )
 
-    @event.listens_for(engine, "connect")
-    def no_transactions_of_its_own(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver would begin before DML alone, and DDL would be outside of any transaction.
-        connection.isolation_level = None
-
     @event.listens_for(engine, "begin")
     def begin_by_hand(connection: Connection) -> None:
+        # The driver begins before DML alone, and late: DDL would be outside of any transaction.
         connection.exec_driver_sql(begin)
 
     return engine

@@ -4,9 +4,5 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    # SQLite can roll DDL back, whatever Alembic thinks of its driver: half a migration must not exist.
-    transactional_ddl=True,
-)
+context.configure(connection=context.config.attributes["connection"])
 context.run_migrations()
