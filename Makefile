@@ -61,7 +61,9 @@ bench: $(VENV)/dev.stamp ## measurements, one JSON line each
 	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo 'make bench: not built' >&2; exit 1; fi
 
 docs: $(VENV)/dev.stamp ## the generated pages of docs/
-	@if [ -f docs/generate.py ]; then $(PY) docs/generate.py; else echo 'make docs: not built' >&2; exit 1; fi
+	$(PY) -m tests.conformance.generate
+	$(PY) -m idjag.idp.state.schema > docs/state-file.schema.json.new
+	mv docs/state-file.schema.json.new docs/state-file.schema.json
 
 dist: $(VENV)/dev.stamp ## sdist and wheel in dist/
 	rm -rf build dist idjag.egg-info

@@ -74,8 +74,7 @@ class Door:
         request, incoming = self._request(scope), _Incoming(receive)
         try:
             reply = await self._reply(request, incoming)
-            lingers = reply.status == ANSWERS[Reason.TOO_LARGE].status and not incoming.ended
-            rest = incoming if lingers else None
+            rest = incoming if reply.status == ANSWERS[Reason.TOO_LARGE].status else None
             await _send(send, reply, head=request.method == "HEAD", rest=rest)
         except _Disconnected:
             pass

@@ -54,6 +54,11 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     issuer = loaded.config.issuer
     print(f"idjag: serving {issuer} on {args.host}:{args.port}", file=err, flush=True)
     with built:
-        log_level = environ.get("IDJAG_LOG_LEVEL") or "info"
-        process.serve(built.app, host=args.host, port=args.port, log_level=log_level)
+        process.serve(
+            built.app,
+            host=args.host,
+            port=args.port,
+            log_level=loaded.log_level,
+            log_format=loaded.log_format,
+        )
     return 0

@@ -33,5 +33,11 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         print(f"idjag: {warning}", file=err)
     print(f"idjag: serving {settings.issuer} on {settings.host}:{settings.port}", file=err, flush=True)
     with serving(settings) as app:
-        process.serve(app, host=settings.host, port=settings.port, log_level=settings.log_level)
+        process.serve(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            log_format=settings.log_format,
+        )
     return 0

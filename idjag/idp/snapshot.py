@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from idjag.idp import catalog
 from idjag.idp.facts import string
 from idjag.idp.keys import KeyLoader, SigningKeys
 from idjag.ledger.entry import Head, Reader, Row
-from idjag.policy.index import Policy
+from idjag.policy.index import Deferred, Policy
 from idjag.policy.model import App, AppStatus
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.jose import KeySet
@@ -60,7 +61,7 @@ class Loader:
         policy = Policy(
             apps=map(catalog.app_model, apps),
             resource_apps=map(catalog.resource_app_model, reader.rows("resource_app", here)),
-            connections=map(catalog.connection_model, reader.rows("connection", here)),
+            connections=map(_deferred, reader.rows("connection", here)),
             guardrails=map(catalog.guardrail_model, reader.rows("guardrail", here)),
             issuers=[issuer] if issuer else [],
             sign_ins=SIGN_INS,
@@ -70,6 +71,11 @@ class Loader:
         clients = {one.app.client_id: one for one in registered}
         keys = self._keys.load(reader.rows("signing_key", here))
         return Snapshot(tenant, issuer, policy, clients, keys)
+
+
+def _deferred(row: Row) -> Deferred:
+    ids = (string(row, "id"), string(row, "app_id"), string(row, "resource_app_id"))
+    return Deferred(*ids, decode=partial(catalog.connection_model, row))
 
 
 def _registered(row: Row, app: App) -> RegisteredApp:

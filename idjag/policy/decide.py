@@ -30,7 +30,7 @@ from idjag.policy.question import Decision, Question, SignIn, Step, StepKind, St
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.resources import comparable
 
-__all__ = ["decide", "find_resource_app", "held"]
+__all__ = ["decide", "find_resource_app", "guardrail_miss", "held"]
 
 # Refusals that a better sign-in may turn: some rule may fail only for its sign-in conditions.
 _MAY_STEP_UP = frozenset(
@@ -250,7 +250,7 @@ def _apply_guardrails(case: _Case, person: Person, declared: Declared) -> frozen
     removed: set[Pair] = set()
     outright = False
     for guardrail in case.policy.guardrails:
-        miss = _guardrail_miss(guardrail, case.question, person)
+        miss = guardrail_miss(guardrail, case.question, person)
         case.note("guardrail", guardrail.id, guardrail.key, miss or "matched")
         if miss:
             continue
@@ -267,7 +267,8 @@ def _apply_guardrails(case: _Case, person: Person, declared: Declared) -> frozen
     return frozenset(removed)
 
 
-def _guardrail_miss(guardrail: Guardrail, question: Question, person: Person) -> str | None:
+def guardrail_miss(guardrail: Guardrail, question: Question, person: Person) -> str | None:
+    """Why the guardrail is not about this question: from, to or who; None when it is."""
     if guardrail.apps is not None and question.app not in guardrail.apps:
         return "from"
     if guardrail.resource_apps is not None and question.resource_app not in guardrail.resource_apps:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from idjag.policy.model import (
     NO_RESOURCE,
@@ -17,7 +18,16 @@ from idjag.policy.model import (
 )
 from idjag.protocol.resources import comparable, same_issuer_lookup
 
-__all__ = ["Declared", "Policy"]
+__all__ = ["Declared", "Deferred", "Policy"]
+
+
+class Deferred(NamedTuple):
+    """A connection whose rules are decoded when it is first asked for: most never are, in one process."""
+
+    id: str
+    app: str
+    resource_app: str
+    decode: Callable[[], Connection]
 
 
 class Policy:
@@ -34,7 +44,6 @@ class Policy:
         "_declared",
         "_rule_pairs",
         "apps",
-        "connections",
         "guardrails",
         "issuers",
         "resource_apps",
@@ -47,7 +56,7 @@ class Policy:
         *,
         apps: Iterable[App] = (),
         resource_apps: Iterable[ResourceApp] = (),
-        connections: Iterable[Connection] = (),
+        connections: Iterable[Connection | Deferred] = (),
         guardrails: Iterable[Guardrail] = (),
         issuers: Iterable[str] = (),
         sign_ins: Mapping[str, frozenset[str]] | None = None,
@@ -55,22 +64,32 @@ class Policy:
     ) -> None:
         self.apps: Mapping[str, App] = {app.id: app for app in apps}
         self.resource_apps: Mapping[str, ResourceApp] = {ra.id: ra for ra in resource_apps}
-        self.connections: Mapping[str, Connection] = {c.id: c for c in connections}
         self.guardrails = tuple(guardrails)
         self.issuers = frozenset(same_issuer_lookup(issuer) for issuer in issuers)
         self.sign_ins: Mapping[str, frozenset[str]] = sign_ins or {}
         self.seq = seq
-        self._connections = {(c.app, c.resource_app): c for c in self.connections.values()}
-        self._by_audience = _audiences(self.resource_apps.values())
-        self._by_loose = {
-            _loose(name): name for ra in self.resource_apps.values() for name in (ra.issuer, *ra.aliases)
+        self._connections: dict[tuple[str, str], Connection | Deferred] = {
+            (c.app, c.resource_app): c for c in connections
         }
+        self._by_audience = _audiences(self.resource_apps.values())
+        names = [name for ra in self.resource_apps.values() for name in (ra.issuer, *ra.aliases)]
+        self._by_loose = {_loose(name): name for name in reversed(names)}  # the first of several stays
         self._declared: dict[str, Declared] = {}
         self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
 
     def connection(self, app: str, resource_app: str) -> Connection | None:
         """The one connection from this app to this resource app."""
-        return self._connections.get((app, resource_app))
+        found = self._connections.get((app, resource_app))
+        if isinstance(found, Deferred):
+            # two threads may decode it at once: the outcome is the same value
+            found = self._connections[app, resource_app] = found.decode()
+        return found
+
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """All of them by id, decoded: for lint and explanation, never on the way of a request."""
+        every = (self.connection(app, resource_app) for app, resource_app in tuple(self._connections))
+        return {connection.id: connection for connection in every if connection is not None}
 
     def audience(self, audience: str) -> tuple[ResourceApp, ...]:
         """Every resource app that an ``audience`` parameter may mean; an empty path equals "/"."""

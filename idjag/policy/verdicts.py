@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from idjag.policy.decide import held
 from idjag.policy.index import Policy
 from idjag.policy.question import Decision, Question, StepUp
-from idjag.policy.words import Names, all_of, last, levels, moment, span
+from idjag.policy.words import Names, all_of, levels, moment, span
 from idjag.protocol.errors import Reason
 from idjag.protocol.resources import comparable
 
@@ -93,7 +93,8 @@ class _Case:
         """None of these, here."""
         asked = all_of(self.question.scopes) if self.question.scopes else "the default scopes"
         here = len(set(map(comparable, self.question.resources)))
-        if here > 1 and any(scope in (self.question.scopes or ()) for scope, _ in self.decision.pairs):
+        wanted = self.question.scopes
+        if here > 1 and (wanted is None or any(scope in wanted for scope, _ in self.decision.pairs)):
             return f"none of {asked} is allowed on every one of the resources that can be granted"
         return f"no rule that applies to {self.person} allows {asked}" + (" there" if here else "")
 
@@ -108,7 +109,7 @@ class _Case:
         """What the next sign-in must bring."""
         wanted = self.decision.step_up or StepUp((), None)
         level = f" {levels(wanted.acr_values)}" if wanted.acr_values else ""
-        fresh = f"; it counts for {last(wanted.max_age).removeprefix('the last ')}" if wanted.max_age else ""
+        fresh = f"; it counts for {span(wanted.max_age)}" if wanted.max_age else ""
         return f"{self.person} must sign in again{level}{fresh}"
 
 
@@ -132,7 +133,7 @@ _DENIALS: Mapping[Reason, Callable[[_Case], str]] = {
     Reason.RESOURCE_NOT_GOVERNED: _Case.foreign,
     Reason.RESOURCE_NOT_ALLOWED: _Case.resources,
     Reason.GUARDRAIL: lambda case: f"a guardrail denies it to {case.person}",
-    Reason.NO_RULE: lambda case: f"no rule of {case.connection} is for {case.person}",
+    Reason.NO_RULE: lambda case: f"no rule of {case.connection} allows {case.person} anything",
     Reason.CONDITION_UNMET: lambda case: f"the conditions of the rules for {case.person} are not met",
     Reason.SCOPE_NOT_ALLOWED: _Case.scopes,
     Reason.STEP_UP: _Case.step_up,

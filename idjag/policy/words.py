@@ -61,17 +61,17 @@ class Names:
 
 
 def all_of(words: Iterable[str]) -> str:
-    """One, two and three, in alphabetical order."""
+    """One, two and three, in alphabetical order; empty for none."""
     return _joined(words, "and")
 
 
 def any_of(words: Iterable[str]) -> str:
-    """One, two or three, in alphabetical order."""
+    """One, two or three, in alphabetical order; empty for none."""
     return _joined(words, "or")
 
 
 def _joined(words: Iterable[str], link: str) -> str:
-    *first, final = sorted(words)
+    *first, final = sorted(words) or [""]
     return f"{', '.join(first)} {link} {final}" if first else final
 
 
@@ -89,6 +89,8 @@ def last(seconds: int) -> str:
 
 def ago(seconds: int) -> str:
     """How long ago, to the full minute from one minute on."""
+    if seconds == 0:
+        return "just now"
     return f"{span(seconds if seconds < 60 else seconds // 60 * 60)} ago"
 
 

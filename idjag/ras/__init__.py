@@ -11,8 +11,7 @@ from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import KeySet, PrivateKey
 from idjag.ras.access_token import JwtSigner
 from idjag.ras.guard import Guard
-from idjag.ras.issuer_keys import FetchedKeys, NoKeys
-from idjag.ras.memory import MemoryStore
+from idjag.ras.memory import MemoryStore, NoKeys
 from idjag.ras.model import Account, Client, Link, RasConfig, Resource, SubjectRules, TrustedIssuer
 from idjag.ras.redemption import Redemption
 from idjag.ras.server import NotRedeemed, Ras
@@ -20,7 +19,6 @@ from idjag.ras.server import NotRedeemed, Ras
 __all__ = [
     "Account",
     "Client",
-    "FetchedKeys",
     "Guard",
     "JwtSigner",
     "KeySet",

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self, TypedDict
 
 from idjag.asgi import ASGIApp, trusted_networks
-from idjag.ras.issuer_keys import FetchedKeys
 from idjag.ras.model import Account, Link, RasConfig
 from idjag.ras.server import Ras, new_id, system_clock
 from idjag.ras.standalone import standalone
@@ -30,6 +29,8 @@ _KNOWN = frozenset(
     )
 )
 _NOT_BUILT = frozenset({"IDJAG_OUTBOUND_PROXY", "IDJAG_AUDIT_CHECKPOINT", "IDJAG_AUDIT_RETENTION"})
+_LOG_LEVELS = ("info", "debug", "warning", "error")
+_LOG_FORMATS = ("json", "console")
 
 
 class SettingsWrong(Exception):
@@ -40,7 +41,7 @@ class SettingsWrong(Exception):
 class Loaded:
     """What ras.yaml and the environment say, checked, with secrets resolved to hashes.
 
-    ``outbound``, ``ca_file`` and ``trusted_proxies`` are the settings of contract section 3.
+    From ``outbound`` on, the settings of contract section 3.
     """
 
     config: RasConfig
@@ -52,6 +53,8 @@ class Loaded:
     outbound: OutboundAllow = field(default_factory=OutboundAllow)
     ca_file: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    log_level: str = "info"
+    log_format: str = "json"
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -82,6 +85,8 @@ class _Settings(TypedDict):
     outbound: OutboundAllow
     ca_file: str | None
     trusted_proxies: tuple[str, ...]
+    log_level: str
+    log_format: str
 
 
 def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
@@ -97,7 +102,21 @@ def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
         outbound = OutboundAllow.parse(environ.get("IDJAG_OUTBOUND_ALLOW", ""), loopback=loopback)
     except ValueError as wrong:
         raise SettingsWrong(str(wrong)) from None
-    return _Settings(outbound=outbound, ca_file=environ.get("IDJAG_CA_FILE") or None, trusted_proxies=proxies)
+    return _Settings(
+        outbound=outbound,
+        ca_file=environ.get("IDJAG_CA_FILE") or None,
+        trusted_proxies=proxies,
+        log_level=_one_of(_LOG_LEVELS, environ, "IDJAG_LOG_LEVEL"),
+        log_format=_one_of(_LOG_FORMATS, environ, "IDJAG_LOG_FORMAT"),
+    )
+
+
+def _one_of(values: tuple[str, ...], environ: Mapping[str, str], name: str) -> str:
+    """The setting, or the first of the values it may have."""
+    value = environ.get(name) or values[0]
+    if value not in values:
+        raise SettingsWrong(f"{name} must be one of {', '.join(values)}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +135,10 @@ class Standalone:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -136,7 +158,7 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
         fetcher = PinnedFetcher(loaded.outbound, loaded.ca_file)
         ras = Ras(
             loaded.config,
-            keys=FetchedKeys(Jwks(fetcher)),
+            keys=Jwks(fetcher),
             accounts=database.store,
             store=database.store,
             signer=database.signer(loaded.alg, now=now),

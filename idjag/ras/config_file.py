@@ -134,7 +134,6 @@ Text: TypeAlias = Annotated[str, _matching(_PRINTABLE, "1 to 255 printable ASCII
 Domain: TypeAlias = Annotated[str, _matching(_DOMAIN, "a domain name in lower case")]
 Keys: TypeAlias = Annotated[Any, BeforeValidator(_key_set)]
 Strategy: TypeAlias = Literal["iss_sub", "aud_sub", "email"]
-Status: TypeAlias = Literal["active", "paused"]
 
 
 class Entry(BaseModel):
@@ -170,7 +169,7 @@ class IssuerEntry(Entry):
     sub_id_issuers: Annotated[list[str], BeforeValidator(_not_built("sub_id"))] = []
     may_assert_act: Annotated[bool, BeforeValidator(_not_built("actors in tokens"))] = False
     expires: Annotated[int, BeforeValidator(_time)] | None = None
-    status: Status = "active"
+    status: Literal["active", "paused"] = "active"
 
 
 class AuthEntry(Entry):
@@ -195,7 +194,6 @@ class ClientEntry(Entry):
     scopes: Scopes
     issuers: Issuers
     tenant: Text | None = None
-    status: Status = "active"
 
 
 class ResourceEntry(Entry):
@@ -228,7 +226,6 @@ class AccountEntry(Entry):
     email: Annotated[str, _matching(_EMAIL, "an email address in plain ASCII")] | None = Field(
         default=None, repr=False
     )
-    name: str | None = Field(default=None, repr=False, max_length=255)
     tenant: Text | None = None
     links: list[LinkEntry] = []
     status: Literal["active", "disabled"] = "active"

@@ -149,7 +149,6 @@ class Values:
             method=auth.method,
             secret_hashes=() if by_key else (hash_secret(self._secret(auth, place)),),
             keys=auth.jwks,
-            active=entry.status == "active",
         )
 
     def _secret(self, auth: AuthEntry, place: Place) -> str:
@@ -177,7 +176,6 @@ def _account(entry: AccountEntry) -> Account:
     return Account(
         id=entry.id,
         email=entry.email,
-        name=entry.name,
         tenant=entry.tenant,
         active=entry.status == "active",
     )

@@ -1,4 +1,4 @@
-"""Store and accounts in this process alone: tests, demos, and hosts with one process and nothing to keep.
+"""Ports in this process alone: tests, demos, and hosts with one process and nothing to keep.
 
 One-time ids do not survive a restart: a host that must refuse replays across one needs a durable Store.
 """
@@ -9,10 +9,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
+from idjag.protocol.jose import KeySet
 from idjag.ras.model import Account, Link
 from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Outcome, Record
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "NoKeys"]
 
 _SWEEP_EVERY = 1024
 
@@ -100,14 +101,31 @@ class MemoryStore:
         return Lost(once)
 
     def _moved(self, record: Record) -> bool:
-        link = record.link
+        link, create = record.link, record.create
         if link is None:
             return False
+        if create is not None and create.email and self._has_address(create):
+            return True
         rivals = (each for each, owner in self._links.items() if owner == record.account_id and each != link)
         same_issuer = any((each.issuer, each.tenant) == (link.issuer, link.tenant) for each in rivals)
         return same_issuer or self._links.get(link, record.account_id) != record.account_id
+
+    def _has_address(self, account: Account) -> bool:
+        address = (account.tenant, (account.email or "").lower())
+        return any((each.tenant, (each.email or "").lower()) == address for each in self._accounts.values())
 
     def _sweep(self, now: int) -> None:
         """Forget what has expired, now and then, so that memory stays bounded by what is alive."""
         if len(self._used) % _SWEEP_EVERY == _SWEEP_EVERY - 1:
             self._used = {key: until for key, until in self._used.items() if until > now}
+
+
+class NoKeys:
+    """IssuerKeys for hosts whose trusted issuers all have pinned keys: nothing is ever fetched."""
+
+    def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
+        """Always raises LookupError."""
+        raise LookupError(f"{issuer}: no keys are pinned (kid {kid}), and {jwks_uri} may not be fetched")
+
+    def forget(self, issuer: str) -> None:
+        """Nothing is known."""

@@ -14,6 +14,7 @@ __all__ = ["cached", "document", "protected_resource", "resource_metadata_url"]
 
 # Half of what a key stays published before it is used; long enough to matter, short enough to change a mind.
 _MAX_AGE = 300
+_ADDED = ("grant_types_supported", "authorization_grant_profiles_supported", "scopes_supported")
 
 
 def document(
@@ -21,8 +22,9 @@ def document(
 ) -> dict[str, object]:
     """The metadata of this server, merged into ``host``'s own document if it has one (MET-05 to MET-08).
 
-    Of two lists the host's comes first; every other member of the host's stands.  Raises ValueError when
-    the host names another issuer: one document speaks for one issuer (RFC 8414 section 3.3).
+    Grants, profiles and scopes are added to the host's; every other member of the host's stands, how its
+    clients authenticate too.  Raises ValueError when the host names another issuer: one document speaks
+    for one issuer (RFC 8414 section 3.3).
     """
     base = config.base if base is None else base.removesuffix("/")
     ours = metadata.resource_authorization_server(config.issuer, base=base, scopes=config.scopes)
@@ -31,8 +33,8 @@ def document(
     if host.get("issuer", config.issuer) != config.issuer:
         raise ValueError(f"the host's metadata names issuer {host['issuer']!r}, not {config.issuer!r}")
     merged = {**ours, **host}
-    for name, value in ours.items():
-        theirs = host.get(name)
+    for name in _ADDED:
+        value, theirs = ours[name], host.get(name)
         if isinstance(value, list) and isinstance(theirs, list):
             merged[name] = list(dict.fromkeys([*theirs, *value]))
     return merged

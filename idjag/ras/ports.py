@@ -6,9 +6,10 @@ Implementations are blocking and thread-safe; the async doors call them in a thr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from idjag.protocol.access_token import AccessToken
 from idjag.protocol.jose import KeySet
@@ -29,6 +30,7 @@ __all__ = [
     "Record",
     "Signer",
     "Store",
+    "Submitting",
 ]
 
 
@@ -156,8 +158,9 @@ class Store(Protocol):
     def commit(self, record: Record) -> Outcome:
         """Write it all atomically: of two records that claim the same, at most one is Committed.
 
-        LinkMoved when ``link`` names another account by now, or the account is linked to another sub of
-        that issuer and tenant by now.  Raises any exception when it cannot be made durable: 503, no token.
+        LinkMoved when by now ``link`` names another account, or the account is linked to another sub of
+        that issuer and tenant, or somebody else has the address of the account to ``create``.
+        Raises any exception when it cannot be made durable: 503, no token.
         """
         ...
 
@@ -166,10 +169,19 @@ class Store(Protocol):
         ...
 
 
-class IssuerKeys(Protocol):
-    """The keys of trusted issuers."""
+@runtime_checkable
+class Submitting(Protocol):
+    """What a Store may have beside ``commit``: waiting for the disk then costs the async doors no thread."""
 
-    def keys(self, issuer: str, *, jwks_uri: str | None, kid: str | None) -> KeySet:
+    def submit(self, record: Record) -> Future[Outcome]:
+        """``commit``, whose outcome comes later."""
+        ...
+
+
+class IssuerKeys(Protocol):
+    """The keys of trusted issuers; ``idjag.trust.jwks.Jwks`` is one."""
+
+    def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
         """The current keys of exactly this issuer, asked again (throttled) when ``kid`` is not among them.
 
         Raises any exception when there are none to be had: the grant is refused.

@@ -115,6 +115,8 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
     """
     if ANSWERS[refused.reason].status == 503:
         log.error("redemption unavailable decision_id=%s %s", trail.decision_id, refused)
+    else:  # the facts may quote what came in: they are for the audit log alone
+        log.info("redemption refused decision_id=%s reason=%s", trail.decision_id, refused.reason)
     if refused.reason in _RECORDED or refused.fact.get("port") == Commit.__name__:
         return refused
     record = Record(

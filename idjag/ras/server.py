@@ -17,7 +17,7 @@ from idjag.ras import metadata
 from idjag.ras.audit import Tally, Trail
 from idjag.ras.model import Client, RasConfig
 from idjag.ras.narrowing import Asked
-from idjag.ras.ports import Accounts, Clients, IssuerKeys, Outcome, Person, Signer, Store
+from idjag.ras.ports import Accounts, Clients, IssuerKeys, Outcome, Person, Signer, Store, Submitting
 from idjag.ras.redemption import Issue, Redemption
 from idjag.ras.steps import Answer, Commit, Flow, NeedClient, NeedKeys, NeedPerson, Step, arun, run
 from idjag.ras.subjects import look_up
@@ -149,7 +149,7 @@ class Ras:
         trail = self._trail(tenant=tenant)
         try:
             flow = self._redemption(assertion, client_id, scope, resource=resource, proof=proof, trail=trail)
-            return await arun(flow, self._answer)
+            return await arun(flow, self._aanswer)
         except Refused as refused:
             self._not_redeemed(refused, trail)
 
@@ -159,7 +159,7 @@ class Ras:
 
     async def atoken(self, request: TokenRequest, *, tenant: str | None = None) -> Reply:
         """``token`` for asynchronous hosts."""
-        return await arun(self._token(request, tenant), self._answer)
+        return await arun(self._token(request, tenant), self._aanswer)
 
     @property
     def asgi(self) -> ASGIApp:
@@ -234,11 +234,19 @@ class Ras:
             case NeedClient():
                 return self._client(step)
             case NeedKeys():
-                return self._keys.keys(step.issuer, jwks_uri=step.jwks_uri, kid=step.kid)
+                return self._keys.keys(step.issuer, step.jwks_uri, kid=step.kid)
             case NeedPerson():
                 return self._person(step)
             case Commit():
                 return self._commit(step)
+
+    async def _aanswer(self, step: Step) -> Answer:
+        """Carry out one step without blocking the loop: ports block, so they are called in a thread."""
+        if isinstance(step, NeedClient) and self._clients is None:
+            return self._client(step)
+        if isinstance(step, Commit) and isinstance(self._store, Submitting):
+            return await asyncio.wrap_future(self._store.submit(step.record))
+        return await asyncio.to_thread(self._answer, step)
 
     def _client(self, step: NeedClient) -> Client | None:
         return (self._clients or self._config).client(step.client_id, tenant=step.tenant)

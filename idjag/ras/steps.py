@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -127,13 +126,13 @@ def run(flow: Flow[T], answer: Callable[[Step], Answer]) -> T:
         return value
 
 
-async def arun(flow: Flow[T], answer: Callable[[Step], Answer]) -> T:
-    """Drive a flow from an event loop; every answer is made in a thread, since ports block."""
+async def arun(flow: Flow[T], answer: Callable[[Step], Awaitable[Answer]]) -> T:
+    """Drive a flow from an event loop."""
     try:
         step = next(flow)
         while True:
             try:
-                given = await asyncio.to_thread(answer, step)
+                given = await answer(step)
             except Exception as failed:  # noqa: BLE001  # the flow judges it
                 step = flow.throw(failed)
             else:

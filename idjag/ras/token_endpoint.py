@@ -83,6 +83,7 @@ def redeem_for(
 
 def stranger_refused(refused: Refused, trail: Trail, tally: Tally) -> Flow[Refused]:
     """Record a refusal before client authentication: one event for each source, reason and minute."""
+    log.info("request refused decision_id=%s reason=%s", trail.decision_id, refused.reason)
     repeats = tally.due(trail.ip, refused.reason, now=trail.now)
     if repeats is None:
         return refused

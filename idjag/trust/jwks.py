@@ -100,7 +100,7 @@ class Jwks:
         load on the issuer (RAS-10); between fetches it returns what is there.
         """
         entry = self._entry(issuer, jwks_uri)
-        if entry.flight.locked() or self._cooled_down(entry.state):
+        if self._cooled_down(entry.state):
             with entry.flight:
                 if self._cooled_down(entry.state):
                     self._fetch(entry)

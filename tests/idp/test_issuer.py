@@ -54,7 +54,7 @@ ENVIRON = {"HOME": "/home/op"}
     ],
 )
 def test_what_cannot_be_an_issuer_is_refused(issuer: str) -> None:
-    """RFC 8414 section 2: https, no query, no fragment; and nothing that URL parsers repair."""
+    """MET-02, RFC 8414 section 2: https, no query, no fragment; and nothing that URL parsers repair."""
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - three wordings
         check_issuer(issuer)
     assert "s3cret" not in str(refused.value)

@@ -129,7 +129,7 @@ def test_an_id_that_is_consumed_in_both_ways_stays_consumed(ledger: AnyLedger) -
 
 
 def test_a_refusal_burns_what_is_always_consumed(ledger: AnyLedger) -> None:
-    """DPOP-16, OIDC-06."""
+    """OIDC-06."""
     refused = entry("d-1", lambda _policy, _facts: no("d-1"), always=(code("c"),))
     assert ledger.commit(refused) == "no"
     assert ledger.commit(entry("d-2", always=(code("c"),))) == "lost"

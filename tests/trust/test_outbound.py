@@ -149,6 +149,13 @@ def test_a_url_that_two_parsers_could_read_differently_is_refused(url: str) -> N
     assert url_refusal(url) is not None
 
 
+def test_a_password_in_a_url_is_named_and_not_shown() -> None:
+    """The operator hears what to remove; the log does not hear the password."""
+    said = url_refusal("https://user:canary@idp.example/jwks") or ""
+    assert "user name or password" in said
+    assert "canary" not in said
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -86,6 +86,8 @@ class SignIn:
     def _submit(self, request: TokenRequest, source: Source) -> Reply:
         sent = form_of(request)
         if browser.from_elsewhere(request, issuer=self._services.issuer):
+            # often a proxy or a second address: people came by another one than the issuer's
+            log.warning("sign-in refused reason=origin_not_issuer app=- ref=%s", source.decision_id)
             return self._pages.problem(problems.FROM_ELSEWHERE, reference=source.decision_id)
         carried = sent.required("request")
         raw = form.parse(carried.encode())
@@ -112,7 +114,7 @@ class SignIn:
         return self._settled(outcome, asked, source)
 
     def _read(self, raw: Form) -> AuthorizationRequest:
-        """The valid request, as apps are registered now; raises Refused (a page) or _Returned (to the app)."""
+        """The valid request, as apps are registered now; raises Refused (a page), _Returned (to the app)."""
         clients = self._services.ledger.fresh(self._services.tenant).clients
         to = authorize.destination(raw, clients)
         try:

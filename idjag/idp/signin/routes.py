@@ -13,6 +13,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, RawBody
 from litestar.response.base import ASGIResponse
+from litestar.routes import HTTPRoute
 
 from idjag.asgi import client_address, trusted_networks
 from idjag.idp.services import Services
@@ -40,8 +41,8 @@ def create_pages(services: Services, *, trusted_proxies: Sequence[str] = ()) -> 
     pages, trusted = Pages(services.issuer), trusted_networks(trusted_proxies)
     sign_in = SignIn(services, pages)
 
-    def show_problem(_request: AnyRequest, error: Exception) -> Response[bytes]:
-        return _problem(error, pages, reference=services.new_id())
+    def show_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
+        return _problem(request, error, pages=pages, reference=services.new_id())
 
     def plain(request: AnyRequest) -> TokenRequest:
         scope, headers = request.scope, tuple(request.scope["headers"])
@@ -93,22 +94,29 @@ def _response(reply: Reply) -> ASGIResponse:
     return ASGIResponse(body=reply.body, status_code=reply.status, headers=headers, media_type="text/html")
 
 
+def _allowed(request: AnyRequest) -> str:
+    """The methods of the path (RFC 9110 section 15.5.6); files, whose paths are many, have GET alone."""
+    path = "/" + request.scope["path"].strip("/")
+    routes = [one for one in request.app.routes if isinstance(one, HTTPRoute) and one.path == path]
+    return ", ".join(sorted(routes[0].methods)) if routes else "GET"
+
+
 def _where(error: BaseException) -> str:
     """The way to the error, without its text, which may quote the request."""
     frames = traceback.extract_tb(error.__traceback__)
     return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
-def _problem(error: Exception, pages: Pages, *, reference: str) -> Response[bytes]:
+def _problem(request: AnyRequest, error: Exception, *, pages: Pages, reference: str) -> Response[bytes]:
     """The page for what the framework refuses, and for what we did not foresee, which is logged once."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status >= 500:
         log.error("a page failed ref=%s error=%s at=%s", reference, type(error).__qualname__, _where(error))
     reason = _REASONS.get(status, Reason.FAULT if status >= 500 else Reason.MALFORMED_FORM)
-    reply = pages.problem(
-        problems.NOT_FOUND if status == 404 else problems.problem(reason), reference=reference
-    )
+    shown = problems.NOT_FOUND if status == 404 else problems.problem(reason)
+    # a reference that no log knows would send people on an errand
+    reply = pages.problem(shown, reference=reference if status >= 500 else "")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
-    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
-        headers["allow"] = error.headers["Allow"]
+    if status == 405:
+        headers["allow"] = _allowed(request)
     return Response(reply.body, status_code=reply.status, headers=headers, media_type="text/html")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Row, Update, Upsert, Verdict, Write
@@ -45,7 +45,7 @@ def bring_in(
         tenant=TENANT,
         holder=decision_id,
         now=now,
-        reads=(_ACCOUNTS, _LINKS, *map(link_key, links)),
+        reads=(_ACCOUNTS, _LINKS, *map(link_key, links), *_addresses(accounts)),
         decide=lambda _, facts: _decide(wanted, facts),
         lost=lambda _: Verdict("lost", events=(), succeeded=False),
     )
@@ -55,16 +55,30 @@ def bring_in(
 
 
 def _decide(wanted: _Wanted, facts: Facts) -> Verdict[str | None]:
+    problem = next(_problems(wanted, facts), None)
+    if problem is not None:
+        return Verdict(problem, events=(), succeeded=False)
+    people, people_events = _people(wanted, facts(_ACCOUNTS))
+    return Verdict(None, events=people_events, writes=(*people, *_links(wanted, facts)), succeeded=True)
+
+
+def _problems(wanted: _Wanted, facts: Facts) -> Iterator[str]:
     for link, account_id in wanted.links.items():
         for row in facts(link_key(link)):
             if row["account_id"] != account_id and row["source"] != "file":
-                problem = (
+                yield (
                     f"accounts: {account_id} is to have sub {link.sub!r} of {link.issuer}, "
                     f"which is linked to {row['account_id']!r} already"
                 )
-                return Verdict(problem, events=(), succeeded=False)
-    people, people_events = _people(wanted, facts(_ACCOUNTS))
-    return Verdict(None, events=people_events, writes=(*people, *_links(wanted, facts)), succeeded=True)
+    for key, account in _addresses(wanted.accounts).items():
+        for row in facts(key):
+            if (row["tenant"], row["source"]) == (account.tenant, "jit") and row["id"] != account.id:
+                # two accounts of one address are nobody: strategies that disagree refuse
+                yield f"accounts: {account.id} has the address of {row['id']!r}, who signed in by themselves"
+
+
+def _addresses(accounts: Sequence[Account]) -> dict[Key, Account]:
+    return {Key("account", "email", each.email.lower()): each for each in accounts if each.email}
 
 
 def _people(wanted: _Wanted, rows: Sequence[Row]) -> tuple[list[Write], list[Event]]:

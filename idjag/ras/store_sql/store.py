@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Protocol
 
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
@@ -22,6 +23,10 @@ class Ledger(Protocol):
 
     def commit(self, entry: Entry[None, Outcome]) -> Outcome:
         """Decide and make durable."""
+        ...
+
+    def submit(self, entry: Entry[None, Outcome]) -> Future[Outcome]:
+        """``commit``, later."""
         ...
 
     def read(self, keys: list[Key]) -> Facts:
@@ -56,17 +61,11 @@ class SqlStore:
 
     def commit(self, record: Record) -> Outcome:
         """Write it all, or say what stands against it; raises ``idjag.ledger.entry.Unavailable``."""
-        entry: Entry[None, Outcome] = Entry(
-            tenant=TENANT,
-            holder=record.decision_id,
-            now=record.now,
-            reads=_reads(record),
-            decide=lambda _, facts: _decide(record, facts),
-            lost=lambda one_time: _lost(record, one_time),
-            consume_always=tuple(map(_one_time, record.always)),
-            consume_on_success=tuple(map(_one_time, record.on_success)),
-        )
-        return self._ledger.commit(entry)
+        return self._ledger.commit(_entry(record))
+
+    def submit(self, record: Record) -> Future[Outcome]:
+        """``commit``, whose outcome comes later; the ledger writes while the caller does other things."""
+        return self._ledger.submit(_entry(record))
 
     def ready(self) -> bool:
         """Whether the writer is connected."""
@@ -76,10 +75,28 @@ class SqlStore:
         return self._ledger.read([key])(key)
 
 
+def _entry(record: Record) -> Entry[None, Outcome]:
+    return Entry(
+        tenant=TENANT,
+        holder=record.decision_id,
+        now=record.now,
+        reads=_reads(record),
+        decide=lambda _, facts: _decide(record, facts),
+        lost=lambda one_time: _lost(record, one_time),
+        consume_always=tuple(map(_one_time, record.always)),
+        consume_on_success=tuple(map(_one_time, record.on_success)),
+    )
+
+
 def _reads(record: Record) -> tuple[Key, ...]:
     if record.link is None or record.account_id is None:
         return ()
-    return link_key(record.link), Key("account_link", "account_id", record.account_id)
+    keys = (link_key(record.link), Key("account_link", "account_id", record.account_id))
+    return (*keys, _address_key(record.create)) if record.create and record.create.email else keys
+
+
+def _address_key(account: Account) -> Key:
+    return Key("account", "email", (account.email or "").lower())
 
 
 def _decide(record: Record, facts: Facts) -> Verdict[Outcome]:
@@ -92,9 +109,15 @@ def _decide(record: Record, facts: Facts) -> Verdict[Outcome]:
         if facts(link_key(link)) or rivals:
             return Verdict(LinkMoved, events=(), succeeded=False)
         if record.create is not None:
+            if record.create.email and _taken(record.create, facts):
+                return Verdict(LinkMoved, events=(), succeeded=False)
             writes.append(Insert("account", account_row(record.create, source="jit", now=record.now)))
         writes.append(Insert("account_link", link_row(link, account_id, source="learned", now=record.now)))
     return Verdict(Committed, events=(Event(record.event.name, record.event.fields),), writes=writes)
+
+
+def _taken(account: Account, facts: Facts) -> bool:
+    return any(row["tenant"] == account.tenant for row in facts(_address_key(account)))
 
 
 def _lost(record: Record, one_time: OneTime) -> Verdict[Outcome]:

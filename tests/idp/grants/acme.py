@@ -1,4 +1,4 @@
-"""Acme's IdP over a ledger in memory: real state file, real keys, real token endpoint, a clock by hand."""
+"""Acme's IdP over a ledger in memory or a file: real state file, keys and token endpoint, a clock by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,11 +23,13 @@ from idjag.idp.snapshot import Snapshot
 from idjag.idp.state.apply import apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
+from idjag.idp.store import schema
 from idjag.idp.subjects import Origins
 from idjag.idp.token import TokenEndpoint
 from idjag.ledger import trail
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
+from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol import id_token, names
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import jws
@@ -42,6 +45,9 @@ SECRETS = {"wiki": "wiki-secret-0123456789", "notes": "notes-secret-0123456789"}
 SECRETS["chat-rp"] = "chat-rp-secret-0123456789"
 TENANT = "t1"
 SEALER = KekSealer(bytes(range(7, 39)))
+CHAIN_KEY = b"c" * 32
+
+AnyLedger = MemoryLedger[Snapshot] | SqliteLedger[Snapshot]
 
 
 def state(**changes: Any) -> dict[str, Any]:
@@ -144,7 +150,7 @@ class Answer:
 class Acme:
     """The running IdP."""
 
-    def __init__(self, ledger: MemoryLedger[Snapshot], clock: Clock) -> None:
+    def __init__(self, ledger: AnyLedger, clock: Clock) -> None:
         self.ledger, self.clock, self.tenant, self.issuer = ledger, clock, TENANT, ISSUER
         numbers = itertools.count(1)
         self.new_id: Callable[[], str] = lambda: f"id-{next(numbers):018d}"
@@ -278,7 +284,7 @@ class Acme:
 @cache
 def _key_rows() -> tuple[Row, ...]:
     """Signing keys, made once: an RSA key costs more than all the rest of a test."""
-    ledger: MemoryLedger[None] = MemoryLedger(lambda *_: None, chain_key=b"c" * 32)
+    ledger: MemoryLedger[None] = MemoryLedger(lambda *_: None, chain_key=CHAIN_KEY)
     ledger.open_tenant(TENANT)
     numbers = itertools.count(1)
     keys.ensure_keys(ledger, SEALER, tenant=TENANT, now=NOW, new_kid=lambda: f"kid-{next(numbers)}")
@@ -287,12 +293,9 @@ def _key_rows() -> tuple[Row, ...]:
 
 
 @contextmanager
-def acme(text: Mapping[str, Any] | None = None) -> Iterator[Acme]:
-    """A fresh IdP with a state file applied."""
-    ledger: MemoryLedger[Snapshot] = MemoryLedger(snapshot.Loader(SEALER), chain_key=b"c" * 32)
-    ledger.open_tenant(TENANT)
+def acme(text: Mapping[str, Any] | None = None, *, database: Path | None = None) -> Iterator[Acme]:
+    """A fresh IdP with a state file applied, in memory or in a new SQLite file."""
     clock = Clock()
-    running = Acme(ledger, clock)
     tenant: Row = {"id": TENANT, "name": "default", "issuer": ISSUER, "created": NOW}
 
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
@@ -301,9 +304,23 @@ def acme(text: Mapping[str, Any] | None = None) -> Iterator[Acme]:
     def lost(_one_time: object) -> Verdict[None]:
         raise AssertionError
 
-    ledger.start()
-    ledger.commit(Entry(TENANT, "first", NOW, decide, lost))
-    running.write(*(Insert("signing_key", row) for row in _key_rows()))
-    running.apply(text or state())
-    yield running
-    ledger.close()
+    with ledger_in(database) as ledger:
+        ledger.open_tenant(TENANT)
+        running = Acme(ledger, clock)
+        ledger.commit(Entry(TENANT, "first", NOW, decide, lost))
+        running.write(*(Insert("signing_key", row) for row in _key_rows()))
+        running.apply(text or state())
+        yield running
+
+
+@contextmanager
+def ledger_in(database: Path | None) -> Iterator[AnyLedger]:
+    """A started ledger; a second one on the same file is another process for all that it knows."""
+    load = snapshot.Loader(SEALER)
+    if database is None:
+        made: AnyLedger = MemoryLedger(load, chain_key=CHAIN_KEY)
+    else:
+        schema.upgrade(f"sqlite:///{database}")
+        made = SqliteLedger(database, load=load, chain_key=CHAIN_KEY)
+    with made:
+        yield made

@@ -25,7 +25,7 @@ from tests.idp.grants.acme import (
 
 
 def test_an_id_token_becomes_an_id_jag(idp: Acme) -> None:
-    """XCH-01, XCH-05, XCH-07, XCH-15, XCH-53 to XCH-57; JAG-01 to JAG-07, JAG-11, 12, 14 to 18."""
+    """XCH-01, XCH-05, XCH-07, XCH-15, XCH-53 to XCH-57; JAG-01 to JAG-07, JAG-11, 12, 14 to 16, 18."""
     answer = idp.exchange(idp.sign_in())
 
     token = jws.parse(answer.json["access_token"], max_bytes=names.MAX_ID_JAG)
@@ -132,7 +132,7 @@ MISSING = [
 def test_a_request_that_is_wrong_in_one_thing_is_refused(
     idp: Acme, change: dict[str, Any], error: str
 ) -> None:
-    """XCH-02 to XCH-06, XCH-10 to XCH-14, XCH-17, 18, 22, 24, 28, 30, 32, 33, 61."""
+    """XCH-02, 03, 05, 06, XCH-10 to XCH-14, XCH-17, 18, 22, 24, 28, 30, 32, 33, 61."""
     token = idp.sign_in()
 
     refused = idp.exchange(token, **change)
@@ -179,7 +179,7 @@ def test_a_request_that_is_wrong_in_one_thing_is_refused(
 def test_what_is_asked_otherwise_is_granted_as_registered(
     idp: Acme, change: dict[str, Any], granted: dict[str, Any]
 ) -> None:
-    """XCH-03, XCH-15, XCH-23, XCH-25 to XCH-27, XCH-29, XCH-31, XCH-32."""
+    """XCH-03, XCH-15, XCH-23, XCH-26, XCH-27, XCH-29, XCH-31, XCH-32."""
     answer = idp.exchange(idp.sign_in(), **change)
 
     grant = answer.grant
@@ -197,7 +197,7 @@ def test_an_alias_resolves_to_the_issuer() -> None:
 
 
 def test_the_grant_carries_what_the_resource_app_may_see() -> None:
-    """JAG-19 to JAG-22, XCH-47: current values, not those of the sign-in."""
+    """JAG-19 to JAG-22."""
     seen = chat(release=["email", "name"], aud_sub={"attribute": "chat_id"}, aud_tenant="acme")
     with acme(state(resource_apps=[seen])) as idp:
         grant = idp.exchange(idp.sign_in()).grant

@@ -264,7 +264,7 @@ def test_the_algorithm_that_is_asked_for_must_be_the_keys(algorithm: str) -> Non
 
 
 def test_the_thumbprint_is_that_of_the_specification() -> None:
-    """DPOP-04; RFC 7638 section 3.1 and RFC 8037 appendix A.3 give these values."""
+    """RFC 7638 section 3.1 and RFC 8037 appendix A.3 give these values."""
     modulus = (
         "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV"
         "4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7"

@@ -220,7 +220,7 @@ def test_a_certificate_thumbprint_of_a_foreign_issuer_has_no_effect(extra: dict[
 
 
 def test_a_key_in_the_header_is_read_where_it_is_allowed_and_selects_nothing() -> None:
-    """DPOP-02: the proof's own key; XCH-40: any other token is judged by the keys of its issuer."""
+    """RFC 9449: the proof's own key; XCH-40: any other token is judged by the keys of its issuer."""
     proof = token({"alg": "ES256", "typ": "dpop+jwt", "jwk": HEADER_KEY}, {"htm": "POST"})
     jwt = jws.parse(proof, max_bytes=MAX, allowed_headers=frozenset({"alg", "typ", "jwk"}))
     assert isinstance(jwt.header["jwk"], dict)

@@ -4,6 +4,9 @@ Every row has an immutable surrogate id and a tenant_id.  Times are NumericDate,
 documents canonical JSON text.  The ledger's own tables are in idjag.ledger.schema.
 """
 
+from sqlalchemy import BigInteger, Integer
+from sqlmodel import SQLModel
+
 from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
@@ -30,3 +33,9 @@ __all__ = [
     "Subject",
     "Tenant",
 ]
+
+# 32 bits end in 2038; PostgreSQL's INTEGER has no more.
+for _table in SQLModel.metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, Integer):
+            _column.type = BigInteger()

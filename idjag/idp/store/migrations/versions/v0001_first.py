@@ -20,11 +20,11 @@ def _text(*names: str) -> list[sa.Column[str]]:
 
 
 def _integer(*names: str) -> list[sa.Column[int]]:
-    return [sa.Column(name, sa.Integer(), nullable=False) for name in names]
+    return [sa.Column(name, sa.BigInteger(), nullable=False) for name in names]
 
 
 def _perhaps(*names: str) -> list[sa.Column[int]]:
-    return [sa.Column(name, sa.Integer(), nullable=True) for name in names]
+    return [sa.Column(name, sa.BigInteger(), nullable=True) for name in names]
 
 
 def _table(

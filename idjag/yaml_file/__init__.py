@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 
-from idjag.yaml_events import Builder, Places, Unacceptable, Value, unprintable
+from idjag.yaml_file.events import Builder, Places, Unacceptable, Value, unprintable
 
 if TYPE_CHECKING:
     import pydantic
@@ -135,7 +135,7 @@ def validate(document: Document, model: type[Model]) -> Model:
 
     Strict, by the rules for JSON: nothing is converted but what JSON has no type for (times, enums).
     """
-    from idjag import yaml_model  # pydantic: not in every installation that reads files
+    from idjag.yaml_file import model as yaml_model  # pydantic: not in every installation that reads files
 
     return yaml_model.validated(document, model)
 

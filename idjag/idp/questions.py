@@ -1,0 +1,192 @@
+"""From names to a policy question, on facts as they are now: for ask, the console and the admin API.
+
+What comes out goes to decide() like a request at the token endpoint; nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from idjag.idp import facts
+from idjag.idp.snapshot import Snapshot
+from idjag.ledger.entry import Facts, Key
+from idjag.policy.index import Policy
+from idjag.policy.model import Address, App, Connection, ResourceApp, Who
+from idjag.policy.question import Question, SignIn
+from idjag.policy.words import Names
+from idjag.protocol.names import NO_AUTHENTICATION
+
+__all__ = ["Ask", "Asked", "Store", "UnknownName", "build", "find_app", "find_person", "find_resource_app"]
+
+_GRANT = "token_exchange"
+
+
+class UnknownName(LookupError):
+    """A name that leads nowhere; the message says which, and what was probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as people put it.
+
+    ``app`` and ``resource_app`` are ids of the state file.  ``auth_age``: seconds since the sign-in.
+    What is None is a fact that is missing, and a missing fact fails a condition.  ``at`` None is now.
+    """
+
+    user: str
+    app: str
+    resource_app: str
+    scopes: tuple[str, ...] | None = None
+    resources: tuple[str, ...] = ()
+    acr: str | None = None
+    amr: frozenset[str] | None = None
+    auth_age: int = 0
+    address: Address | None = None
+    signin_address: Address | None = None
+    key_bound: bool = False
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question with the policy that answers it, the names to explain it with, and what else to know.
+
+    ``notes``: why the token endpoint would refuse before the policy is asked at all.
+    """
+
+    policy: Policy
+    question: Question
+    names: Names
+    notes: tuple[str, ...]
+
+
+class Reads(Protocol):
+    """A ledger, as far as asking goes."""
+
+    def fresh(self, tenant: str) -> Snapshot:
+        """The snapshot as of now."""
+        ...
+
+    def read(self, keys: Sequence[Key]) -> Facts:
+        """Fresh facts from one transaction."""
+        ...
+
+
+class Store(Protocol):
+    """What ``idjag.idp.app.open_store`` gives, as far as asking goes."""
+
+    @property
+    def ledger(self) -> Reads:
+        """The ledger."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """NumericDate."""
+        ...
+
+
+def build(store: Store, ask: Ask) -> Asked:
+    """Look everything up; raises UnknownName, Unavailable."""
+    snapshot = store.ledger.fresh(store.tenant)
+    policy, now = snapshot.policy, ask.at if ask.at is not None else store.clock()
+    app, target = find_app(policy, ask.app), find_resource_app(policy, ask.resource_app)
+    person_id = find_person(store, ask.user)
+    connection = policy.connection(app.id, target.id)
+    held = (person_id, app.id, target.id, *([connection.id] if connection else []))
+    groups, people = _named(policy, app, target, connection)
+    name_keys = [
+        *(Key("person_group", "id", one) for one in groups),
+        *(Key("person", "id", one) for one in people),
+    ]
+    found = store.ledger.read(
+        tuple(dict.fromkeys([*facts.person_keys(person_id), *facts.hold_keys(*held), *name_keys]))
+    )
+    person = facts.person(found, person_id)
+    question = Question(
+        app=app.id,
+        resource_app=target.id,
+        person=person.person if person else None,
+        now=now,
+        sign_in=SignIn(acr=ask.acr, amr=ask.amr, auth_time=now - ask.auth_age, address=ask.signin_address),
+        scopes=ask.scopes,
+        resources=ask.resources,
+        holds=facts.holds(found, *held),
+        address=ask.address,
+        key_bound=ask.key_bound,
+    )
+    return Asked(policy, question, _names(found, groups, people), tuple(_notes(snapshot, app)))
+
+
+def find_app(policy: Policy, key: str) -> App:
+    """The app with this id of the state file; raises UnknownName."""
+    for app in policy.apps.values():
+        if app.key == key:
+            return app
+    meant = next((app.key for app in policy.apps.values() if key in (app.client_id, app.name, app.id)), None)
+    raise UnknownName(_unknown("app", key, meant))
+
+
+def find_resource_app(policy: Policy, key: str) -> ResourceApp:
+    """The resource app with this id of the state file; raises UnknownName."""
+    for target in policy.resource_apps.values():
+        if target.key == key:
+            return target
+    by_audience = policy.audience(key) or policy.audience(policy.near_miss(key) or "")
+    named = [target for target in policy.resource_apps.values() if key in (target.name, target.id)]
+    meant = next((target.key for target in (*by_audience, *named)), None)
+    raise UnknownName(_unknown("resource app", key, meant))
+
+
+def find_person(store: Store, username: str) -> str:
+    """The id of the person with this user name; raises UnknownName."""
+    key = Key("person", "username", username)
+    for row in store.ledger.read((key,))(key):
+        if row["tenant_id"] == store.tenant:
+            return facts.string(row, "id")
+    raise UnknownName(_unknown("user", username, None))
+
+
+def _unknown(kind: str, key: str, meant: str | None) -> str:
+    return f"unknown {kind}: {key}" + (f"; its id is {meant}" if meant else "")
+
+
+def _named(
+    policy: Policy, app: App, target: ResourceApp, connection: Connection | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The ids of groups and people that an explanation may have to name."""
+    sso_app = policy.apps.get(target.sso_app or "")
+    whos: list[Who] = [app.assigned, *(guardrail.who for guardrail in policy.guardrails)]
+    whos += [sso_app.assigned] if sso_app else []
+    whos += [rule.who for rule in connection.rules] if connection else []
+    return (
+        frozenset[str]().union(*(who.groups | who.except_groups for who in whos)),
+        frozenset[str]().union(*(who.people | who.except_people for who in whos)),
+    )
+
+
+def _names(found: Facts, groups: Iterable[str], people: Iterable[str]) -> Names:
+    return Names(
+        groups={
+            one: facts.string(row, "name") for one in groups for row in found(Key("person_group", "id", one))
+        },
+        people={
+            one: facts.string(row, "username") for one in people for row in found(Key("person", "id", one))
+        },
+    )
+
+
+def _notes(snapshot: Snapshot, app: App) -> Iterable[str]:
+    """What the token endpoint looks at before the policy: credentials and grants are not decide()'s."""
+    client = snapshot.clients[app.client_id]
+    if _GRANT not in client.grants:
+        yield f"{app.name} may not exchange tokens: {_GRANT} is not among its grants"
+    if client.registration.method == NO_AUTHENTICATION:
+        yield f"{app.name} may not exchange tokens: it does not authenticate"

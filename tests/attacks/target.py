@@ -1,0 +1,153 @@
+"""What is attacked: Acme's whole application over SQLite, driven as an ASGI server would drive it."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from idjag.asgi import ASGIApp
+from idjag.idp.app import assemble
+from idjag.protocol import names
+from idjag.protocol.jose import PrivateKey, jws
+from tests.asgi_parts import Exchange, chunk
+from tests.idp.grants.acme import (
+    API,
+    CHAT,
+    ISSUER,
+    SECRETS,
+    Acme,
+    acme,
+    app,
+    chat,
+    connection,
+    rule,
+    state,
+)
+
+__all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "basic", "exchange_of", "target"]
+
+HOST = b"idp.acme.example"
+BOARD_KEY = PrivateKey.generate("ES256", kid="board-1")
+
+
+def _state() -> dict[str, Any]:
+    """One client of every kind; the Wiki and the board may ask for Chat, and a rule wants more of a sign-in."""
+    keys = {"method": "private_key_jwt", "jwks": {"keys": [BOARD_KEY.public.to_dict()]}}
+    strong = rule(id="strong-write", scopes=["chat.write"], conditions={"acr": ["urn:acme:mfa"]})
+    fresh = rule(id="fresh-files", scopes=["files.read"], conditions={"max_auth_age": "10m"}, default_scopes=[])
+    return state(
+        apps=[
+            app("wiki"),
+            app("notes", auth={"method": "client_secret_basic", "secret": "env:notes"}),
+            app("board", auth=keys),
+            app("desk", kind="native", auth={"method": "none"}, grants=["authorization_code"]),
+            app("old", auth={"method": "client_secret", "secret": "env:wiki"}, status="disabled"),
+        ],
+        resource_apps=[chat(aliases=["urn:acme:chat"]), chat(id="vault", issuer="https://vault.example")],
+        connections=[
+            connection(rules=[rule(), strong, fresh]),
+            connection(id="board-chat", **{"from": "board"}, client_id="board-at-chat"),
+        ],
+    )
+
+
+@dataclass(slots=True)
+class Wire:
+    """A token request that can be bent before it is sent."""
+
+    client: str
+    form: list[tuple[str, str]]
+    headers: list[tuple[bytes, bytes]]
+    method: str = "POST"
+    query: bytes = b""
+    body: bytes | None = None
+    source: str = "198.51.100.9"
+
+    def exchange(self) -> Exchange:
+        """As a server gives it to the application."""
+        body = self.body if self.body is not None else urlencode(self.form, errors="surrogatepass").encode()
+        return Exchange(
+            method=self.method,
+            query=self.query,
+            headers=self.headers,
+            client=(self.source, 5000),
+            messages=[chunk(body[:100], more=True), chunk(body[100:])],
+        )
+
+
+@dataclass(slots=True)
+class Target:
+    """The running IdP, an ID token for each client, and a source of fresh client assertions."""
+
+    acme: Acme
+    app: ASGIApp
+    tokens: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def valid(self, client: str, **changes: str) -> Wire:
+        """An exchange as this client may send it; the board signs, the others have secrets."""
+        form = [*exchange_of(self.tokens[client]).items()]
+        headers = [(b"host", HOST), (b"content-type", b"application/x-www-form-urlencoded")]
+        if client == "board":
+            form += [
+                ("client_assertion_type", names.CLIENT_ASSERTION_TYPE),
+                ("client_assertion", self.assertion()),
+            ]
+        elif client == "desk":
+            form.append(("client_id", "desk"))
+        else:
+            headers.append((b"authorization", basic(client, SECRETS[client])))
+        return Wire(client, [(name, changes.get(name, value)) for name, value in form], headers)
+
+    def assertion(self, *, typ: str = "client-authentication+jwt", **changes: Any) -> str:
+        """A client assertion of the board; None removes a claim."""
+        now = self.acme.clock()
+        claims = {"iss": "board", "sub": "board", "aud": ISSUER, "exp": now + 60, "iat": now}
+        claims |= {"jti": f"assertion-{next(self.numbers)}", **changes}
+        return jws.sign({n: v for n, v in claims.items() if v is not None}, key=BOARD_KEY, typ=typ)
+
+    async def send(self, wire: Wire) -> Exchange:
+        """One request, in whatever event loop runs."""
+        exchange = wire.exchange()
+        await self.app(exchange.scope, exchange.receive, exchange.send)
+        return exchange
+
+
+def exchange_of(token: str) -> dict[str, str]:
+    """The parameters of a valid exchange."""
+    return {
+        "grant_type": names.TOKEN_EXCHANGE,
+        "requested_token_type": names.ID_JAG_TOKEN,
+        "subject_token": token,
+        "subject_token_type": names.ID_TOKEN,
+        "audience": CHAT,
+        "resource": API,
+        "scope": "chat.read",
+    }
+
+
+def basic(client: str, secret: str) -> bytes:
+    """RFC 6749 section 2.3.1."""
+    return b"Basic " + base64.b64encode(f"{quote_plus(client)}:{quote_plus(secret)}".encode())
+
+
+@contextmanager
+def target(database: Path | None) -> Iterator[Target]:
+    """Acme with alice signed in everywhere."""
+    with acme(_state(), database=database) as running:
+        made = Target(running, assemble(running.services))
+        for client in ("wiki", "notes", "board", "desk"):
+            made.tokens[client] = running.sign_in(client=client)
+        yield made
+
+
+def members(exchange: Exchange) -> dict[str, Any]:
+    """The JSON of an answer."""
+    return dict(json.loads(exchange.body))

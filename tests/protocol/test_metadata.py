@@ -1,0 +1,197 @@
+"""Discovery documents: what both servers publish, where, and that nothing else is claimed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from idjag.protocol import form, metadata, names, token_exchange
+from idjag.protocol.client_auth import Registration
+from idjag.protocol.errors import Reason
+from tests.protocol.parts import API, ED, IDP, KEY, RAS, RSA, reason_of
+
+IDP_DOCUMENT = metadata.identity_provider(IDP, base=IDP, scopes=["openid", "email"], acrs=["urn:acme:mfa"])
+RAS_DOCUMENT = metadata.resource_authorization_server(RAS, base=RAS.rstrip("/"), scopes=["chat.read"])
+DOCUMENTS = [pytest.param(IDP_DOCUMENT, id="IdP"), pytest.param(RAS_DOCUMENT, id="RAS")]
+SECRET_AND_KEY = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+
+
+def test_the_document_of_the_idp() -> None:
+    """MET-01, MET-03, MET-04, MET-08, MET-14, MET-19: all of it, so that an addition is a decision."""
+    published = IDP_DOCUMENT
+    assert published == {
+        "issuer": IDP,
+        "authorization_endpoint": f"{IDP}/authorize",
+        "token_endpoint": f"{IDP}/token",
+        "jwks_uri": f"{IDP}/jwks",
+        "scopes_supported": ["openid", "email"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [
+            "authorization_code",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        "token_endpoint_auth_methods_supported": [*SECRET_AND_KEY, "none"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": ["urn:acme:mfa"],
+        "authorization_response_iss_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_parameter_supported": False,
+        "identity_chaining_requested_token_types_supported": ["urn:ietf:params:oauth:token-type:id-jag"],
+    }
+
+
+def test_the_document_of_the_ras() -> None:
+    """MET-05, MET-06, MET-07, MET-08, interop facts 6 and 7: all of it."""
+    published = RAS_DOCUMENT
+    assert published == {
+        "issuer": RAS,
+        "authorization_endpoint": "https://acme.chat.example/authorize",
+        "token_endpoint": "https://acme.chat.example/token",
+        "jwks_uri": "https://acme.chat.example/jwks",
+        "scopes_supported": ["chat.read"],
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
+        "token_endpoint_auth_methods_supported": SECRET_AND_KEY,
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+    }
+
+
+def test_the_document_of_a_resource() -> None:
+    """MET-11, RFC 9728 section 2: the identifier as it is registered."""
+    assert metadata.protected_resource(API, issuer=RAS, scopes=["chat.read"]) == {
+        "resource": API,
+        "authorization_servers": [RAS],
+        "scopes_supported": ["chat.read"],
+        "bearer_methods_supported": ["header"],
+    }
+
+
+def test_what_has_no_elements_is_left_out() -> None:
+    """RFC 8414 section 3.2, RFC 9728 section 3.2."""
+    idp = metadata.identity_provider(IDP, base=IDP, scopes=[], acrs=[])
+    assert IDP_DOCUMENT.keys() - idp.keys() == {"scopes_supported", "acr_values_supported"}
+    ras = metadata.resource_authorization_server(RAS, base=RAS, scopes=[])
+    assert RAS_DOCUMENT.keys() - ras.keys() == {"scopes_supported"}
+    assert "scopes_supported" not in metadata.protected_resource(API, issuer=RAS, scopes=[])
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://idp.example", "https://idp.example/", "https://idp.example/t/acme"]
+)
+def test_the_issuer_is_byte_for_byte_and_the_endpoints_are_below_it(issuer: str) -> None:
+    """MET-01, JAG-03, attack case 217."""
+    base = issuer.rstrip("/")
+    idp = metadata.identity_provider(issuer, base=base, scopes=["openid"], acrs=[])
+    ras = metadata.resource_authorization_server(issuer, base=base, scopes=["a"], path="/oauth/token")
+    assert (idp["issuer"], idp["token_endpoint"]) == (issuer, f"{base}/token")
+    assert (ras["issuer"], ras["token_endpoint"]) == (issuer, f"{base}/oauth/token")
+    for document in (idp, ras):
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            assert str(document[name]).startswith(f"{base}/")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "oauth", "openid"),
+    [
+        ("https://h", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"),
+        ("https://h/", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"),
+        (
+            "https://h/t/a",
+            "/.well-known/oauth-authorization-server/t/a",
+            "/t/a/.well-known/openid-configuration",
+        ),
+        ("https://h/t/", "/.well-known/oauth-authorization-server/t", "/t/.well-known/openid-configuration"),
+    ],
+)
+def test_a_path_of_the_issuer_stands_behind_one_and_before_the_other(
+    issuer: str, oauth: str, openid: str
+) -> None:
+    """MET-01, attack case 217: RFC 8414 inserts, OpenID Connect Discovery appends."""
+    assert metadata.authorization_server_path(issuer) == oauth
+    assert metadata.openid_path(issuer) == openid
+
+
+@pytest.mark.parametrize(
+    ("resource", "behind"),
+    [
+        ("https://h", ""),
+        ("https://h/", ""),
+        ("https://h/api", "/api"),
+        ("https://h/api/", "/api/"),
+        ("https://h/api?x=1", "/api?x=1"),
+        ("https://h/?x=1", "?x=1"),
+        ("https://h?x=1", "?x=1"),
+    ],
+)
+def test_a_resource_has_its_own_place(resource: str, behind: str) -> None:
+    """MET-11, RFC 9728 section 3.1: two resources never share one document."""
+    assert metadata.protected_resource_path(resource) == f"/.well-known/oauth-protected-resource{behind}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) -> None:
+    """MET-08, MET-15, MET-16, MET-17, attack case 235: neither members nor values."""
+    promises = (
+        "dpop_signing_alg_values_supported",
+        "authorization_details_types_supported",
+        "client_id_metadata_document_supported",
+        "registration_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "userinfo_endpoint",
+        "end_session_endpoint",
+        "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
+        "backchannel_logout_supported",
+        "global_token_revocation_endpoint",
+        "receipt_endpoint",
+        "tls_client_certificate_bound_access_tokens",
+        "token_exchange_target_service_discovery_endpoint",
+        "id_jag_encryption_alg_values_supported",
+    )
+    assert not document.keys() & set(promises)
+    text = json.dumps(document)
+    for value in ("HS256", "plain", "implicit", "fragment", "refresh_token", "dpop", "mtls", "tls_client"):
+        assert value not in text
+    algorithms = document["token_endpoint_auth_signing_alg_values_supported"]
+    assert isinstance(algorithms, list)
+    assert "none" not in algorithms
+
+
+def test_the_ras_says_nothing_about_whom_it_trusts() -> None:
+    """MET-07, -04 section 9.4: the names of its members are all there is to see."""
+    assert not [name for name in RAS_DOCUMENT if "issuers" in name or "tenant" in name or "client_id" in name]
+
+
+def test_every_algorithm_that_is_advertised_is_one_that_works() -> None:
+    """MET-08, attack case 235."""
+    for name in ("id_token_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported"):
+        assert IDP_DOCUMENT[name] == [key.alg for key in (KEY, RSA, ED)]
+    assert Registration("c", names.PRIVATE_KEY_JWT).algorithms == names.ASYMMETRIC
+
+
+def test_the_token_type_that_is_advertised_is_the_one_that_can_be_requested() -> None:
+    """MET-03, XCH-05, attack case 235."""
+    for advertised in (names.ID_JAG_TOKEN, names.REFRESH_TOKEN_TYPE):
+        body = f"requested_token_type={advertised}".encode()
+        reason = reason_of(lambda body=body: token_exchange.parse(form.parse(body)))  # type: ignore[misc]
+        works = reason is Reason.PARAMETER_MISSING
+        assert works == (advertised in str(IDP_DOCUMENT["identity_chaining_requested_token_types_supported"]))
+
+
+def test_a_document_is_the_caller_s_own() -> None:
+    """Whoever adds to one document changes no other."""
+    first = metadata.resource_authorization_server(RAS, base=RAS, scopes=["a"])
+    methods = first["token_endpoint_auth_methods_supported"]
+    assert isinstance(methods, list)
+    methods.append("none")
+    second = metadata.resource_authorization_server(RAS, base=RAS, scopes=["a"])
+    assert second["token_endpoint_auth_methods_supported"] == SECRET_AND_KEY

@@ -1,0 +1,218 @@
+"""What the server publishes, and the paths of the standalone program: MET-05 to MET-12, case 217."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from idjag.protocol import names
+from idjag.ras import Resource
+from idjag.ras.metadata import resource_metadata_url
+from idjag.ras.standalone import standalone
+from tests.ras.world import API, FILES, IDP, RAS, World, client, config, request
+
+MEMBERS = {
+    "issuer": RAS,
+    "authorization_endpoint": "https://acme.chat.example/authorize",
+    "token_endpoint": "https://acme.chat.example/token",
+    "jwks_uri": "https://acme.chat.example/jwks",
+    "scopes_supported": ["chat.history", "chat.read", "chat.write", "files.read"],
+    "response_types_supported": ["code"],
+    "code_challenge_methods_supported": ["S256"],
+    "grant_types_supported": [names.JWT_BEARER],
+    "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
+    "token_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+    ],
+    "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+}
+
+
+class Answer:
+    """What came back over ASGI."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        start, *rest = messages
+        self.status: int = start["status"]
+        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        self.body = b"".join(message["body"] for message in rest)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(world: World, path: str, method: str = "GET", *, headers: Any = (), body: bytes = b"") -> Answer:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"acme.chat.example"), *headers],
+        "client": ("192.0.2.1", 5000),
+    }
+
+    async def serve() -> None:
+        await standalone(world.ras)(scope, receive, send)
+
+    asyncio.run(serve())
+    return Answer(sent)
+
+
+def test_the_metadata_is_what_clients_demand_and_nothing_more(world: World) -> None:
+    """MET-05, MET-06, MET-08, interop facts 6 and 7."""
+    answer = ask(world, "/.well-known/oauth-authorization-server")
+    assert (answer.status, answer.json) == (200, MEMBERS)
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_the_metadata_names_nobody_whom_we_trust(world: World) -> None:
+    """MET-07: no issuer, tenant or client."""
+    world.ras.configure(config(clients=(client(tenant="acme-tenant"),)))
+    text = ask(world, "/.well-known/oauth-authorization-server").body.decode()
+    assert IDP not in text
+    assert "acme-tenant" not in text
+    assert client().client_id not in text
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "private_key_jwt"])
+def test_what_is_advertised_is_what_clients_may_register(method: str) -> None:
+    """MET-08, attack case 235: test_token_endpoint uses each of them."""
+    assert method in str(MEMBERS["token_endpoint_auth_methods_supported"])
+    assert "none" not in str(MEMBERS)
+
+
+def test_documents_are_cached_and_open_to_browsers(world: World) -> None:
+    """MET-10, interop fact 10."""
+    for path in ("/.well-known/oauth-authorization-server", "/jwks", "/.well-known/oauth-protected-resource"):
+        answer = ask(world, path)
+        assert answer.headers["cache-control"] == "public, max-age=300"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        etag = answer.headers["etag"]
+        again = ask(world, path, headers=[(b"if-none-match", f'"x", W/{etag}'.encode())])
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", etag)
+        assert ask(world, path, headers=[(b"if-none-match", b'"x"')]).status == 200
+        assert ask(world, path, "HEAD").body == b""
+        assert ask(world, path, "OPTIONS").headers["access-control-allow-headers"] == "*"
+        assert ask(world, path, "POST").headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_the_token_endpoint_is_closed_to_browsers(world: World) -> None:
+    """Attack case 190: no CORS where credentials go."""
+    good = request()
+    answer = ask(world, "/token", "POST", headers=good.headers, body=good.body)
+    assert (answer.status, answer.json["token_type"]) == (200, "Bearer")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in answer.headers
+    assert ask(world, "/token", "GET").status == 405
+
+
+def test_what_the_door_turns_away_is_recorded_too(world: World) -> None:
+    """Contract section 9: one event for each source, reason and minute."""
+    headers = request().headers
+    for _ in range(3):
+        answer = ask(world, "/token", "POST", headers=headers, body=b"x" * 100_000)
+        assert (answer.status, answer.json["error"]) == (413, "invalid_request")
+    [event] = world.store.events
+    assert (event.name, event.fields["reason"]) == ("refused.before_authentication", "too_large")
+    assert event.fields["ip"] == "192.0.2.1"
+
+
+def test_the_keys_are_public_ones(world: World) -> None:
+    """MET-09, interop fact 9."""
+    [published] = ask(world, "/jwks").json["keys"]
+    assert published.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+
+
+def test_each_resource_has_its_document(world: World) -> None:
+    """MET-11, MET-13."""
+    assert ask(world, "/.well-known/oauth-protected-resource").json == {
+        "resource": API,
+        "authorization_servers": [RAS],
+        "scopes_supported": ["chat.history", "chat.read", "chat.write"],
+        "bearer_methods_supported": ["header"],
+    }
+    assert ask(world, "/.well-known/oauth-protected-resource/v1").json["resource"] == FILES
+    assert (
+        resource_metadata_url(FILES) == "https://files.chat.example/.well-known/oauth-protected-resource/v1"
+    )
+
+
+def test_of_two_resources_with_one_path_the_one_of_the_host_is_meant() -> None:
+    """MET-11: never the document of another resource."""
+    both = (Resource(API, frozenset({"a"})), Resource("https://acme.chat.example/", frozenset({"b"})))
+    world = World(config=config(resources=both))
+    path = "/.well-known/oauth-protected-resource"
+    assert ask(world, path).json["resource"] == "https://acme.chat.example/"
+    neither = (Resource(API, frozenset({"a"})), Resource("https://x.example/", frozenset({"b"})))
+    assert ask(World(config=config(resources=neither)), path).status == 404
+
+
+def test_the_authorization_endpoint_answers_with_an_oauth_error(world: World) -> None:
+    """Interop fact 6: MCP clients demand it; nothing is authorized here."""
+    answer = ask(world, "/authorize")
+    assert (answer.status, answer.json["error"]) == (400, "unauthorized_client")
+
+
+def test_an_issuer_with_a_path_is_found_at_both_places() -> None:
+    """MET-01 at the RAS, attack case 217."""
+    issuer = "https://chat.example/ras/acme"
+    world = World(config=config(issuer=issuer))
+    inserted = ask(world, "/.well-known/oauth-authorization-server/ras/acme")
+    appended = ask(world, "/ras/acme/.well-known/oauth-authorization-server")
+    assert inserted.json == appended.json
+    assert inserted.json["issuer"] == issuer
+    assert inserted.json["token_endpoint"] == f"{issuer}/token"
+    assert ask(world, "/ras/acme/jwks").status == 200
+    assert ask(world, "/.well-known/oauth-authorization-server").status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/nope", "//token", "/token/", "/TOKEN", "/token;x", "/.well-known/x"])
+def test_any_other_path_is_not_found(world: World, path: str) -> None:
+    """Attack case 215."""
+    answer = ask(world, path, "POST")
+    assert (answer.status, answer.json) == (404, {"error": "not_found"})
+
+
+def test_health_says_yes_or_no(world: World) -> None:
+    """Attack case 231."""
+    assert ask(world, "/healthz").json == {"status": "ok"}
+    assert ask(world, "/readyz").json == {"status": "ok"}
+
+
+def test_a_host_merges_our_document_into_its_own(world: World) -> None:
+    """Architecture section 3: an app with an authorization server already."""
+    host: dict[str, object] = {
+        "issuer": RAS,
+        "authorization_endpoint": "https://acme.chat.example/oauth/authorize",
+        "token_endpoint": "https://acme.chat.example/oauth/token",
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+    }
+    merged = world.ras.metadata(host=host)
+    assert merged["token_endpoint"] == "https://acme.chat.example/oauth/token"
+    assert merged["grant_types_supported"] == ["authorization_code", "refresh_token", names.JWT_BEARER]
+    assert merged["authorization_grant_profiles_supported"] == [names.ID_JAG_PROFILE]
+    assert merged["token_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    with pytest.raises(ValueError, match="names issuer"):
+        world.ras.metadata(host={"issuer": "https://x.example"})
+
+
+def test_endpoints_may_stand_elsewhere_than_the_issuer(world: World) -> None:
+    assert (
+        world.ras.metadata("https://auth.chat.example/")["token_endpoint"]
+        == "https://auth.chat.example/token"
+    )
