@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -59,12 +60,13 @@ def operator() -> dict[str, str]:
 
 def credentials(file: StateFileText, *, environ: Mapping[str, str], issuer: str) -> Credentials:
     """How the file's references are resolved: beside the file, in this environment."""
+    # Made on first use: most files set no password any more, and a hasher costs a hash to make.
+    passwords = cache(lambda: Passwords(parallel=1))
     return credentials_of(
         environ=environ,
         base=file.path.parent,
         loopback=is_loopback(issuer),
-        # Made on first use: most files set no password any more, and a hasher costs a hash to make.
-        hash_password=lambda password: Passwords(parallel=1).hash(password),
+        hash_password=lambda password: passwords().hash(password),
     )
 
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from idjag.asgi import ASGIApp, Door, router
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.grants.authorization_code import AuthorizationCode
 from idjag.idp.grants.token_exchange import TokenExchange
+from idjag.idp.hosts import host_check, only_ours
 from idjag.idp.keys import ensure_keys
 from idjag.idp.services import Services
 from idjag.idp.settings import Settings, sqlite_path
@@ -25,6 +27,7 @@ from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store import schema
 from idjag.idp.store.kek import open_sealer
 from idjag.idp.store.tenant import ensure_tenant
+from idjag.idp.strangers import Strangers, turned_away
 from idjag.idp.subjects import Origins
 from idjag.idp.token import TokenEndpoint
 from idjag.ledger.sqlite import SqliteLedger
@@ -33,6 +36,8 @@ from idjag.protocol.http import Reply, TokenRequest
 from idjag.seal import Sealer
 
 __all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock"]
+
+Answer: TypeAlias = Callable[[TokenRequest], Awaitable[Reply]]
 
 
 def system_clock() -> int:
@@ -104,6 +109,7 @@ def serving(
 
 def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
     """The routes: one table, in the order in which a client meets them."""
+    strangers, known_host = Strangers(), host_check(services.issuer)
     discovery = Discovery(services)
     token = TokenEndpoint(
         services,
@@ -111,14 +117,26 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
             names.AUTHORIZATION_CODE: AuthorizationCode(services.issuer, services.ledger, services.new_id),
             names.TOKEN_EXCHANGE: TokenExchange(services.issuer, Origins(services.ledger), services.new_id),
         },
+        strangers,
     )
-    endpoints: dict[str, Callable[[TokenRequest], Awaitable[Reply]]] = {
+
+    def door(answer: Answer, known_host: Callable[[str], bool] | None = known_host) -> Door:
+        return Door(
+            answer,
+            trusted_proxies=trusted_proxies,
+            known_host=known_host,
+            refused=turned_away(services, strangers),
+            new_id=services.new_id,
+        )
+
+    endpoints: dict[str, Answer] = {
         metadata.openid_path(services.issuer): discovery.metadata,
         metadata.authorization_server_path(services.issuer): discovery.metadata,
         path_of(services.base, "/jwks"): discovery.jwks,
         path_of(services.base, "/token"): token,
-        "/healthz": discovery.alive,
-        "/readyz": discovery.ready,
     }
-    routes = {path: Door(answer, trusted_proxies=trusted_proxies) for path, answer in endpoints.items()}
-    return router(routes, otherwise=create_pages(services))
+    routes = {path: door(answer) for path, answer in endpoints.items()}
+    # whoever asks for health knows an address, and no name
+    routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
+    pages = create_pages(services, trusted_proxies=trusted_proxies)
+    return router(routes, only_ours(pages, known_host=known_host, otherwise=door(discovery.elsewhere)))

@@ -8,7 +8,7 @@ from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
 from idjag.protocol.errors import Refused
 
-__all__ = ["Source", "Strangers", "refusal_entry", "refusal_event"]
+__all__ = ["Source", "refusal_entry", "refusal_event"]
 
 _STRANGER = "stranger"
 
@@ -56,18 +56,23 @@ def refusal_event(
 
 
 def refusal_entry(
-    event: Event, *, tenant: str, source: Source, consume: tuple[OneTime, ...] = ()
+    event: Event,
+    *,
+    tenant: str,
+    source: Source,
+    consume: tuple[OneTime, ...] = (),
+    replayed: Event | None = None,
 ) -> Entry[Snapshot, bool]:
     """Records a refusal that needed no decision; ``consume`` is burned all the same.
 
-    The reply is False when something of ``consume`` had been used before.
+    The reply is False when something of ``consume`` had been used before; then ``replayed`` is recorded.
     """
 
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[bool]:
         return Verdict(reply=True, events=(event,), succeeded=False)
 
     def lost(_one_time: OneTime) -> Verdict[bool]:
-        return Verdict(reply=False, events=(event,), succeeded=False)
+        return Verdict(reply=False, events=(replayed or event,), succeeded=False)
 
     return Entry(
         tenant=tenant,
@@ -77,37 +82,3 @@ def refusal_entry(
         lost=lost,
         consume_always=consume,
     )
-
-
-class Strangers:
-    """Counts refusals of people we do not know: one event per source, reason and minute.
-
-    Strangers cannot fill the log: everything after the first of a minute is only counted, and the count
-    rides on the next event of the same kind.  At most ``LIMIT`` kinds are told apart in one minute.
-    """
-
-    LIMIT = 1000
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._counts: dict[tuple[str, str], int] = {}
-        self._before: dict[tuple[str, str], int] = {}
-
-    def first(self, refused: Refused, source: Source) -> int | None:
-        """How many of this kind the minute before had, if this one is to be recorded; else None."""
-        minute = source.now // 60
-        if minute != self._minute:
-            self._before, self._counts, self._minute = self._counts, {}, minute
-        kind = (source.ip, refused.reason.value)
-        seen = self._counts.get(kind, 0)
-        if seen == 0 and len(self._counts) >= self.LIMIT:
-            return None
-        self._counts[kind] = seen + 1
-        return self._before.get(kind, 0) if seen == 0 else None
-
-    def event(self, refused: Refused, source: Source, *, earlier: int) -> Event:
-        """The aggregated event; ``earlier`` is what ``first`` gave."""
-        event = refusal_event("refused.before_authentication", refused, source=source, client=None)
-        inputs = event.fields["inputs"]
-        known = inputs if isinstance(inputs, dict) else {}
-        return Event(event.name, {**event.fields, "inputs": {**known, "in_the_minute_before": earlier}})

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from urllib.parse import urlsplit
 
+from idjag.idp.fresh import FreshSnapshots
 from idjag.idp.services import Services
-from idjag.idp.snapshot import SIGN_INS, Snapshot
+from idjag.idp.snapshot import SIGN_INS
+from idjag.ledger.entry import Unavailable
 from idjag.protocol import metadata
-from idjag.protocol.http import JSON_TYPE, NO_STORE, Reply, TokenRequest, json_reply
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.http import JSON_TYPE, Reply, TokenRequest, json_reply, refusal_reply
 
 __all__ = ["Discovery", "path_of"]
 
 LOGIN_SCOPES = ("openid", "profile", "email")
 _MAX_AGE = 300  # seconds; a new key is published longer than this before its first use
 _READ_METHODS = ("GET", "HEAD")
+# A browser asks first when a page sends a header of its own, as MCP clients do.
+_PREFLIGHT = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"3600"),
+)
 
 
 def path_of(base: str, endpoint: str) -> str:
@@ -29,6 +38,7 @@ class Discovery:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._fresh = FreshSnapshots(services)
         document = metadata.identity_provider(
             services.issuer, base=services.base, scopes=list(LOGIN_SCOPES), acrs=list(SIGN_INS)
         )
@@ -36,50 +46,68 @@ class Discovery:
 
     async def metadata(self, request: TokenRequest) -> Reply:
         """RFC 8414 and OpenID Connect Discovery: one document (MET-01)."""
-        return _public(request, self._metadata)
+        return self._public(request, self._metadata)
 
     async def jwks(self, request: TokenRequest) -> Reply:
         """The published keys as of now, on every node (MET-09)."""
-        snapshot = await self._fresh()
+        if request.method not in _READ_METHODS:  # no look for what is not even a question
+            return self._public(request, b"")
+        try:
+            snapshot = await self._fresh.look()
+        except Unavailable:
+            raise Refused(Reason.UNAVAILABLE) from None
         keys = snapshot.keys.published(self._services.clock())
-        return _public(request, json.dumps({"keys": keys}, separators=(",", ":")).encode())
+        return self._public(request, json.dumps({"keys": keys}, separators=(",", ":")).encode())
 
     async def alive(self, request: TokenRequest) -> Reply:
         """``/healthz``: this process answers."""
-        return _check(request, ready=True)
+        return self._check(request, ready=True)
 
     async def ready(self, request: TokenRequest) -> Reply:
-        """``/readyz``: the ledger takes entries and there are keys to sign with."""
+        """``/readyz``: the ledger takes entries, can be read, and there are keys to sign with."""
         ready = self._services.ready()
         if ready:
-            ready = len((await self._fresh()).keys.verifying()) > 0
-        return _check(request, ready=ready)
+            try:
+                ready = len((await self._fresh.look()).keys.verifying()) > 0
+            except Unavailable:
+                ready = False
+        return self._check(request, ready=ready)
 
-    async def _fresh(self) -> Snapshot:
-        return await asyncio.to_thread(self._services.ledger.fresh, self._services.tenant)
+    async def elsewhere(self, _request: TokenRequest) -> Reply:
+        """What is not for our host, should it come further than the door."""
+        raise Refused(Reason.HOST_UNKNOWN)
+
+    def _check(self, request: TokenRequest, *, ready: bool) -> Reply:
+        if request.method not in _READ_METHODS:
+            return self._not_allowed(b"GET, HEAD")
+        return json_reply({"status": "ok" if ready else "unavailable"}, status=200 if ready else 503)
+
+    def _public(self, request: TokenRequest, body: bytes) -> Reply:
+        """MET-10: cacheable, with an ETag, for any origin and never with credentials."""
+        if request.method == "OPTIONS":
+            return Reply(204, _PREFLIGHT, b"")
+        if request.method not in _READ_METHODS:
+            return self._not_allowed(b"GET, HEAD, OPTIONS")
+        return _cached(request, body)
+
+    def _not_allowed(self, allow: bytes) -> Reply:
+        refused = Refused(Reason.METHOD_WRONG)
+        return refusal_reply(refused, decision_id=self._services.new_id(), allow=allow)
 
 
-def _check(request: TokenRequest, *, ready: bool) -> Reply:
-    if request.method not in _READ_METHODS:
-        return _not_allowed()
-    reply = json_reply({"status": "ok" if ready else "unavailable"}, status=200 if ready else 503)
-    return reply if request.method == "GET" else Reply(reply.status, reply.headers, b"")
-
-
-def _public(request: TokenRequest, body: bytes) -> Reply:
-    """MET-10: cacheable, with an ETag, for any origin and never with credentials."""
-    if request.method not in _READ_METHODS:
-        return _not_allowed()
+def _cached(request: TokenRequest, body: bytes) -> Reply:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
     headers = (
         (b"cache-control", f"public, max-age={_MAX_AGE}".encode()),
         (b"etag", etag),
         (b"access-control-allow-origin", b"*"),
     )
-    if request.header(b"if-none-match") == etag:
+    if _matches(request.header(b"if-none-match") or b"", etag):
         return Reply(304, headers, b"")
-    return Reply(200, (JSON_TYPE, *headers), body if request.method == "GET" else b"")
+    return Reply(200, (JSON_TYPE, *headers), body)
 
 
-def _not_allowed() -> Reply:
-    return Reply(405, ((b"allow", b"GET, HEAD"), *NO_STORE), b"")
+def _matches(if_none_match: bytes, etag: bytes) -> bool:
+    """RFC 9110 section 13.1.2: a list, compared weakly, since proxies that compress write W/ before ours."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
+    return etag in tags or b"*" in tags

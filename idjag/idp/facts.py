@@ -16,8 +16,10 @@ __all__ = [
     "optional_integer",
     "person",
     "person_keys",
+    "reached",
     "session",
     "session_key",
+    "sid_key",
     "string",
 ]
 
@@ -100,6 +102,17 @@ def session(facts: Facts, session_id: str, *, person: PersonFacts, now: int) -> 
         return None
     alive = rows[0]["person_id"] == person.person.id and rows[0]["epoch"] == person.epoch
     return rows[0] if alive else None
+
+
+def sid_key(sid: str) -> Key:
+    """What to name in ``reads`` for ``reached``."""
+    return Key("session_app", "sid", sid)
+
+
+def reached(facts: Facts, sid: str, *, session_id: str, app_id: str) -> bool:
+    """Whether this sid still names the session at the app: a replayed code takes it away (OIDC-06)."""
+    here = (session_id, app_id)
+    return any((row["session_id"], row["app_id"]) == here for row in facts(sid_key(sid)))
 
 
 def hold_keys(*targets: str) -> tuple[Key, ...]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from idjag.idp.facts import PersonFacts, string
+from idjag.idp.facts import PersonFacts, sid_key, string
 from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Insert, Key, Ledger, Write
 from idjag.protocol.errors import Reason, Refused
@@ -17,8 +17,8 @@ __all__ = ["Origins", "sub_in"]
 class Origins:
     """Which person and session an ID token came from.
 
-    Both links are written once and never change, so they may be remembered; whether the person and the
-    session are still alive is read fresh by every decision.
+    Both links are written once and never point elsewhere, so they may be remembered; whether they are still
+    there, and person and session alive, is read fresh by every decision.
     """
 
     LIMIT = 100_000
@@ -28,7 +28,7 @@ class Origins:
         self._known: OrderedDict[tuple[str, str, str, str], tuple[str, str]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, *, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
+    def find(self, *, tenant: str, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
         """(person id, session id); raises Refused SUBJECT_UNKNOWN or SESSION_ENDED."""
         origin = (sector, sub, app, sid)
         with self._lock:
@@ -36,17 +36,20 @@ class Origins:
             if found:
                 self._known.move_to_end(origin)
                 return found
-        found = self._read(sector=sector, sub=sub, app=app, sid=sid)
+        found = self._read(tenant=tenant, sector=sector, sub=sub, app=app, sid=sid)
         with self._lock:
             self._known[origin] = found
             if len(self._known) > self.LIMIT:
                 self._known.popitem(last=False)
         return found
 
-    def _read(self, *, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
-        by_sub, by_sid = Key("subject", "sub", sub), Key("session_app", "sid", sid)
+    def _read(self, *, tenant: str, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
+        by_sub, by_sid = Key("subject", "sub", sub), sid_key(sid)
         facts = self._ledger.read((by_sub, by_sid))
-        people = [string(row, "person_id") for row in facts(by_sub) if row["sector"] == sector]
+        # subs can be imported: two tenants may have the same one
+        here = (tenant, sector)
+        subjects = [row for row in facts(by_sub) if (row["tenant_id"], row["sector"]) == here]
+        people = [string(row, "person_id") for row in subjects]
         if len(people) != 1:
             raise Refused(Reason.SUBJECT_UNKNOWN)
         sessions = [string(row, "session_id") for row in facts(by_sid) if row["app_id"] == app]

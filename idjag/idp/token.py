@@ -9,13 +9,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
-from idjag.idp.audit import Source, Strangers, refusal_entry, refusal_event
+from idjag.idp.audit import Source, refusal_entry, refusal_event
+from idjag.idp.fresh import FreshSnapshots
 from idjag.idp.grants import GrantRequest
 from idjag.idp.services import Services
 from idjag.idp.snapshot import RegisteredApp, Snapshot
-from idjag.ledger.entry import Entry, Ledger, OneTime, Unavailable
+from idjag.idp.strangers import Strangers
+from idjag.ledger.entry import Conflict, Entry, Event, Ledger, OneTime, Unavailable
 from idjag.protocol import client_auth, names
-from idjag.protocol.errors import BEFORE_AUTHENTICATION, Reason, Refused
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest, form_of, refusal_reply
 
 __all__ = ["Grant", "TokenEndpoint", "durable"]
@@ -23,6 +26,7 @@ __all__ = ["Grant", "TokenEndpoint", "durable"]
 R = TypeVar("R")
 
 _DEADLINE = 5.0  # seconds that a reply may wait for the ledger
+_ATTEMPTS = 4
 _NOT_BUILT = frozenset({names.REFRESH_TOKEN})
 
 
@@ -37,10 +41,13 @@ class Grant(Protocol):
 class TokenEndpoint:
     """``POST /token``: authenticates the client, hands over to a grant, records every outcome."""
 
-    def __init__(self, services: Services, grants: Mapping[str, Grant]) -> None:
+    def __init__(
+        self, services: Services, grants: Mapping[str, Grant], strangers: Strangers | None = None
+    ) -> None:
         self._services = services
         self._grants = grants
-        self._strangers = Strangers()
+        self._strangers = strangers or Strangers()
+        self._fresh = FreshSnapshots(services)
 
     async def __call__(self, request: TokenRequest) -> Reply:
         """Answer one request; never raises for anything a request can hold."""
@@ -48,27 +55,31 @@ class TokenEndpoint:
         source = Source(services.new_id(), services.clock(), request.source, request.user_agent)
         attempt = _Attempt(services, request, source)
         try:
-            return await self._answer(attempt)
-        except Refused as refused:
-            reply = refusal_reply(refused, decision_id=source.decision_id, challenge=attempt.challenge)
-            return await self._recorded(attempt, refused, reply)
-        except (Unavailable, TimeoutError):
-            return _unavailable(source)
+            try:
+                return await self._answer(attempt)
+            except Refused as refused:
+                return await self._recorded(attempt, refused)
+        except (Unavailable, Conflict, TimeoutError):
+            return refusal_reply(Refused(Reason.UNAVAILABLE), decision_id=source.decision_id)
 
     async def _answer(self, attempt: _Attempt) -> Reply:
-        known = self._services.snapshot
-        try:
-            entry = self._entry(attempt, known)
-        except Refused:
-            # our policy facts may be behind those of another process: look again before refusing
-            fresh = await asyncio.to_thread(self._services.ledger.fresh, self._services.tenant)
-            if fresh is known:
-                raise
-            entry = self._entry(attempt, fresh)
-        return await durable(self._services.ledger, entry)
+        """Under the policy facts at hand; under fresh ones when those refuse, or have moved."""
+        attempt.read()
+        snapshot = self._services.snapshot
+        for _ in range(_ATTEMPTS):
+            try:
+                return await durable(self._services.ledger, self._entry(attempt, snapshot))
+            except (Refused, Conflict) as error:
+                # our policy facts may be behind those of another process: look again before refusing
+                before, snapshot = snapshot, await self._fresh.look()
+                if isinstance(error, Refused) and snapshot is before:
+                    raise
+        raise Unavailable("the policy moved at every attempt")
 
     def _entry(self, attempt: _Attempt, snapshot: Snapshot) -> Entry[Snapshot, Reply]:
         request = attempt.authenticate(snapshot)
+        if attempt.dpop:  # DPOP-03: an unbound grant in answer to a proof would be a silent downgrade
+            raise Refused(Reason.DPOP_PROOF_INVALID, problem="not built")
         grant_type = request.form.required("grant_type")
         if grant_type in _NOT_BUILT:
             raise Refused(Reason.NOT_BUILT, grant_type=grant_type)
@@ -78,24 +89,27 @@ class TokenEndpoint:
         attempt.grant_type = grant_type
         return grant.entry(request, snapshot)
 
-    async def _recorded(self, attempt: _Attempt, refused: Refused, reply: Reply) -> Reply:
-        """Make the refusal durable before it leaves, or answer 503."""
+    async def _recorded(self, attempt: _Attempt, refused: Refused) -> Reply:
+        """Make the refusal durable before it leaves; raises Unavailable, TimeoutError."""
         source, tenant = attempt.source, self._services.tenant
-        if attempt.client is None or refused.reason in BEFORE_AUTHENTICATION:
-            earlier = self._strangers.first(refused, source)
-            if earlier is None:
-                return reply
-            event = self._strangers.event(refused, source, earlier=earlier)
-        else:
-            exchange = attempt.grant_type == names.TOKEN_EXCHANGE
-            name = "id_jag.denied" if exchange else "token.refused"
-            event = refusal_event(name, refused, source=source, client=attempt.client)
-        entry = refusal_entry(event, tenant=tenant, source=source, consume=attempt.consume)
-        try:
-            await durable(self._services.ledger, entry)
-        except (Unavailable, TimeoutError):
-            return _unavailable(source)
-        return reply
+        reply = refusal_reply(refused, decision_id=source.decision_id, challenge=attempt.challenge)
+        if not attempt.authenticated:
+            event = self._strangers.event(refused, source, app=attempt.client)
+            if event is not None:
+                await durable(self._services.ledger, refusal_entry(event, tenant=tenant, source=source))
+            return reply
+        replay = Refused(Reason.CLIENT_ASSERTION_REPLAY)
+        entry = refusal_entry(
+            attempt.event(refused),
+            tenant=tenant,
+            source=source,
+            consume=attempt.consume,
+            replayed=attempt.event(replay),
+        )
+        if await durable(self._services.ledger, entry):
+            return reply
+        # whoever replays an assertion is not the client and learns nothing else (XCH-50)
+        return refusal_reply(replay, decision_id=source.decision_id)
 
 
 class _Attempt:
@@ -105,11 +119,16 @@ class _Attempt:
         self._services = services
         self._request = request
         self._verified: tuple[client_auth.Registration, client_auth.Proof] | None = None
-        self._presented: client_auth.Presented | None = None
+        self._read: tuple[Form, client_auth.Presented] | None = None
         self.source = source
         self.client: RegisteredApp | None = None
         self.consume: tuple[OneTime, ...] = ()
         self.grant_type: str | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the client has proved who it is: a public one only says so, as any stranger can."""
+        return self.client is not None and self.client.registration.method != names.NO_AUTHENTICATION
 
     @property
     def challenge(self) -> str | None:
@@ -117,17 +136,34 @@ class _Attempt:
         used = any(name == b"authorization" for name, _ in self._request.headers)
         return 'Basic realm="idjag", charset="UTF-8"' if used else None
 
-    def authenticate(self, snapshot: Snapshot) -> GrantRequest:
-        """Steps 1 and 2: the form, then exactly one way of client authentication, and it is right."""
-        form = form_of(self._request)
-        if self._presented is None:
-            self._presented = client_auth.present(form, self._request.header(b"authorization"))
-        self.client = self._client(snapshot)
-        return GrantRequest(form, self._client, self.consume, self.source)
+    @property
+    def dpop(self) -> bool:
+        """Whether a proof of possession was sent."""
+        return any(name == b"dpop" for name, _ in self._request.headers)
 
-    def _client(self, snapshot: Snapshot) -> RegisteredApp:
-        presented = self._presented
-        assert presented is not None  # noqa: S101 - set by authenticate, which alone hands this out
+    def event(self, refused: Refused) -> Event:
+        """The event of a refusal after client authentication."""
+        name = "id_jag.denied" if self.grant_type == names.TOKEN_EXCHANGE else "token.refused"
+        return refusal_event(name, refused, source=self.source, client=self.client)
+
+    def read(self) -> None:
+        """Step 1, and what is presented for step 2: nothing that policy facts could change."""
+        form = form_of(self._request)
+        self._read = form, client_auth.present(form, self._request.header(b"authorization"))
+
+    def authenticate(self, snapshot: Snapshot) -> GrantRequest:
+        """Step 2: exactly one way of client authentication, and it is right."""
+        assert self._read is not None  # noqa: S101 - the endpoint reads first
+        form, presented = self._read
+
+        def client(current: Snapshot) -> RegisteredApp:
+            return self._client(presented, current)
+
+        self.client = None  # whom older facts knew is nobody yet
+        self.client = client(snapshot)
+        return GrantRequest(form, client, self.consume, self.source)
+
+    def _client(self, presented: client_auth.Presented, snapshot: Snapshot) -> RegisteredApp:
         client = snapshot.clients.get(presented.claimed_client)
         registration = client.registration if client else None
         if self._verified is None or self._verified[0] != registration:
@@ -146,10 +182,6 @@ def _assertion(proof: client_auth.Proof) -> tuple[OneTime, ...]:
     if proof.jti is None:
         return ()
     return (OneTime("client_assertion", proof.client_id, proof.jti, proof.until),)
-
-
-def _unavailable(source: Source) -> Reply:
-    return refusal_reply(Refused(Reason.UNAVAILABLE), decision_id=source.decision_id)
 
 
 async def durable(ledger: Ledger[Snapshot], entry: Entry[Snapshot, R]) -> R:

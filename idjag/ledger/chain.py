@@ -23,11 +23,13 @@ __all__ = [
     "FIELDS",
     "PERSONAL",
     "Break",
+    "ReadyEvent",
     "erased",
     "find_break",
     "genesis",
     "link_after",
     "personal_fields",
+    "ready",
     "row",
     "verify",
 ]
@@ -88,34 +90,58 @@ def personal_fields(event: Event) -> tuple[str, ...]:
     return tuple(name for name in event.fields if name in PERSONAL and event.fields[name] is not None)
 
 
-def row(
-    event: Event,
-    *,
-    tenant: str,
-    no: int,
-    time: int,
-    salts: Mapping[str, bytes],
-    prev: bytes,
-    key: bytes,
-) -> dict[str, Value]:
-    """The audit row of an event, hashed.
+@dataclass(frozen=True, slots=True)
+class ReadyEvent(Event):
+    """An event with everything of its row that does not depend on the rows before it.
 
-    ``no`` counts the tenant's rows from 1 and is the contract's ``id``; its place in the chain proves it,
-    so that it need not be known when the row is hashed.  ``salts`` holds 16 random octets for every name
-    in ``personal_fields(event)``; ``prev`` is the link, or the hash of the row before in the same batch.
+    ``tenant`` and ``time`` are those of the entry that it is for.
+    """
+
+    tenant: str
+    time: int
+    body: str
+    salts: str
+    covered: bytes
+
+
+def ready(event: Event, *, tenant: str, time: int, salts: Mapping[str, bytes]) -> ReadyEvent:
+    """Everything that can be worked out before the log's end is known: most of the time that a row takes.
+
+    ``salts`` holds 16 random octets for every name in ``personal_fields(event)``.
     Raises ValueError for a field that the contract does not know, TypeError or JsonError for a value that
     is not text where a column holds it, or not JSON.
     """
     fields = _fields(event, tenant=tenant, time=time)
     kept = {name: salts[name].hex() for name in personal_fields(event)}
-    columns = {name: cast("Value", fields.get(name)) for name in _COLUMNS}
+    return ReadyEvent(
+        event.name,
+        event.fields,
+        tenant=tenant,
+        time=time,
+        body=canonical(fields).decode(),
+        salts=canonical(cast("Fields", kept)).decode(),
+        covered=canonical(_covered(fields, kept)),
+    )
+
+
+def row(event: ReadyEvent, *, no: int, prev: bytes, key: bytes) -> dict[str, Value]:
+    """The audit row of an event, hashed.
+
+    ``no`` counts the tenant's rows from 1 and is the contract's ``id``; its place in the chain proves it,
+    so that it need not be known when the row is hashed.  ``prev`` is the link, or the hash of the row
+    before in the same batch.
+    """
+    columns = {name: cast("Value", event.fields.get(name)) for name in _TEXT_COLUMNS}
     return {
+        "tenant": event.tenant,
+        "time": event.time,
+        "event": event.name,
         **columns,
         "no": no,
-        "body": canonical(fields).decode(),
-        "salts": canonical(cast("Fields", kept)).decode(),
+        "body": event.body,
+        "salts": event.salts,
         "prev_hash": prev.hex(),
-        "hash": _hash(fields, kept, prev=prev.hex(), key=key),
+        "hash": _hash(event.covered, prev=prev, key=key),
     }
 
 
@@ -186,7 +212,8 @@ def _fault(each: Row, *, tenant: str, key: bytes) -> str | None:
     """What is wrong with one row by itself, if anything."""
     try:
         fields, kept = _parsed(each)
-        expected = _hash(fields, kept, prev=str(each["prev_hash"]), key=key)
+        prev = bytes.fromhex(str(each["prev_hash"]))
+        expected = _hash(canonical(_covered(fields, kept)), prev=prev, key=key)
         faithful = canonical(fields).decode() == each["body"]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, JsonError):
         return "it cannot be read"
@@ -218,15 +245,20 @@ def _parsed(each: Row) -> tuple[Fields, dict[str, str]]:
     return fields, kept
 
 
-def _hash(fields: Fields, kept: Mapping[str, str], *, prev: str, key: bytes) -> str:
-    """HMAC-SHA256 over the hash before and the fields, where a personal value is its digest."""
+def _hash(covered: bytes, *, prev: bytes, key: bytes) -> str:
+    """HMAC-SHA256 over the hash before and what the row covers."""
+    return hmac.digest(key, _ROW + prev + covered, "sha256").hex()
+
+
+def _covered(fields: Fields, kept: Mapping[str, str]) -> Fields:
+    """The fields, where a personal value is its digest."""
     covered = {name: value for name, value in fields.items() if name not in PERSONAL}
     for name in PERSONAL:
         if name in fields:
             covered[name] = _digest(fields[name], salt=kept[name])
         elif kept.get(name, "").startswith(_ERASED):
             covered[name] = kept[name].removeprefix(_ERASED)
-    return hmac.digest(key, _ROW + bytes.fromhex(prev) + canonical(covered), "sha256").hex()
+    return covered
 
 
 def _digest(value: JsonValue, *, salt: str) -> str:

@@ -240,18 +240,24 @@ def _audit_rows(
     rows: list[dict[str, Value]] = []
     prev = head.link
     for no, event in enumerate(events, start=head.audit_no + 1):
-        row = chain.row(
-            event,
-            tenant=entry.tenant,
-            no=no,
-            time=entry.now,
-            salts={name: os.urandom(_SALT_OCTETS) for name in chain.personal_fields(event)},
-            prev=prev,
-            key=chain_key,
-        )
+        row = chain.row(_ready(event, entry), no=no, prev=prev, key=chain_key)
         prev = bytes.fromhex(str(row["hash"]))
         rows.append(row)
     return rows
+
+
+def ready_event(event: Event, *, tenant: str, now: int) -> chain.ReadyEvent:
+    """Do most of an event's hashing now, outside any transaction: for changes of thousands of rows."""
+    salts = {name: os.urandom(_SALT_OCTETS) for name in chain.personal_fields(event)}
+    return chain.ready(event, tenant=tenant, time=now, salts=salts)
+
+
+def _ready(event: Event, entry: Entry[S, R]) -> chain.ReadyEvent:
+    if not isinstance(event, chain.ReadyEvent):
+        return ready_event(event, tenant=entry.tenant, now=entry.now)
+    if (event.tenant, event.time) != (entry.tenant, entry.now):
+        raise ValueError("an event was made ready for another entry")
+    return event
 
 
 def _moved(head: Head, rows: Sequence[Row], *, policy_changed: bool) -> Head:

@@ -208,7 +208,7 @@ class SqliteLedger(Generic[S]):
         return self.fresh(tenant) if latest is None else latest
 
     def fresh(self, tenant: str) -> S:
-        """The snapshot for the tenant's head as of now; raises LookupError for an unknown one, Unavailable."""
+        """The snapshot for the tenant's head; raises LookupError for an unknown one, Unavailable."""
         with self._transaction() as transaction:
             return self._snapshots.at(transaction, tenant, transaction.head(tenant))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from idjag.policy.candidates import OF_SIGN_IN, State, candidates, excepted
+from idjag.policy.candidates import OF_SIGN_IN, State, candidates
 from idjag.policy.changes import Change
 from idjag.policy.conditions import unmet
 from idjag.policy.decide import decide, guardrail_miss, held
@@ -154,7 +154,7 @@ def _exceptions(state: State) -> Iterator[str]:
     whos = [(app.name, app.assigned) for app in state.policy.apps.values()]
     whos += [(f"The rule {rule.key}", rule.who) for rule in _about_it(state)]
     for what, who in whos:
-        if excepted(who, state.person):
+        if state.person.id in who.except_people or who.except_groups & state.person.groups:
             yield f"{what} excepts {state.name}"
 
 

@@ -1,4 +1,7 @@
-"""For each reason of a denial, the single changes that may lead out of it; advise tries them."""
+"""For each reason of a denial, the single changes that may lead out of it.
+
+Guesses: advise tries each of them, so one that an exception or a guardrail defeats does no harm.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from idjag.policy.words import Names
 from idjag.protocol.errors import Reason
 from idjag.protocol.resources import comparable
 
-__all__ = ["OF_SIGN_IN", "State", "candidates", "excepted"]
+__all__ = ["OF_SIGN_IN", "State", "candidates"]
 
 OF_SIGN_IN = frozenset({"acr", "amr", "max_auth_age"})
 
@@ -135,18 +138,12 @@ def _assigned_sso(state: State) -> Iterator[Change]:
 
 
 def _assignment(state: State, app: App) -> Iterator[Change]:
-    if not excepted(app.assigned, state.person):
-        yield from _joins(state, app.assigned)
-        yield changes.assign(app, state.person, name=state.name)
-
-
-def excepted(who: Who, person: Person) -> bool:
-    """Whether somebody took this person out on purpose: no advice goes around that."""
-    return person.id in who.except_people or not who.except_groups.isdisjoint(person.groups)
+    yield from _joins(state, app.assigned)
+    yield changes.assign(app, state.person, name=state.name)
 
 
 def _joins(state: State, who: Who) -> Iterator[Change]:
-    for group in sorted(who.groups - who.except_groups, key=state.names.group):
+    for group in sorted(who.groups, key=state.names.group):
         yield changes.join(group, group_name=state.names.group(group), name=state.name)
 
 
@@ -218,7 +215,7 @@ def _for_this_person(state: State, connection: Connection) -> Iterator[Change]:
     """Make a rule that is for others speak for this person too."""
     outcomes = state.outcomes()
     for rule in connection.rules:
-        if outcomes[rule.id] == "who" and not excepted(rule.who, state.person):
+        if outcomes[rule.id] == "who":
             yield from _joins(state, rule.who)
             if not rule.who.groups:
                 yield changes.name_in_rule(connection, rule, state.person, name=state.name)

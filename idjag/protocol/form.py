@@ -48,8 +48,6 @@ def parse(body: bytes) -> Form:
     """
     if len(body) > MAX_BODY:
         raise Refused(Reason.TOO_LARGE, limit=MAX_BODY)
-    if not body:
-        return Form({})
     # counted before splitting, so that 10,001 parameters cost nothing
     if body.count(b"&") >= MAX_PARAMETERS:
         raise Refused(Reason.MALFORMED_FORM, problem="too many parameters")

@@ -86,10 +86,13 @@ def token_reply(members: Mapping[str, object], *, decision_id: str) -> Reply:
     return Reply(200, (*reply.headers, (b"x-decision-id", decision_id.encode())), reply.body)
 
 
-def refusal_reply(refused: Refused, *, decision_id: str, challenge: str | None = None) -> Reply:
+def refusal_reply(
+    refused: Refused, *, decision_id: str, challenge: str | None = None, allow: bytes = b"POST"
+) -> Reply:
     """The error answer of RFC 6749 section 5.2, from the one table.
 
-    ``challenge`` is the WWW-Authenticate value for 401 answers to a request that used the header.
+    ``challenge`` is the WWW-Authenticate value for 401 answers to a request that used the header; ``allow``
+    names the methods of the path for a 405.
     """
     answer = ANSWERS[refused.reason]
     members: dict[str, object] = {
@@ -101,7 +104,7 @@ def refusal_reply(refused: Refused, *, decision_id: str, challenge: str | None =
     reply = json_reply(members, status=answer.status)
     headers = [*reply.headers, (b"x-decision-id", decision_id.encode())]
     if answer.status == 405:
-        headers.append((b"allow", b"POST"))
+        headers.append((b"allow", allow))
     if answer.status in (429, 503):
         headers.append((b"retry-after", b"5"))
     if answer.status == 401 and challenge:

@@ -15,11 +15,13 @@ from idjag.ras.memory import MemoryStore, NoKeys
 from idjag.ras.model import Account, Client, Link, RasConfig, Resource, SubjectRules, TrustedIssuer
 from idjag.ras.redemption import Redemption
 from idjag.ras.server import NotRedeemed, Ras
+from idjag.ras.subjects import Identity
 
 __all__ = [
     "Account",
     "Client",
     "Guard",
+    "Identity",
     "JwtSigner",
     "KeySet",
     "Link",

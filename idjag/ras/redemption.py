@@ -19,16 +19,16 @@ from idjag.protocol.resources import claim_of, comparable
 from idjag.protocol.scopes import join
 from idjag.ras.audit import Trail
 from idjag.ras.model import Client, RasConfig, TrustedIssuer
-from idjag.ras.narrowing import narrow, within_account
-from idjag.ras.ports import Committed, Lost, Once, Record
-from idjag.ras.steps import Commit, Flow, commit, keys_of, person_of
-from idjag.ras.subjects import Found, query_of, resolve, tenant_of
+from idjag.ras.narrowing import Reach, narrow, within_account
+from idjag.ras.persons import settle
+from idjag.ras.ports import Lost, Once, Record
+from idjag.ras.steps import Commit, Flow, commit, keys_of
+from idjag.ras.subjects import Found, identity_of, query_of
 
 __all__ = ["Issue", "Redemption", "audited_refusal", "redeem"]
 
 log = logging.getLogger("idjag.ras")
 
-_ATTEMPTS = 3
 _RECORDED = frozenset({Reason.REPLAY, Reason.CLIENT_ASSERTION_REPLAY})
 
 
@@ -91,20 +91,19 @@ def redeem(
         skew=names.SKEW,
         max_lifetime=trusted.max_lifetime,
     )
-    issuer_tenant = tenant_of(grant, client=client, trusted=trusted)
-    trail.reach = narrow(grant, trail.asked, config=config, client=client, trusted=trusted)
-    for _ in range(_ATTEMPTS):
-        query = query_of(grant, issuer_tenant=issuer_tenant, client=client, rules=trusted.subject)
-        person = yield from person_of(query)
-        found = resolve(person, query, grant, rules=trusted.subject, new_id=issue.new_id())
-        redemption = _redemption(grant, found, config=config, issue=issue, trail=trail)
-        outcome = yield from commit(_record(grant, found, trusted=trusted, trail=trail))
-        if outcome is Committed:
-            return redemption
-        if isinstance(outcome, Lost):
-            raise Trail.refusal_of(outcome.once)
-        trail.always = ()  # claimed by the attempt that met a moved link
-    raise Refused(Reason.UNAVAILABLE, problem="the links of this person keep changing")
+    if grant.aud_tenant is not None and grant.aud_tenant != client.tenant:  # TEN-09
+        raise Refused(Reason.TENANT_WRONG, claim="aud_tenant", expected=client.tenant, got=grant.aud_tenant)
+    identity = identity_of(grant)
+    query = query_of(identity, trusted, tenant=client.tenant)
+    trail.reach = reach = narrow(grant, trail.asked, config=config, client=client, trusted=trusted)
+
+    def make(found: Found) -> tuple[Redemption, Record]:
+        trail.reach = within_account(reach, found.account)
+        redemption = _redemption(grant, found, trail.reach, config=config, issue=issue, trail=trail)
+        return redemption, _record(grant, found, trusted=trusted, trail=trail)
+
+    rules = trusted.subject
+    return (yield from settle(query, identity, rules=rules, new_id=issue.new_id, trail=trail, make=make))
 
 
 def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
@@ -175,21 +174,19 @@ def _verified(jwt: UnverifiedJwt, trusted: TrustedIssuer) -> Flow[Mapping[str, J
         raise Refused(Reason.SIGNATURE_INVALID, problem=wrong.code, kid=jwt.kid) from None
 
 
-def _redemption(grant: IdJag, found: Found, *, config: RasConfig, issue: Issue, trail: Trail) -> Redemption:
+def _redemption(
+    grant: IdJag, found: Found, reach: Reach, *, config: RasConfig, issue: Issue, trail: Trail
+) -> Redemption:
     """The token, made before the commit, so that a failing signer burns nothing; it leaves after it."""
-    if trail.reach is None:
-        raise TypeError("narrowed before")
-    trail.account_id, trail.created = found.account.id, found.created
-    trail.reach = within_account(trail.reach, found.account)
     token = AccessToken(
         iss=config.issuer,
         sub=found.account.id,  # RAS-48: ours, never the issuer's
-        audiences=trail.reach.resources,
+        audiences=reach.resources,
         client_id=grant.client_id,
         jti=issue.new_id(),
         iat=trail.now,
         exp=trail.now + config.access_token_lifetime,
-        scopes=trail.reach.scopes,
+        scopes=reach.scopes,
         auth_time=grant.auth_time,
         acr=grant.acr,
         amr=grant.amr,
@@ -197,8 +194,8 @@ def _redemption(grant: IdJag, found: Found, *, config: RasConfig, issue: Issue, 
     return Redemption(
         access_token=_signed(issue, token),
         expires_in=config.access_token_lifetime,
-        scopes=trail.reach.scopes,
-        resources=trail.reach.resources,
+        scopes=reach.scopes,
+        resources=reach.resources,
         account_id=found.account.id,
         client_id=grant.client_id,
         issuer=grant.iss,

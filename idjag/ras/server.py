@@ -17,10 +17,11 @@ from idjag.ras import metadata
 from idjag.ras.audit import Tally, Trail
 from idjag.ras.model import Client, RasConfig
 from idjag.ras.narrowing import Asked
+from idjag.ras.persons import sign_in
 from idjag.ras.ports import Accounts, Clients, IssuerKeys, Outcome, Person, Signer, Store, Submitting
 from idjag.ras.redemption import Issue, Redemption
 from idjag.ras.steps import Answer, Commit, Flow, NeedClient, NeedKeys, NeedPerson, Step, arun, run
-from idjag.ras.subjects import look_up
+from idjag.ras.subjects import Identity, look_up
 from idjag.ras.throttle import Throttle
 from idjag.ras.token_endpoint import Strangers, redeem_for, stranger_refused, token
 
@@ -38,7 +39,7 @@ def new_id() -> str:
 
 
 class NotRedeemed(Refused):
-    """A redemption that was refused and recorded; what a host needs to answer in its own way.
+    """A redemption, or a sign-in, that was refused and recorded; what a host needs to answer in its own way.
 
     ``error``, ``status`` and ``description`` are for the client; ``reason`` and ``fact`` are not.
     """
@@ -150,6 +151,28 @@ class Ras:
         try:
             flow = self._redemption(assertion, client_id, scope, resource=resource, proof=proof, trail=trail)
             return await arun(flow, self._aanswer)
+        except Refused as refused:
+            self._not_redeemed(refused, trail)
+
+    def signed_in(self, identity: Identity, *, tenant: str | None = None) -> str:
+        """The id of the account of a person whose ID token the host has verified; raises NotRedeemed.
+
+        By the same rules, links and accounts as for a grant, so that both find the same one (RAS-25).
+        ``tenant``: the host's own.
+        """
+        trail = self._trail(tenant=tenant)
+        try:
+            flow = sign_in(identity, config=self._config, new_id=self._new_id, trail=trail)
+            return run(flow, self._answer).account.id
+        except Refused as refused:
+            self._not_redeemed(refused, trail)
+
+    async def asigned_in(self, identity: Identity, *, tenant: str | None = None) -> str:
+        """``signed_in`` for asynchronous hosts."""
+        trail = self._trail(tenant=tenant)
+        try:
+            flow = sign_in(identity, config=self._config, new_id=self._new_id, trail=trail)
+            return (await arun(flow, self._aanswer)).account.id
         except Refused as refused:
             self._not_redeemed(refused, trail)
 

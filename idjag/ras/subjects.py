@@ -5,14 +5,30 @@ The rules keep one person from taking over another's account: contract section 5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
-from idjag.ras.model import Account, Client, Link, Strategy, SubjectRules, TrustedIssuer
+from idjag.ras.model import Account, Link, Strategy, SubjectRules, TrustedIssuer
 from idjag.ras.ports import Accounts, Person, Query, Store
 
-__all__ = ["Found", "look_up", "query_of", "resolve", "tenant_of"]
+__all__ = ["Found", "Identity", "identity_of", "issuer_tenant", "look_up", "query_of", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person as a trusted issuer has described them, by an ID-JAG or by an ID token: both are read alike.
+
+    ``tenant`` is the issuer's; ``email_verified`` the boolean and nothing like it.
+    """
+
+    issuer: str
+    sub: str
+    tenant: str | None = None
+    email: str | None = field(default=None, repr=False)
+    email_verified: bool = False
+    name: str | None = field(default=None, repr=False)
+    aud_sub: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +40,42 @@ class Found:
     created: bool = False
 
 
-def tenant_of(grant: IdJag, *, client: Client, trusted: TrustedIssuer) -> str:
-    """The tenant part of the person's key; raises Refused TENANT_WRONG (TEN-08, TEN-09, A-16).
+def identity_of(grant: IdJag) -> Identity:
+    """The person of a grant."""
+    return Identity(
+        issuer=grant.iss,
+        sub=grant.sub,
+        tenant=grant.tenant,
+        email=grant.email,
+        email_verified=grant.email_verified,
+        name=grant.name,
+        aud_sub=grant.aud_sub,
+    )
+
+
+def issuer_tenant(identity: Identity, trusted: TrustedIssuer) -> str:
+    """The tenant part of the person's key; raises Refused TENANT_WRONG (TEN-08, A-16).
 
     Of a single-tenant issuer the claim says nothing that we registered, so that it is ignored.
     """
-    if grant.aud_tenant is not None and grant.aud_tenant != client.tenant:
-        raise Refused(Reason.TENANT_WRONG, claim="aud_tenant", expected=client.tenant, got=grant.aud_tenant)
     if not trusted.tenants:
         return ""
-    if grant.tenant is None or grant.tenant not in trusted.tenants:
-        raise Refused(Reason.TENANT_WRONG, claim="tenant", got=grant.tenant or "absent")
-    return grant.tenant
+    if identity.tenant is None or identity.tenant not in trusted.tenants:
+        raise Refused(Reason.TENANT_WRONG, claim="tenant", got=identity.tenant or "absent")
+    return identity.tenant
 
 
-def query_of(grant: IdJag, *, issuer_tenant: str, client: Client, rules: SubjectRules) -> Query:
-    """What must be known to resolve the person; unusable claims are not asked about."""
+def query_of(identity: Identity, trusted: TrustedIssuer, *, tenant: str | None) -> Query:
+    """What must be known to resolve the person in our ``tenant``; unusable claims are not asked about.
+
+    Raises Refused TENANT_WRONG.
+    """
+    rules = trusted.subject
     return Query(
-        link=Link(grant.iss, issuer_tenant, grant.sub),
-        tenant=client.tenant,
-        aud_sub=grant.aud_sub if "aud_sub" in rules.by else None,
-        email=_authoritative_email(grant, rules) if "email" in rules.by else None,
+        link=Link(identity.issuer, issuer_tenant(identity, trusted), identity.sub),
+        tenant=tenant,
+        aud_sub=identity.aud_sub if "aud_sub" in rules.by else None,
+        email=_authoritative_email(identity, rules) if "email" in rules.by else None,
     )
 
 
@@ -72,7 +103,7 @@ def _rival(link: Link, wanted: Link) -> bool:
     return (link.issuer, link.tenant) == (wanted.issuer, wanted.tenant) and link.sub != wanted.sub
 
 
-def resolve(person: Person, query: Query, grant: IdJag, *, rules: SubjectRules, new_id: str) -> Found:
+def resolve(person: Person, query: Query, identity: Identity, *, rules: SubjectRules, new_id: str) -> Found:
     """The account, found by every configured strategy that has its claim, or made (JIT).
 
     ``new_id`` is the id of an account that has to be made.
@@ -83,7 +114,7 @@ def resolve(person: Person, query: Query, grant: IdJag, *, rules: SubjectRules, 
     if len(accounts) > 1:
         raise Refused(Reason.SUBJECT_CONFLICT, problem="strategies disagree", by=" ".join(hits))
     if not accounts:
-        return _unfound(person, query, grant, rules=rules, new_id=new_id)
+        return _unfound(person, query, identity, rules=rules, new_id=new_id)
     [account] = accounts.values()
     if person.linked not in (None, account.id):
         raise Refused(Reason.SUBJECT_CONFLICT, problem="this sub is linked to another account")
@@ -109,35 +140,35 @@ def _hits(person: Person, query: Query, rules: SubjectRules) -> dict[Strategy, t
     return {strategy: found for strategy, found in hits.items() if found}
 
 
-def _unfound(person: Person, query: Query, grant: IdJag, *, rules: SubjectRules, new_id: str) -> Found:
+def _unfound(person: Person, query: Query, identity: Identity, *, rules: SubjectRules, new_id: str) -> Found:
     if person.linked is not None:
         # deleted, another tenant's, or found by a strategy that is switched off: never made anew
         raise Refused(Reason.ACCOUNT_UNKNOWN, problem="linked to an account that is not to be had")
     claims: dict[Strategy, str | None] = {
-        "aud_sub": grant.aud_sub,
-        "email": grant.email if grant.email_verified else None,
+        "aud_sub": identity.aud_sub,
+        "email": identity.email if identity.email_verified else None,
     }
     needed = [strategy for strategy in rules.by if strategy != "iss_sub"]
     if needed and not any(claims[strategy] for strategy in needed):  # RAS-22
         raise Refused(Reason.IDENTITY_CLAIMS_MISSING, needed=" ".join(needed))
     if not rules.jit:
-        raise Refused(Reason.ACCOUNT_UNKNOWN, sub=grant.sub)
+        raise Refused(Reason.ACCOUNT_UNKNOWN, sub=identity.sub)
     if query.aud_sub is not None:  # it says which account, and that one is not here: no second one
         raise Refused(Reason.ACCOUNT_UNKNOWN, problem="aud_sub names nobody here")
     if "email" in rules.by and claims["email"] and query.email is None:
         raise Refused(Reason.ACCOUNT_UNKNOWN, problem="the issuer does not speak for this mail domain")
-    created = Account(id=new_id, email=query.email, name=grant.name, tenant=query.tenant)
+    created = Account(id=new_id, email=query.email, name=identity.name, tenant=query.tenant)
     return Found(created, link=query.link, created=True)
 
 
-def _authoritative_email(grant: IdJag, rules: SubjectRules) -> str | None:
+def _authoritative_email(identity: Identity, rules: SubjectRules) -> str | None:
     """The address in lower case, if the issuer verified it and speaks for its domain (RAS-24).
 
     ASCII only: folding other letters makes one person's address another's.
     """
-    if grant.email is None or not grant.email_verified or not grant.email.isascii():
+    if identity.email is None or not identity.email_verified or not identity.email.isascii():
         return None
-    local, at, domain = grant.email.lower().rpartition("@")
+    local, at, domain = identity.email.lower().rpartition("@")
     return (
         f"{local}@{domain}" if at and local and "@" not in local and domain in rules.email_domains else None
     )

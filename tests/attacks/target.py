@@ -38,10 +38,10 @@ BOARD_KEY = PrivateKey.generate("ES256", kid="board-1")
 
 
 def _state() -> dict[str, Any]:
-    """One client of every kind; the Wiki and the board may ask for Chat, and a rule wants more of a sign-in."""
+    """One client of every kind; Wiki and board may ask for Chat, and one rule wants more of a sign-in."""
     keys = {"method": "private_key_jwt", "jwks": {"keys": [BOARD_KEY.public.to_dict()]}}
-    strong = rule(id="strong-write", scopes=["chat.write"], conditions={"acr": ["urn:acme:mfa"]})
-    fresh = rule(id="fresh-files", scopes=["files.read"], conditions={"max_auth_age": "10m"}, default_scopes=[])
+    strong = _rule("strong-write", ["chat.write"], {"acr": ["urn:acme:mfa"]})
+    fresh = _rule("fresh-files", ["files.read"], {"max_auth_age": "10m"})
     return state(
         apps=[
             app("wiki"),
@@ -58,9 +58,13 @@ def _state() -> dict[str, Any]:
     )
 
 
+def _rule(name: str, scopes: list[str], conditions: dict[str, Any]) -> dict[str, Any]:
+    return {"id": name, "who": {"groups": ["engineering"]}, "scopes": scopes, "conditions": conditions}
+
+
 @dataclass(slots=True)
 class Wire:
-    """A token request that can be bent before it is sent."""
+    """A token request that can be bent before it is sent; ``spoiled`` are values that were good before."""
 
     client: str
     form: list[tuple[str, str]]
@@ -69,6 +73,7 @@ class Wire:
     query: bytes = b""
     body: bytes | None = None
     source: str = "198.51.100.9"
+    spoiled: set[str] = field(default_factory=set)
 
     def exchange(self) -> Exchange:
         """As a server gives it to the application."""

@@ -14,10 +14,10 @@ _INTRODUCTION = """\
 Made by `make docs` from `idjag.protocol.errors.ANSWERS`; a test fails when this page is not current. IdP and
 RAS answer from the same table.
 
-Every refusal is JSON: `error`, `error_description`, and `decision_id`, which also stands in the header
-`X-Decision-Id` and at the end of the description as `(ref ...)`. Branch on `error` and on the status alone;
-the texts may change. An administrator finds the true reason, the first column below, in the audit log under
-the decision id; clients never see it, and several reasons share one text on purpose.
+A refusal by a token endpoint is JSON: `error`, `error_description`, and `decision_id`, which also stands in
+the header `X-Decision-Id` and at the end of the description as `(ref ...)`. Branch on `error` and on the
+status alone; the texts may change. An administrator finds the true reason, the first column below, in the
+audit log under the decision id; clients never see it, and several reasons share one text on purpose.
 
 The authorization endpoint sends the same `error` and `error_description` to the app's redirection URI with a
 303, whatever status stands here, and shows a page instead while the app or its redirection URI is not proven.

@@ -19,12 +19,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idjag.demo.wire import fetch
+from idjag.protocol import names
 
 __all__ = ["foreign_ras"]
 
 
 def foreign_ras(issuers: Mapping[str, str], *, idp: str, clients: Mapping[str, str], people: set[str]) -> Any:
-    """``/{name}/token`` of each issuer; ``clients`` are secrets by id, ``people`` subs that have an account."""
+    """``/{name}/token`` of each issuer; ``clients`` are secrets by id, ``people`` subs with an account."""
     servers = {
         name: _Server(issuer, idp=idp, clients=clients, people=people) for name, issuer in issuers.items()
     }
@@ -68,7 +69,7 @@ class _Client:
         return method in ("client_secret_basic", "client_secret_post") and endpoint == "token"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == IDJAGGrant.GRANT_TYPE
+        return grant_type == names.JWT_BEARER
 
 
 class _Grant(IDJAGGrant):  # type: ignore[misc]

@@ -27,7 +27,7 @@ def fetched_keys() -> Jwks:
 
 
 def api(targets: Mapping[str, Target], *, mcp: str) -> Any:
-    """``/{target}/mcp/threads`` and ``/history`` take that RAS's tokens; the target ``mcp`` has an MCP server."""
+    """``/{target}/mcp/threads`` and ``/history`` take that RAS's tokens; ``mcp`` is who has an MCP server."""
     keys = fetched_keys()
 
     def guard(target: Target) -> Guard:

@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 from mcp.server.auth.provider import (
     IdentityAssertionParams,
-    OAuthAuthorizationServerProvider,
     TokenError,
     TokenErrorCode,
 )
@@ -27,9 +26,11 @@ from idjag.ras import (
     PrivateKey,
     Ras,
     RasConfig,
+    Registration,
     Resource,
     SubjectRules,
     TrustedIssuer,
+    hash_secret,
 )
 from tests.interop.files import SCOPES, Target
 from tests.interop.mcp_api import fetched_keys, mcp_server
@@ -37,41 +38,45 @@ from tests.interop.mcp_api import fetched_keys, mcp_server
 __all__ = ["embedded_ras", "host"]
 
 
-def embedded_ras(target: Target, *, idp: str, store: MemoryStore) -> Ras:
+def embedded_ras(target: Target, *, idp: str, store: MemoryStore, secret: str) -> Ras:
     """What the SaaS puts together at start; people are found by their mail."""
     rules = SubjectRules(by=("iss_sub", "email"), email_domains=frozenset({"acme.example"}))
     config = RasConfig(
         issuer=target.issuer,
         trusted_issuers=(TrustedIssuer(idp, subject=rules),),
-        # The SDK authenticates clients, so that ours need no registration.
-        clients=(Client(target.wiki, scopes=frozenset(SCOPES), issuers=frozenset({idp})),),
+        clients=(_client(target, idp, secret),),
         resources=(Resource(target.resource, frozenset(SCOPES)),),
     )
     signer = JwtSigner(PrivateKey.generate("ES256", kid="host-1"))
     return Ras(config, keys=fetched_keys(), accounts=store, store=store, signer=signer)
 
 
+def _client(target: Target, idp: str, secret: str) -> Client:
+    # The registration is for our own token endpoint: behind the hook, the SDK authenticates clients.
+    registration = Registration(target.wiki, names.CLIENT_SECRET, secret_hashes=(hash_secret(secret),))
+    return Client(target.wiki, frozenset(SCOPES), issuers=frozenset({idp}), registration=registration)
+
+
 def host(ras: Ras, target: Target, *, secret: str, method: str) -> Any:
-    """The SDK's authorization server and an MCP server behind our guard, in one application."""
+    """The SDK's authorization server and an MCP server behind our guard; ``/ours`` is our token endpoint."""
     client = OAuthClientInformationFull(
         client_id=target.wiki,
         client_secret=secret,
         grant_types=[names.JWT_BEARER],
         token_endpoint_auth_method=method,
     )
-    routes = create_auth_routes(
-        _Provider(ras, client), AnyHttpUrl(target.issuer), identity_assertion_enabled=True
-    )
+    provider: Any = _Provider(ras, client)
+    routes = create_auth_routes(provider, AnyHttpUrl(target.issuer), identity_assertion_enabled=True)
     server = Starlette(routes=routes)
     guard = Guard(
         issuer=target.issuer, resource=target.resource, keys=ras.signer.public(), scopes=("chat.read",)
     )
     paths = ("/.well-known/oauth-authorization-server", "/authorize", "/token")
-    return router(dict.fromkeys(paths, server), otherwise=mcp_server("/mcp", guard))
+    return router({**dict.fromkeys(paths, server), "/ours": ras.asgi}, otherwise=mcp_server("/mcp", guard))
 
 
-class _Provider(OAuthAuthorizationServerProvider[Any, Any, Any]):
-    """The SDK's hooks that this grant needs."""
+class _Provider:
+    """Those hooks of the SDK's provider that this grant needs."""
 
     def __init__(self, ras: Ras, client: OAuthClientInformationFull) -> None:
         self._ras = ras

@@ -1,4 +1,4 @@
-"""Identity providers that are not ours: the shapes of their ID-JAGs, recorded, and signed with keys of the tests."""
+"""Identity providers that are not ours: recorded shapes of their ID-JAGs, signed with keys of the tests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def trusted(url: str) -> list[dict[str, Any]]:
 def site(url: str) -> ASGIApp:
     """The product's metadata and keys, where OpenID Connect Discovery puts them: appended to the path."""
     issuer = product_issuer(url)
-    documents = {
+    documents: dict[str, dict[str, Any]] = {
         f"{_TENANT}/.well-known/openid-configuration": {"issuer": issuer, "jwks_uri": f"{issuer}/keys"},
         f"{_TENANT}/keys": KeySet([key("product").public]).to_dict(),
     }
@@ -86,7 +86,7 @@ def okta_shaped(target: Target, **changes: Any) -> str:
 
 
 def product_shaped(target: Target, url: str, **changes: Any) -> str:
-    """A path for each tenant in the issuer, the tenant as claim too, a resource in an array, claims of its own."""
+    """A path for each tenant, the tenant as claim too, audience and resource in arrays, a private claim."""
     now = int(time.time())
     claims = {
         "iss": product_issuer(url),

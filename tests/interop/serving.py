@@ -1,4 +1,4 @@
-"""Runs an ASGI application on a loopback port, lifespan included, for servers that the tests themselves play."""
+"""Runs an ASGI application on a loopback port, lifespan included: servers that the tests themselves play."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authlib 1.9.8's `IDJAGGrant` as a foreign resource authorization server: what it accepts of ours, and what not."""
+"""Authlib 1.9.8's `IDJAGGrant` as a foreign resource authorization server: what of ours it accepts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def assert_refused(answer: Answer, words: str) -> None:
 
 @pytest.mark.parametrize("target", FOREIGN)
 def test_authlib_accepts_our_id_jag_once(world: World, target: str) -> None:
-    """JAG-01 to JAG-03, 06, 07, 11, 16 as others read them; ES256 and RS256; the second time it is a replay there."""
+    """JAG-01 to JAG-03, 06, 07, 11, 16 as others read them; the second time it is a replay there."""
     id_jag = world.id_jag(target, scope="chat.read chat.history")
     accepted = redeem(world, target, id_jag)
     assert accepted.status == 200, accepted.body

@@ -1,12 +1,14 @@
-"""Our RAS embedded in the MCP SDK's authorization server, and the client provider of the same SDK against it."""
+"""Our RAS embedded in the MCP SDK's authorization server, and the same SDK's client provider against it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 from mcp.client.auth import OAuthFlowError, OAuthTokenError
+from mcp.server.auth.provider import TokenErrorCode
 
 from idjag.demo.wire import Answer, fetch
 from idjag.protocol import names
@@ -16,7 +18,9 @@ from tests.interop.mcp_api import THREADS
 from tests.interop.mcp_app import Method, Wire, call_tool, get, provider
 from tests.interop.mcp_host import embedded_ras, host
 from tests.interop.serving import served
+from tests.interop.wire import encoded_basic, post
 from tests.interop.world import World, claims_of
+
 
 @contextmanager
 def up(
@@ -25,8 +29,9 @@ def up(
     """The host while the ``with`` lasts; gives what its RAS writes down."""
     target = world.targets["host"]
     store = MemoryStore(Account(f"u-{name}", email=f"{name}@acme.example") for name in people)
-    ras = embedded_ras(target, idp=world.idp, store=store)
-    app = host(ras, target, secret=world.secrets[target.wiki], method=method)
+    secret = world.secrets[target.wiki]
+    ras = embedded_ras(target, idp=world.idp, store=store, secret=secret)
+    app = host(ras, target, secret=secret, method=method)
     with served(app, world.played["host"]):
         yield store
 
@@ -62,8 +67,8 @@ def test_the_host_has_an_issuer_with_a_slash_and_our_idp_writes_it_so(world: Wor
         id_jag = world.id_jag("host", audience=world.urls["host"])
         assert claims_of(id_jag)["aud"] == target.issuer
         assert redeem(world, target, id_jag).status == 200
+        auth = provider(world, target, wire, issuer=world.urls["host"])
         with pytest.raises(OAuthFlowError, match="issuer mismatch"):
-            auth = provider(world, target, wire, issuer=world.urls["host"])
             get(target.resource, auth=auth, wire=wire)
     assert wire.asked == []
 
@@ -81,8 +86,8 @@ def test_a_replay_is_refused_through_the_hook(world: World) -> None:
         again = redeem(world, target, used)
         assert (again.status, again.json()["error"]) == (400, "invalid_grant")
         assert store.events[-1].fields["reason"] == "replay"
+        auth = provider(world, target, wire, assertion_provider=same_again)
         with pytest.raises(OAuthTokenError, match=r"invalid_grant.*\(ref .*\)"):
-            auth = provider(world, target, wire, assertion_provider=same_again)
             get(target.resource, auth=auth, wire=wire)
 
 
@@ -105,12 +110,25 @@ def test_what_the_hook_must_check_is_checked(world: World) -> None:
     assert accepted.status == 200, accepted.body
 
 
+def test_basic_without_a_client_id_in_the_body_needs_our_own_token_endpoint(world: World) -> None:
+    """Fact 1: the SDK's server refuses what the TypeScript provider sends; `Ras.asgi` does not."""
+    target = world.targets["host"]
+    form = {"grant_type": names.JWT_BEARER, "assertion": world.id_jag("host")}
+    basic = encoded_basic(target.wiki, world.secrets[target.wiki])
+    with up(world, method="client_secret_basic"):
+        theirs = post(f"{target.issuer}token", form, basic=basic)
+        assert "Missing client_id" in str(theirs.json()["error_description"])
+        ours = post(f"{target.issuer}ours", form, basic=basic)
+    assert (theirs.status, ours.status) == (401, 200)
+
+
 def test_an_unknown_person_is_an_error_that_the_sdk_can_say(world: World) -> None:
     """RAS-44: our access_denied is not in the SDK's list of codes; unmapped it would be a 500."""
     target, id_jag = world.targets["host"], world.id_jag("host")
     with up(world, people=("bob",)) as store:
         answer = redeem(world, target, id_jag)
         assert store.events[-1].fields["reason"] == "account_unknown"
+    assert "access_denied" not in get_args(TokenErrorCode)  # once it is, the mapping can go
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
     with up(world):
         assert redeem(world, target, id_jag).status == 200

@@ -39,7 +39,8 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 def make(event: Event = EVENT, *, no: int = 1, prev: bytes = chain.genesis(T)) -> dict[str, Any]:
     salts = dict.fromkeys(chain.personal_fields(event), SALT)
-    return chain.row(event, tenant=T, no=no, time=NOW, salts=salts, prev=prev, key=KEY)
+    ready = chain.ready(event, tenant=T, time=NOW, salts=salts)
+    return chain.row(ready, no=no, prev=prev, key=KEY)
 
 
 def log_of(*batches: int) -> tuple[Rows, Head]:
@@ -185,9 +186,8 @@ def test_an_inserted_row_is_found(place: int) -> None:
     """Made by somebody who knows everything but the key."""
     rows, head = log_of(1, 2, 3)
     prev = bytes.fromhex(rows[place - 1]["hash"]) if place else chain.genesis(T)
-    forged = chain.row(
-        Event("login.succeeded", {}), tenant=T, no=0, time=NOW, salts={}, prev=prev, key=bytes(32)
-    )
+    ready = chain.ready(Event("login.succeeded", {}), tenant=T, time=NOW, salts={})
+    forged = chain.row(ready, no=0, prev=prev, key=bytes(32))
     rows = [{**row, "no": no} for no, row in enumerate([*rows[:place], forged, *rows[place:]], start=1)]
     assert break_in(rows) is not None
     assert break_in(rows, Head("e-1", 0, 7, head.link)) is not None
@@ -215,9 +215,8 @@ def test_a_row_of_another_tenant_does_not_fit() -> None:
     """Even when it was hashed to follow."""
     rows, _ = log_of(1)
     assert chain.find_break(rows, tenant="other", key=KEY) is not None
-    stray = chain.row(
-        Event("x", {}), tenant="other", no=1, time=NOW, salts={}, prev=chain.genesis(T), key=KEY
-    )
+    ready = chain.ready(Event("x", {}), tenant="other", time=NOW, salts={})
+    stray = chain.row(ready, no=1, prev=chain.genesis(T), key=KEY)
     assert break_in([stray]) == chain.Break(1, "it belongs to another tenant")
 
 

@@ -103,8 +103,8 @@ def test_no_advice_goes_around_a_condition(policy: Policy, question: Question) -
 
 @MANY
 @given(worlds.policies(), worlds.questions())
-def test_a_denial_has_an_advice_or_says_what_is_in_the_way(policy: Policy, question: Question) -> None:
-    """Not a law of every world: a few rules are so odd that many changes would be needed."""
+def test_the_same_denial_has_the_same_advice(policy: Policy, question: Question) -> None:
+    """The events count how often neither a change nor an obstacle is known: a few very odd worlds."""
     advice = smallest_change(policy, question)
     known = bool(advice.options or advice.obstacles or decide(policy, question).allowed)
     event("known" if known else "neither")

@@ -66,7 +66,7 @@ def test_a_default_scope_outside_its_own_rule_gives_nothing(default: str) -> Non
 
 def test_a_default_scope_on_another_resource_is_not_given() -> None:
     """XCH-31: within the pairs on what was asked."""
-    rules = policy(rule(resources=only(FILES), default_scopes=READ), rule("b", scopes=only("chat.history")))
+    rules = policy(rule(resources=only(FILES), default_scopes=READ), rule("b", resources=only(API)))
     assert ask(rules, scopes=None, resources=(API,)).scopes == ()
     assert ask(rules, scopes=None, resources=(FILES,)).scopes == ("chat.read",)
 

@@ -72,6 +72,13 @@ def test_a_near_miss_is_refused_and_said_to_the_administrator(audience: str, nea
     assert (answer.reason, answer.fact["near"]) == (Reason.AUDIENCE_UNKNOWN, near)
 
 
+def test_of_two_near_misses_the_first_registered_is_said() -> None:
+    """Deterministic: two resource apps may differ by case alone, and neither is chosen."""
+    loud = replace(MAIL, id="ra-3", issuer="https://MAIL.example/as")
+    assert Policy(resource_apps=[MAIL, loud]).near_miss("https://mail.example/as/") == MAIL.issuer
+    assert Policy(resource_apps=[loud, MAIL]).near_miss("https://mail.example/as/") == loud.issuer
+
+
 def test_an_audience_far_from_everything_has_no_hint() -> None:
     assert "near" not in refused(KNOWN, "https://other.example/").fact
 

@@ -154,7 +154,7 @@ def run(
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    assert secrets.found_in(done.stderr) == []
+    assert secrets.found_in(done.stderr) == [], done.stderr
     return Finished(done.returncode, done.stdout, done.stderr)
 
 

@@ -60,7 +60,7 @@ def test_a_file_whose_own_tests_fail_and_a_dry_run_change_nothing(acme: Acme) ->
 
 
 def test_a_wrong_password_signs_nobody_in(acme: Acme) -> None:
-    """Beside it the right one, in the same browser; the form shows no reason that tells names from guesses."""
+    """Beside it the right one, in the same browser."""
     acme.apply()
     with acme.serve():
         browser, pending = Browser(), acme.wiki.begin()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Apply, serve, sign in, exchange, redeem; then stop, which demands clean logs and exit codes."""
     acme = acme_in(tmp_path_factory.mktemp("acme"))
     assert not (acme.folder / "idp").exists()
@@ -43,7 +43,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         access_token = acme.redeem(id_jag)
         replayed = acme.wiki.redeem(id_jag).json()
         jwks = fetch(f"{acme.idp}/jwks").body
-    yield Story(acme, applied, id_jag, access_token, replayed, jwks)
+    return Story(acme, applied, id_jag, access_token, replayed, jwks)
 
 
 def claims_of(token: str) -> Mapping[str, Any]:

@@ -224,6 +224,23 @@ def test_a_claim_that_is_not_as_it_must_be_is_refused(name: str, value: Any, pro
 
 
 @pytest.mark.parametrize(
+    ("name", "longest"), [("sub", 255), ("jti", 255), ("client_id", 2048), ("scope", 8192)]
+)
+def test_a_text_has_a_length(name: str, longest: int) -> None:
+    """AT-03."""
+    assert accepted(with_claims(**{name: "x" * longest})).iss == RAS
+    fact = {"claim": name, "problem": "too_long"}
+    assert refused_for(with_claims(**{name: "x" * (longest + 1)})) == fact
+
+
+def test_a_token_has_a_length() -> None:
+    """AT-03: 16 KiB, to the octet."""
+    sized = {len(token): token for pad in range(11_900, 12_000) if (token := with_claims(x="y" * pad))}
+    assert accepted(sized[16_384]) == TOKEN
+    assert refused_for(sized[min(length for length in sized if length > 16_384)]) == {"problem": "too_long"}
+
+
+@pytest.mark.parametrize(
     ("token", "problem"),
     [
         pytest.param(signed(CLAIMS, key=STRANGER, typ=AT), "signature_wrong", id="another key under our kid"),

@@ -97,6 +97,13 @@ def test_a_scope_claim_outside_the_grammar_is_refused(scope: Any, problem: str) 
     assert (refused.reason, refused.fact) == (Reason.CLAIM_WRONG, {"claim": "scope", "problem": problem})
 
 
+def test_a_scope_claim_has_a_length() -> None:
+    longest = " ".join(["s" * 256] * 31 + ["s" * 225])
+    assert len(longest) == 8192
+    assert accepted(scope=longest).scopes == ("s" * 256, "s" * 225)
+    assert refusal(lambda: accepted(scope=longest + "s")).fact["problem"] == "too_long"
+
+
 @pytest.mark.parametrize(
     ("amr", "problem"),
     [("pwd", "not_a_list"), (None, "not_a_list"), ([1], "not_a_string"), (["x"] * 65, "too_many")],

@@ -50,6 +50,8 @@ def test_only_asymmetric_algorithms_are_known() -> None:
 def test_sizes_and_times_are_those_that_we_promise() -> None:
     """XCH-39, RAS-14 (leeway at most 60 s), RAS-43, JAG-12 (cap of one hour), CAU-05; stack facts."""
     assert names.SKEW == 60
+    assert (names.MAX_BODY, names.MAX_PARAMETERS) == (65_536, 64)
+    assert (names.MAX_SCOPES, names.MAX_RESOURCES) == (256, 32)
     assert names.MAX_ID_JAG == names.MAX_SUBJECT_TOKEN == 16_384
     assert names.MAX_CLIENT_ASSERTION == 4096
     assert names.MAX_ID_JAG_LIFETIME == names.MAX_CLIENT_ASSERTION_LIFETIME == 3600

@@ -247,6 +247,7 @@ def test_no_text_makes_the_check_fail(text: str) -> None:
         ("https://acme.chat.example:443/", "https://acme.chat.example:443"),
         ("urn:acme:chat/", "urn:acme:chat/"),
         ("urn:acme:chat", "urn:acme:chat"),
+        ("https://h/x://y/", "https://h/x://y/"),
         ("://h/", "://h/"),
         ("", ""),
     ],

@@ -137,6 +137,44 @@ def test_a_host_without_fetching_needs_pinned_keys() -> None:
     assert_refused(world, world.post(), "invalid_grant", "keys_unavailable")
 
 
+def test_the_key_of_one_trusted_issuer_never_signs_for_another() -> None:
+    """RAS-09, RAS-11, attack case 97: the same kid in both key sets."""
+    ours, theirs = key("a", kid="same"), key("b", kid="same")
+    world = World(config=config(clients=(client(issuers=frozenset({IDP, OTHER_IDP})),)))
+    world.keys.sets = {IDP: _key_set(ours), OTHER_IDP: _key_set(theirs)}
+    reply = world.post({"assertion": grant(theirs, iss=IDP)})
+    assert_refused(world, reply, "invalid_grant", "signature_invalid")
+    assert world.post({"assertion": grant(ours, iss=IDP)}).status == 200
+
+
+def test_pinned_keys_are_used_and_nothing_is_fetched(world: World) -> None:
+    """Contract section 5: ``keys``."""
+    world.ras.configure(config(trusted_issuers=(trusted(keys=_key_set(key("pinned"))),)))
+    assert world.post({"assertion": grant(key("pinned"))}).status == 200
+    assert_refused(world, world.post(), "invalid_grant", "signature_invalid")
+    assert world.keys.asked == []
+
+
+def test_an_outage_of_the_keys_closes_the_door(world: World) -> None:
+    """RAS-10, attack case 181."""
+    world.keys.down = {IDP}
+    assert_refused(world, world.post(), "invalid_grant", "keys_unavailable")
+    world.keys.down = set()
+    assert world.post().status == 200
+
+
+def test_only_the_algorithms_of_the_issuer_count(world: World) -> None:
+    """RAS-09, attack case 116: a key that is there does not make its algorithm allowed."""
+    assert world.post({"assertion": grant(key("idp-rsa", "RS256"))}).status == 200
+    world.ras.configure(config(trusted_issuers=(trusted(algorithms=("ES256",)),)))
+    reply = world.post({"assertion": grant(key("idp-rsa", "RS256"))})
+    assert_refused(world, reply, "invalid_grant", "signature_invalid")
+
+
+def _key_set(*keys: PrivateKey) -> KeySet:
+    return KeySet(each.public for each in keys)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

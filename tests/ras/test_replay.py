@@ -15,7 +15,8 @@ import pytest
 
 from idjag.ledger import trail
 from idjag.protocol.http import Reply
-from idjag.ras import Account, Link
+from idjag.ras import Account, Link, MemoryStore
+from idjag.ras.ports import AuditEvent, Committed, Record
 from idjag.ras.store_sql import Database, bring_in, open_database
 from tests.ras.world import (
     ALICE,
@@ -131,6 +132,26 @@ def test_a_race_has_one_winner(make: Make) -> None:
     assert Counter(reply.status for reply in replies) == {200: 1, 400: RACERS - 1}
     assert {body(reply)["error"] for reply in replies if reply.status == 400} == {"invalid_grant"}
     assert [len(world.events(f"id_jag.{name}")) for name in ("redeemed", "refused")] == [1, RACERS - 1]
+
+
+def test_many_small_races_have_one_winner_each() -> None:
+    """RAS-24: the store alone, so often that a missing lock shows; many subs want one account."""
+    store, rounds, racers = MemoryStore(), 300, 6
+    start = Barrier(racers)
+    event = AuditEvent("id_jag.redeemed", {})
+
+    def one(racer: int) -> int:
+        won = 0
+        for number in range(rounds):
+            holder, account = f"{racer}-{number}", f"u-{number}"
+            link = Link(IDP, "", holder)
+            record = Record(holder, NOW, event, lambda _: event, account_id=account, link=link)
+            start.wait()
+            won += store.commit(record) is Committed
+        return won
+
+    with ThreadPoolExecutor(racers) as pool:
+        assert sum(pool.map(one, range(racers))) == rounds
 
 
 def test_a_race_through_the_asynchronous_door_has_one_winner(make: Make) -> None:

@@ -12,7 +12,7 @@ from idjag.ledger import trail
 from idjag.ras import Account, Link, MemoryStore
 from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Record
 from idjag.ras.store_sql import bring_in, open_database
-from tests.ras.test_token_endpoint import by_key
+from tests.ras.test_client_auth import by_key
 from tests.ras.world import IDP, NOW, OTHER_IDP, World, grant, ids
 
 _HOLDER = ids("holder")
@@ -160,9 +160,12 @@ def test_a_link_that_moves_in_the_middle_is_looked_up_again() -> None:
         """Somebody links Bob between our look and our commit."""
 
         def commit(self, record: Record) -> Any:
-            if record.link is not None and not self.links_of("u-bob"):
-                self._links[record.link] = "u-bob"
-            return super().commit(record)
+            if record.link is None or self.links_of("u-bob"):
+                return super().commit(record)
+            self._links[record.link] = "u-bob"
+            for once in record.always:
+                self._claim(once)
+            return LinkMoved
 
     world = World(store=Overtaken([Account("u-bob", email="bob@acme.example")]))
     bob = {"sub": "bob", "email": "bob@acme.example", "email_verified": True}

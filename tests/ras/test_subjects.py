@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from idjag.ras import Account, Link, Reply, SubjectRules
+from idjag.ras import Account, Identity, Link, NotRedeemed, Reply, SubjectRules
 from tests.ras.world import (
     ALICE,
     IDP,
@@ -268,3 +270,62 @@ def test_an_account_of_another_tenant_does_not_exist(world: World, claims: dict[
     world.ras.configure(config(clients=(client(tenant="globex"),)))
     reply = bring(world, **claims)
     assert_refused(world, reply, "access_denied", "account_unknown")
+
+
+def identity(**changes: Any) -> Identity:
+    """What the host has read from an ID token that it verified."""
+    return replace(Identity(IDP, "bob-at-acme", email="bob@acme.example", email_verified=True), **changes)
+
+
+def test_signing_in_and_redeeming_find_the_same_account(world: World) -> None:
+    """RAS-25: whichever comes first writes the link."""
+    assert world.ras.signed_in(identity()) == "u-bob"
+    assert person(bring(world, sub="bob-at-acme")) == "u-bob"
+    other = World()
+    assert person(bring(other, **BOB)) == "u-bob"
+    assert other.ras.signed_in(identity(email=None)) == "u-bob"
+    assert asyncio.run(other.ras.asigned_in(identity(sub=ALICE, email=None))) == "u-alice"
+
+
+def test_signing_in_makes_the_account_that_a_grant_would_have_made() -> None:
+    """RAS-23, RAS-25."""
+    first, second = with_rules(jit=True), with_rules(jit=True)
+    by_sign_in = first.ras.signed_in(identity(sub="carol", email="carol@acme.example", name="Carol"))
+    by_grant = person(bring(second, **NOBODY | {"sub": "carol", "name": "Carol"}))
+    made = [world.store.by_id(each) for world, each in ((first, by_sign_in), (second, by_grant))]
+    assert [replace(account, id="") for account in made] == [
+        Account("", email="carol@acme.example", name="Carol")
+    ] * 2
+    assert person(bring(first, sub="carol")) == by_sign_in
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"email": "alice@acme.example"}, "subject_conflict"),
+        ({"sub": "eve", "email": "eve@acme.example"}, "account_disabled"),
+        ({"email_verified": False}, "identity_claims_missing"),
+        ({"issuer": "https://evil.example"}, "issuer_not_trusted"),
+    ],
+)
+def test_signing_in_is_held_to_the_same_rules(world: World, changes: dict[str, Any], reason: str) -> None:
+    """RAS-24, RAS-25: and recorded."""
+    with pytest.raises(NotRedeemed, match=reason) as refusal:
+        world.ras.signed_in(identity(**changes))
+    event = world.event()
+    assert (event.name, event.fields["reason"]) == ("login.failed", reason)
+    assert event.fields["decision_id"] == refusal.value.decision_id
+    with pytest.raises(NotRedeemed, match=reason):
+        asyncio.run(world.ras.asigned_in(identity(**changes)))
+    assert world.ras.signed_in(identity()) == "u-bob"
+    assert world.event().name == "login.succeeded"
+
+
+def test_signing_in_knows_our_tenants_and_the_issuer_s(world: World) -> None:
+    """TEN-08, TEN-10."""
+    with pytest.raises(NotRedeemed, match="account_unknown"):
+        world.ras.signed_in(identity(), tenant="globex")
+    world.ras.configure(config(trusted_issuers=(trusted(tenants=frozenset({"t-1"})),)))
+    with pytest.raises(NotRedeemed, match="tenant_wrong"):
+        world.ras.signed_in(identity())
+    assert world.ras.signed_in(identity(tenant="t-1")) == "u-bob"

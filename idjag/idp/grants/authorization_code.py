@@ -20,6 +20,7 @@ from idjag.idp.signin.codes import Code, challenge_of, code_key, one_time
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.idp.subjects import sub_in
 from idjag.ledger.entry import (
+    Conflict,
     Delete,
     Entry,
     Event,
@@ -86,14 +87,14 @@ class AuthorizationCode:
 
     def entry(self, request: GrantRequest, snapshot: Snapshot) -> Entry[Snapshot, Reply]:
         """The entry to commit; raises Refused when the request fails before any fact is needed."""
-        client, source = request.client(snapshot), request.source
-        case = self._read(request, client, snapshot.tenant)
+        client, source = _client(request, snapshot), request.source
+        case = self._read(request, snapshot.tenant)
 
         def decide(current: Snapshot, found: Facts) -> Verdict[Reply]:
+            if found(case.family):  # remembered for longer than the one-time id
+                return _replayed(case, client, source)
+            now = client if current is snapshot else _again(request, current)
             try:
-                if found(case.family):  # remembered for longer than the one-time id
-                    return _replayed(case, client, source)
-                now = request.client(current)
                 person, session = _check(case, now, found, source)
                 return self._issue(case, now, current, person=person, session=session, source=source)
             except Refused as refused:
@@ -115,10 +116,8 @@ class AuthorizationCode:
             consume_always=(one_time(case.code), *request.consume),
         )
 
-    def _read(self, request: GrantRequest, client: RegisteredApp, tenant: str) -> _Case:
+    def _read(self, request: GrantRequest, tenant: str) -> _Case:
         """The parameters, and the row of the code, which is written once and never changes."""
-        if names.AUTHORIZATION_CODE not in client.grants:
-            raise Refused(Reason.GRANT_NOT_ALLOWED, grant=names.AUTHORIZATION_CODE)
         form = request.form
         key = code_key(form.required("code"))
         rows = [row for row in self.ledger.read((key,))(key) if row["tenant_id"] == tenant]
@@ -193,6 +192,22 @@ class _Session:
     amr: tuple[str, ...]
     auth_time: int
     expires: int
+
+
+def _client(request: GrantRequest, snapshot: Snapshot) -> RegisteredApp:
+    """The authenticated client, which may use this grant."""
+    client = request.client(snapshot)
+    if names.AUTHORIZATION_CODE not in client.grants:
+        raise Refused(Reason.GRANT_NOT_ALLOWED, grant=names.AUTHORIZATION_CODE)
+    return client
+
+
+def _again(request: GrantRequest, current: Snapshot) -> RegisteredApp:
+    """The client under rules that changed since; raises Conflict when it is refused now and starts over."""
+    try:
+        return _client(request, current)
+    except Refused:
+        raise Conflict("the policy was changed meanwhile") from None
 
 
 def _check(case: _Case, client: RegisteredApp, found: Facts, source: Source) -> tuple[PersonFacts, _Session]:

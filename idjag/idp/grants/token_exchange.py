@@ -14,7 +14,7 @@ from idjag.idp.audit import Source, refusal_event
 from idjag.idp.grants import GrantRequest
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.idp.subjects import Origins, sub_in
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Verdict, Write
+from idjag.ledger.entry import Conflict, Entry, Event, Facts, Key, OneTime, Verdict, Write
 from idjag.policy.decide import decide, find_resource_app
 from idjag.policy.model import Address, ResourceApp
 from idjag.policy.question import Decision, Question, SignIn
@@ -23,6 +23,7 @@ from idjag.protocol import token_exchange as exchange
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, refusal_reply, token_reply
 from idjag.protocol.jose import jws
+from idjag.protocol.resources import is_resource
 
 __all__ = ["TokenExchange"]
 
@@ -50,6 +51,7 @@ class _Case:
         return (
             *facts.person_keys(self.person_id),
             facts.session_key(self.session_id),
+            facts.sid_key(self.token.sid),
             *facts.hold_keys(*self.hold_targets),
         )
 
@@ -67,9 +69,8 @@ class TokenExchange:
         case = self._read(request, snapshot)
 
         def decide_now(current: Snapshot, found: Facts) -> Verdict[Reply]:
+            now = case if current is snapshot else self._again(request, current, case)
             try:
-                # rules, keys or the client changed since: everything is looked at again
-                now = case if current is snapshot else self._read(request, current)
                 return self._answer(now, request.source, found)
             except Refused as refused:
                 return _refusal(refused, request.source, case, {})
@@ -87,8 +88,24 @@ class TokenExchange:
             consume_always=request.consume,
         )
 
-    def _read(self, request: GrantRequest, snapshot: Snapshot) -> _Case:
-        """Steps 3 to 5: the grant is allowed to the client, the parameters, the subject token, the target."""
+    def _again(self, request: GrantRequest, current: Snapshot, before: _Case) -> _Case:
+        """Everything once more under rules, keys or a client that changed since.
+
+        Raises Conflict when the request is refused now, or would have read other facts: it starts over.
+        """
+        try:
+            case = self._read(request, current, before)
+        except Refused:
+            raise Conflict("the policy was changed meanwhile") from None
+        if not set(case.reads) <= set(before.reads):
+            raise Conflict("the policy was changed meanwhile")
+        return case
+
+    def _read(self, request: GrantRequest, snapshot: Snapshot, before: _Case | None = None) -> _Case:
+        """Steps 3 to 5: the grant is allowed to the client, the parameters, the subject token, the target.
+
+        ``before`` knows the person and the session of the same request: inside a transaction nobody looks.
+        """
         client, now = request.client(snapshot), request.source.now
         if client.registration.method == names.NO_AUTHENTICATION:  # XCH-51
             raise Refused(Reason.CLIENT_PUBLIC)
@@ -102,11 +119,20 @@ class TokenExchange:
             client_id=client.app.client_id,
             now=now,
         )
-        target = find_resource_app(snapshot.policy, asked.audience)
-        person_id, session_id = self.origins.find(
-            sector=client.app.sector, sub=token.sub, app=client.app.id, sid=token.sid
-        )
-        return _Case(snapshot, client, asked, token, target, person_id, session_id)
+        target = _target(snapshot, asked.audience)
+        if before is None:
+            origin = self.origins.find(
+                tenant=snapshot.tenant,
+                sector=client.app.sector,
+                sub=token.sub,
+                app=client.app.id,
+                sid=token.sid,
+            )
+        elif (before.client.app.id, before.client.app.sector) == (client.app.id, client.app.sector):
+            origin = before.person_id, before.session_id
+        else:
+            raise Refused(Reason.SUBJECT_UNKNOWN)
+        return _Case(snapshot, client, asked, token, target, *origin)
 
     def _answer(self, case: _Case, source: Source, found: Facts) -> Verdict[Reply]:
         """Steps 7 and 8, inside the transaction: the decision, the claims, the signature."""
@@ -178,9 +204,20 @@ class TokenExchange:
         return grant, writes
 
 
+def _target(snapshot: Snapshot, audience: str) -> ResourceApp:
+    """The resource app; what is no URI at all may be a secret in the wrong place and is not recorded."""
+    try:
+        return find_resource_app(snapshot.policy, audience)
+    except Refused as refused:
+        if not is_resource(audience):
+            refused.fact.pop("audience", None)
+        raise
+
+
 def _question(case: _Case, source: Source, person: facts.PersonFacts | None, found: Facts) -> Question:
     token = case.token
     session = facts.session(found, case.session_id, person=person, now=source.now) if person else None
+    there = facts.reached(found, token.sid, session_id=case.session_id, app_id=case.client.app.id)
     return Question(
         app=case.client.app.id,
         resource_app=case.target.id,
@@ -190,7 +227,7 @@ def _question(case: _Case, source: Source, person: facts.PersonFacts | None, fou
             acr=token.acr,
             amr=frozenset(token.amr),
             auth_time=token.auth_time,
-            alive=session is not None,
+            alive=session is not None and there,
             address=_address(facts.string(session, "ip")) if session else None,
         ),
         scopes=case.asked.scopes,

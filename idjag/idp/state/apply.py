@@ -28,6 +28,7 @@ from idjag.ledger.entry import (
     Verdict,
     Write,
 )
+from idjag.ledger.run import ready_event
 
 __all__ = ["Credentials", "Outcome", "Store", "TestsFailed", "apply", "look"]
 
@@ -126,16 +127,17 @@ def apply(
         if not planned.changes:
             return Outcome(planned, planned.policy_seq, applied=False)
         passwords = _passwords(store, planned, credentials, hashes)
-        decision_id = store.new_id()
+        decision_id, now = store.new_id(), store.clock()
+        # hashed here and not in the transaction, which thousands of changes would hold for seconds
+        audit = [
+            ready_event(event, tenant=store.tenant, now=now)
+            for event in events(planned, actor=actor, decision_id=decision_id, digest=digest)
+        ]
         entry: Entry[Any, int] = Entry(
             tenant=store.tenant,
             holder=decision_id,
-            now=store.clock(),
-            decide=_decision(
-                planned,
-                [*planned.writes, *passwords],
-                events(planned, actor=actor, decision_id=decision_id, digest=digest),
-            ),
+            now=now,
+            decide=_decision(planned, [*planned.writes, *passwords], audit),
             lost=_never_lost,
             reads=_reads(planned),
             expect_policy_seq=planned.policy_seq,

@@ -171,12 +171,12 @@ class Acme:
             },
         )
 
-    def apply(self, text: Mapping[str, Any]) -> None:
+    def apply(self, text: Mapping[str, Any], *, prune: bool = False) -> None:
         """Apply a state file."""
         source = read_state(read_yaml(json.dumps(text), source="state.yaml"))
         credentials = Credentials(lambda ref: SECRETS[ref.removeprefix("env:")], lambda _ref: "hash")
         actor = {"kind": "operator", "id": "1000@host"}
-        apply(self, source.state, credentials, actor=actor, digest="0" * 64)
+        apply(self, source.state, credentials, actor=actor, digest="0" * 64, prune=prune)
 
     def write(self, *writes: Write) -> None:
         """Rows that another part of the product would write."""
@@ -239,8 +239,15 @@ class Acme:
         """The policy facts as of now."""
         return self.ledger.fresh(TENANT)
 
-    def exchange(self, token: str, /, *, client: str = "wiki", source: str = "", **changes: Any) -> Answer:
+    def exchange(
+        self, token: str, /, *, client: str = "wiki", source: str = "198.51.100.9", **changes: Any
+    ) -> Answer:
         """An exchange; ``changes`` replace parameters, a list repeats one, None removes it."""
+        credentials = (client, SECRETS.get(client, ""))
+        return self.post(self.form(token, **changes), credentials=credentials, source=source)
+
+    def form(self, token: str, /, **changes: Any) -> str:
+        """The body of an exchange."""
         form = {
             "grant_type": names.TOKEN_EXCHANGE,
             "requested_token_type": names.ID_JAG_TOKEN,
@@ -256,17 +263,25 @@ class Acme:
             if value is not None
             for one in (value if isinstance(value, list) else [value])
         ]
-        return self.post(urlencode(pairs), credentials=(client, SECRETS.get(client, "")), source=source)
+        return urlencode(pairs)
 
     def post(
-        self, body: str, *, credentials: tuple[str, str] | None, source: str = "", method: str = "POST"
+        self,
+        body: str,
+        *,
+        credentials: tuple[str, str] | None,
+        source: str = "198.51.100.9",
+        query: str = "",
+        dpop: str | None = None,
     ) -> Answer:
         """One request to the token endpoint."""
         headers = [(b"content-type", b"application/x-www-form-urlencoded")]
         if credentials:
             basic = base64.b64encode(":".join(credentials).encode())
             headers.append((b"authorization", b"Basic " + basic))
-        request = TokenRequest(method, b"", tuple(headers), body.encode(), source or "198.51.100.9")
+        if dpop is not None:
+            headers.append((b"dpop", dpop.encode()))
+        request = TokenRequest("POST", query.encode(), tuple(headers), body.encode(), source)
         return Answer(asyncio.run(self.endpoint(request)))
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from idjag.ledger.memory import MemoryLedger
 from idjag.protocol.jose import JsonValue, jws
 from idjag.protocol.names import CLIENT_ASSERTION_TYPE
 from tests.idp.signin.seeds import BOARD_KEY, NOW
@@ -29,6 +30,16 @@ def test_a_code_that_comes_twice_ends_what_the_first_use_gave(
     assert site.rows("family")[0]["revoked"] == NOW + later
     assert site.rows("session_app") == []
     assert (site.last_event()["event"], site.last_event()["reason"]) == ("token.revoked", "code_replayed")
+
+
+def test_a_replay_is_seen_when_its_one_time_id_is_forgotten(site: Site, browser: Browser) -> None:
+    """OIDC-06: one-time ids are pruned, the family of the code is not."""
+    code = browser.code()
+    assert browser.redeem(code).status_code == 200
+    assert isinstance(site.ledger, MemoryLedger)
+    site.ledger._store.table("one_time").clear()
+    assert is_refused(browser.redeem(code))
+    assert site.last_event()["event"] == "token.revoked"
 
 
 def test_after_a_replay_the_app_starts_over_with_another_sid(site: Site, browser: Browser) -> None:

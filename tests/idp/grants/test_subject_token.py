@@ -126,3 +126,23 @@ def test_the_session_of_another_person_or_app_does_not_help(idp: Acme) -> None:
 
     assert idp.exchange(idp.sign_in(sid=bobs)).error == "invalid_grant"
     assert idp.exchange(idp.sign_in(sid=notes)).error == "invalid_grant"
+
+
+def test_the_grant_tells_when_and_how_the_person_signed_in_not_when_it_was_made(idp: Acme) -> None:
+    """JAG-18: auth_time is that of the sign-in, an hour later too."""
+    token = idp.sign_in()
+    idp.clock.now += 3000
+
+    grant = idp.exchange(token).grant
+
+    assert (grant["auth_time"], grant["iat"]) == (NOW, NOW + 3000)
+
+
+def test_the_access_token_of_a_sign_in_is_no_subject_token(idp: Acme) -> None:
+    """OIDC-16: neither as what it is, nor called an ID token."""
+    opaque = "c2lnbi1pbiBhY2Nlc3MgdG9rZW4gb2YgYWxpY2U"
+    of_that_type = "urn:ietf:params:oauth:token-type:access_token"
+
+    assert idp.exchange(opaque).error == "invalid_grant"
+    assert idp.exchange(opaque, subject_token_type=of_that_type).error == "invalid_request"
+    assert idp.exchange(idp.sign_in()).status == 200

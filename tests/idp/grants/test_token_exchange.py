@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from idjag.idp.app import new_id
 from idjag.protocol import names
 from idjag.protocol.jose import jws
 from tests.idp.grants.acme import (
@@ -25,7 +28,7 @@ from tests.idp.grants.acme import (
 
 
 def test_an_id_token_becomes_an_id_jag(idp: Acme) -> None:
-    """XCH-01, XCH-05, XCH-07, XCH-15, XCH-53 to XCH-57; JAG-01 to JAG-07, JAG-11, 12, 14 to 16, 18."""
+    """XCH-01, XCH-05, XCH-07, XCH-15, XCH-53 to 57; JAG-01 to 07, 11, 12, 14 to 16, 18; DPOP-05."""
     answer = idp.exchange(idp.sign_in())
 
     token = jws.parse(answer.json["access_token"], max_bytes=names.MAX_ID_JAG)
@@ -247,3 +250,40 @@ def test_every_jti_is_new(idp: Acme) -> None:
     jtis = [idp.exchange(token).grant["jti"] for _ in range(5)]
 
     assert len(set(jtis)) == 5
+
+
+def test_parameters_in_the_url_are_never_honoured(idp: Acme) -> None:
+    """XCH-04: not even beside a complete body."""
+    body, token = idp.form(idp.sign_in()), idp.sign_in()
+    credentials = ("wiki", "wiki-secret-0123456789")
+
+    assert idp.post(body, credentials=credentials, query=f"subject_token={token}").error == "invalid_request"
+    assert idp.post("", credentials=credentials, query=body).error == "invalid_request"
+    assert idp.post(body, credentials=credentials).status == 200
+
+
+def test_a_dpop_proof_never_ends_in_an_unbound_grant(idp: Acme) -> None:
+    """DPoP is not built: a request with a proof is refused, not quietly answered without a binding."""
+    body, credentials = idp.form(idp.sign_in()), ("wiki", "wiki-secret-0123456789")
+
+    refused = idp.post(body, credentials=credentials, dpop="eyJ.eyJ.c2ln")
+
+    assert (refused.status, refused.error) == (400, "invalid_dpop_proof")
+    assert idp.post(body, credentials=credentials).status == 200
+
+
+def test_ids_have_128_random_bits() -> None:
+    """JAG-10: what ``new_id`` of the running program gives, jti values included."""
+    made = {new_id() for _ in range(1000)}
+
+    assert len(made) == 1000
+    assert {len(base64.urlsafe_b64decode(one + "==")) for one in made} == {16}
+
+
+def test_an_own_id_jag_buys_nothing_here(idp: Acme) -> None:
+    """XCH-61, TEN-13: in the same domain a grant of ours is never an assertion, nor are we an audience."""
+    grant = idp.exchange(idp.sign_in()).json["access_token"]
+    body = f"grant_type={quote(names.JWT_BEARER)}&assertion={grant}"
+
+    assert idp.post(body, credentials=("wiki", "wiki-secret-0123456789")).error == "unsupported_grant_type"
+    assert idp.exchange(idp.sign_in(), audience=ISSUER).error == "invalid_target"

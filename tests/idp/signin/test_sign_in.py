@@ -78,7 +78,7 @@ def test_on_https_every_cookie_is_host_bound_and_secure(host: Host) -> None:
         assert name == "__Host-idjag_t1_form"
         assert rest.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
         fields = {**form_of(page), "username": "alice", "password": PASSWORDS["alice"]}
-        plain = {"cookie": form_cookie.partition(";")[0], "origin": "https://idp.example"}
+        plain = {"cookie": form_cookie.partition(";")[0], "origin": site.issuer, "host": "idp.example"}
         cookies = set_cookies(httpx.post(f"{site.url}/signin", data=fields, headers=plain))
         assert cookies["__Host-idjag_t1"].endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
 

@@ -69,10 +69,11 @@ def is_refused(response: httpx.Response, error: str = "invalid_grant", status: i
 
 
 class Browser(httpx.Client):
-    """Keeps cookies, follows nothing."""
+    """Keeps cookies, follows nothing; wherever the server listens, it is asked for as the issuer."""
 
     def __init__(self, site: Site) -> None:
-        super().__init__(base_url=site.url, follow_redirects=False, timeout=30)
+        host = {"host": urlsplit(site.issuer).netloc}
+        super().__init__(base_url=site.url, headers=host, follow_redirects=False, timeout=30)
         self.site = site
 
     def ask(self, **changes: str | None) -> httpx.Response:

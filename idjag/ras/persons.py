@@ -1,0 +1,91 @@
+"""Finds the person and writes, in one commit; looks again when a link moved in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from idjag.protocol.errors import Reason, Refused
+from idjag.ras.audit import Trail
+from idjag.ras.model import RasConfig, SubjectRules
+from idjag.ras.ports import AuditEvent, Committed, Lost, Query, Record
+from idjag.ras.steps import Flow, commit, person_of
+from idjag.ras.subjects import Found, Identity, query_of, resolve
+
+__all__ = ["settle", "sign_in"]
+
+T = TypeVar("T")
+
+_ATTEMPTS = 3
+
+
+def settle(
+    query: Query,
+    identity: Identity,
+    *,
+    rules: SubjectRules,
+    new_id: Callable[[], str],
+    trail: Trail,
+    make: Callable[[Found], tuple[T, Record]],
+) -> Flow[T]:
+    """Resolve the person, ``make`` what is wanted of them, commit its record.
+
+    Raises Refused: those of ``resolve``, REPLAY, CLIENT_ASSERTION_REPLAY, UNAVAILABLE.
+    """
+    for _ in range(_ATTEMPTS):
+        person = yield from person_of(query)
+        found = resolve(person, query, identity, rules=rules, new_id=new_id())
+        trail.account_id, trail.created = found.account.id, found.created
+        made, record = make(found)
+        outcome = yield from commit(record)
+        if outcome is Committed:
+            return made
+        if isinstance(outcome, Lost):
+            raise Trail.refusal_of(outcome.once)
+        trail.always = ()  # claimed by the attempt that met a moved link
+    raise Refused(Reason.UNAVAILABLE, problem="the links of this person keep changing")
+
+
+def sign_in(identity: Identity, *, config: RasConfig, new_id: Callable[[], str], trail: Trail) -> Flow[Found]:
+    """The account of a person who signed in at a trusted issuer: the same one as for a grant (RAS-25)."""
+    try:
+        trusted = config.trusted_issuer(identity.issuer)
+        if trusted is None or not trusted.trusted_for_id_jag(now=trail.now):
+            raise Refused(Reason.ISSUER_NOT_TRUSTED, got=identity.issuer)  # noqa: TRY301  # one door below
+
+        def make(found: Found) -> tuple[Found, Record]:
+            return found, _record(found, _event("login.succeeded", identity, trail), trail)
+
+        query = query_of(identity, trusted, tenant=trail.tenant)
+        rules = trusted.subject
+        return (yield from settle(query, identity, rules=rules, new_id=new_id, trail=trail, make=make))
+    except Refused as refused:
+        if refused.reason is not Reason.UNAVAILABLE:
+            yield from commit(_record(None, _event("login.failed", identity, trail, refused), trail))
+        raise
+
+
+def _record(found: Found | None, event: AuditEvent, trail: Trail) -> Record:
+    return Record(
+        decision_id=trail.decision_id,
+        now=trail.now,
+        event=event,
+        lost=trail.lost,
+        account_id=found.account.id if found else None,
+        link=found.link if found else None,
+        create=found.account if found and found.created else None,
+    )
+
+
+def _event(name: str, identity: Identity, trail: Trail, refused: Refused | None = None) -> AuditEvent:
+    fields: dict[str, object] = {
+        "decision_id": trail.decision_id,
+        "actor": {"kind": "person", "id": identity.sub},
+        "audience": trail.audience,
+        "inputs": {"iss": identity.issuer, "now": trail.now, "created": trail.created},
+    }
+    if trail.account_id is not None:
+        fields["subject"] = trail.account_id
+    if refused is not None:
+        fields["reason"] = refused.reason.value
+    return AuditEvent(name, fields)
