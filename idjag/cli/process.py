@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import signal
-from typing import NoReturn
+import socket
+from dataclasses import dataclass
+from typing import NoReturn, TextIO
 
 import uvicorn
 
 from idjag.asgi import ASGIApp
-from idjag.cli import logs
+from idjag.cli import Failed, logs
 
-__all__ = ["serve"]
+__all__ = ["Listening", "serve"]
+
+_BACKLOG = 2048
 
 
-def serve(app: ASGIApp, *, host: str, port: int, log_level: str, log_format: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server answers, and how it logs."""
+
+    host: str
+    port: int
+    log_level: str
+    log_format: str
+
+
+def serve(app: ASGIApp, at: Listening, *, issuer: str, err: TextIO) -> None:
     """Answer requests; returns (or raises KeyboardInterrupt) when told to stop, requests under way done.
 
     Whoever calls opens before and closes after: there a failure has a message and an exit code.
+    Raises Failed when the address cannot be had.
     """
-    logs.configure(log_format=log_format, level=log_level)
-    # uvicorn raises the signal once more when it has stopped: the default would end us before we close
-    signal.signal(signal.SIGTERM, _stop)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        lifespan="off",
-        log_config=None,  # ours, above
-        proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
-        server_header=False,
-        access_log=False,  # a URL may hold a code
-        timeout_graceful_shutdown=10,
-    )
+    with _listener(at) as listener:
+        logs.configure(log_format=at.log_format, level=at.log_level)
+        # uvicorn raises the signal once more when it has stopped: the default would end us before we close
+        signal.signal(signal.SIGTERM, _stop)
+        print(f"idjag: serving {issuer} on {at.host}:{at.port}", file=err, flush=True)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,  # ours, above
+            proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
+            server_header=False,
+            access_log=False,  # a URL may hold a code
+            timeout_graceful_shutdown=10,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(at: Listening) -> socket.socket:
+    family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
+    try:
+        return socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Failed(f"{at.host}:{at.port}: {reason}: choose another --host or --port", code=3) from None
 
 
 def _stop(_signal: int, _frame: object) -> NoReturn:

@@ -51,14 +51,9 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     except FileNotFoundError as missing:
         print(f"idjag: {missing.filename}: no such file", file=err)
         return 2
-    issuer = loaded.config.issuer
-    print(f"idjag: serving {issuer} on {args.host}:{args.port}", file=err, flush=True)
+    listening = process.Listening(
+        args.host, args.port, log_level=loaded.log_level, log_format=loaded.log_format
+    )
     with built:
-        process.serve(
-            built.app,
-            host=args.host,
-            port=args.port,
-            log_level=loaded.log_level,
-            log_format=loaded.log_format,
-        )
+        process.serve(built.app, listening, issuer=loaded.config.issuer, err=err)
     return 0

@@ -31,13 +31,9 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     )
     for warning in settings.warnings:
         print(f"idjag: {warning}", file=err)
-    print(f"idjag: serving {settings.issuer} on {settings.host}:{settings.port}", file=err, flush=True)
+    listening = process.Listening(
+        settings.host, settings.port, log_level=settings.log_level, log_format=settings.log_format
+    )
     with serving(settings) as app:
-        process.serve(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level,
-            log_format=settings.log_format,
-        )
+        process.serve(app, listening, issuer=settings.issuer, err=err)
     return 0

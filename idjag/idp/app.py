@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from idjag.asgi import ASGIApp, Door, router
+from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.grants.authorization_code import AuthorizationCode
 from idjag.idp.grants.token_exchange import TokenExchange
@@ -133,7 +134,7 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
         metadata.openid_path(services.issuer): discovery.metadata,
         metadata.authorization_server_path(services.issuer): discovery.metadata,
         path_of(services.base, "/jwks"): discovery.jwks,
-        path_of(services.base, "/token"): token,
+        path_of(services.base, "/token"): ForSinglePageApps(services, token),
     }
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name

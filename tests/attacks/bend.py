@@ -24,17 +24,18 @@ _WIKI = basic("wiki", SECRETS["wiki"])
 _AUDIENCES = frozenset({CHAT, CHAT.rstrip("/"), "urn:acme:chat"})
 _NASTY = (
     "", " ", "\x00", "\r\nX-Evil: 1", "\x7f", "\u2028", "\u202e", "\ud83d\ude00", "\ufeff", "a" * 300,
-    "é" * 2000, "../../etc/passwd", "' OR 1=1--", "{}", "[]", "null", "true", "-1", "1e400", "%", "%00", "%zz",
-    "a.b.c", "...", "none", "password", "urn:ietf:params:oauth:token-type:access_token", names.REFRESH_TOKEN_TYPE,
-    names.SAML2_TOKEN, names.JWT_BEARER, names.REFRESH_TOKEN, "authorization_code", "client_credentials",
-    "https://vault.example", "https://vault.example/", ISSUER, f"{ISSUER}/", f"{ISSUER}/token", CHAT.upper(),
-    "urn:acme:chat ", f"{CHAT}#x", f"{CHAT}?x=1", "https://acme.chat.example:443/", "http://acme.chat.example/",
-    "https://acme.chat.example/./", "https://acme.chat.example\\@evil", "http://[::1", "http://[v1.x]/", "x://\u0130",
+    "é" * 2000, "../../etc/passwd", "' OR 1=1--", "{}", "[]", "null", "true", "-1", "1e400", "%", "%00",
+    "%zz", "a.b.c", "...", "none", "password", "urn:ietf:params:oauth:token-type:access_token",
+    names.REFRESH_TOKEN_TYPE, names.SAML2_TOKEN, names.JWT_BEARER, names.REFRESH_TOKEN, "authorization_code",
+    "client_credentials", "https://vault.example", "https://vault.example/", ISSUER, f"{ISSUER}/",
+    f"{ISSUER}/token", CHAT.upper(), "urn:acme:chat ", f"{CHAT}#x", f"{CHAT}?x=1",
+    "https://acme.chat.example:443/", "http://acme.chat.example/", "https://acme.chat.example/./",
+    "https://acme.chat.example\\@evil", "http://[::1", "http://[v1.x]/", "x://\u0130",
 )  # fmt: skip
 _SCOPES = (
     "chat.read", "chat.history chat.read", "chat.write", "chat.read chat.write", "files.read", "chat",
-    "Chat.read", "chat.readwrite", "chat.read  chat.read", " chat.read", "chat.read\t", "chat.read\u00a0", '"',
-    "\\", "openid", " ".join(f"s{n}" for n in range(300)), "x" * 5000, "chat.read " * 40, "é",
+    "Chat.read", "chat.readwrite", "chat.read  chat.read", " chat.read", "chat.read\t", "chat.read\u00a0",
+    '"', "\\", "openid", " ".join(f"s{n}" for n in range(300)), "x" * 5000, "chat.read " * 40, "é",
 )  # fmt: skip
 _RESOURCES = (
     API, API.rstrip("/"), API.upper(), f"{API}./", f"{API}x/..", f"{API}%2e", f"{API}files", FILES,
@@ -148,6 +149,13 @@ def _add(chance: random.Random, _target: Target, wire: Wire) -> None:
     wire.form.append((name, value))
 
 
+def _astray(chance: random.Random, _target: Target, wire: Wire) -> None:
+    """A secret where something else belongs; scopes and resources alone are recorded as they are asked."""
+    places = [at for at, (name, _) in enumerate(wire.form) if name not in {"scope", "resource"}]
+    if places:
+        _set(wire, chance.choice(places), SECRETS["wiki"])
+
+
 def _scope(chance: random.Random, _target: Target, wire: Wire) -> None:
     wire.form = [(name, chance.choice(_SCOPES) if name == "scope" else value) for name, value in wire.form]
 
@@ -195,10 +203,10 @@ def _header_of_token(chance: random.Random, _target: Target, wire: Wire) -> None
         return
     _, claims, signature = wire.form[place][1].split(".")
     alg = chance.choice(("none", "None", "", "HS256", "RS1", "ES256", 5, None, ["RS256"]))
-    extra = chance.choice(
-        ({}, {"kid": "x"}, {"jku": "https://evil"}, {"crit": []}, {"b64": False}, {"zip": "DEF"})
+    name = chance.choice(("typ", "kid", "jku", "crit", "b64", "zip"))
+    header = base64url.encode(
+        json.dumps({"alg": alg, "typ": "JWT", name: chance.choice(_CLAIM_VALUES)}).encode()
     )
-    header = base64url.encode(json.dumps({"alg": alg, "typ": "JWT", **extra}).encode())
     signature = chance.choice((signature, "", "AA", "A" * 8000))
     _set(wire, place, f"{header}.{claims}.{signature}")
 
@@ -252,6 +260,6 @@ def _raw(chance: random.Random, _target: Target, wire: Wire) -> None:
 
 
 _BENDS: tuple[Bend, ...] = (
-    _drop, _repeat, _replace, _flip, _swap, _add, _scope, _resource, _audience, _subject_token,
+    _drop, _repeat, _replace, _flip, _swap, _add, _astray, _scope, _resource, _audience, _subject_token,
     _client_assertion, _header_of_token, _authorization, _http, _raw,
 )  # fmt: skip

@@ -31,30 +31,33 @@ from tests.idp.grants.acme import (
     state,
 )
 
-__all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "basic", "exchange_of", "target"]
+__all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "acme_state", "basic", "exchange_of", "target"]
 
 HOST = b"idp.acme.example"
 BOARD_KEY = PrivateKey.generate("ES256", kid="board-1")
 
 
-def _state() -> dict[str, Any]:
+def acme_state(**changes: Any) -> dict[str, Any]:
     """One client of every kind; Wiki and board may ask for Chat, and one rule wants more of a sign-in."""
     keys = {"method": "private_key_jwt", "jwks": {"keys": [BOARD_KEY.public.to_dict()]}}
     strong = _rule("strong-write", ["chat.write"], {"acr": ["urn:acme:mfa"]})
     fresh = _rule("fresh-files", ["files.read"], {"max_auth_age": "10m"})
-    return state(
-        apps=[
-            app("wiki"),
-            app("notes", auth={"method": "client_secret_basic", "secret": "env:notes"}),
-            app("board", auth=keys),
-            app("desk", kind="native", auth={"method": "none"}, grants=["authorization_code"]),
-            app("old", auth={"method": "client_secret", "secret": "env:wiki"}, status="disabled"),
-        ],
-        resource_apps=[chat(aliases=["urn:acme:chat"]), chat(id="vault", issuer="https://vault.example")],
-        connections=[
-            connection(rules=[rule(), strong, fresh]),
-            connection(id="board-chat", **{"from": "board"}, client_id="board-at-chat"),
-        ],
+    return (
+        state(
+            apps=[
+                app("wiki"),
+                app("notes", auth={"method": "client_secret_basic", "secret": "env:notes"}),
+                app("board", auth=keys),
+                app("desk", kind="native", auth={"method": "none"}, grants=["authorization_code"]),
+                app("old", auth={"method": "client_secret", "secret": "env:wiki"}, status="disabled"),
+            ],
+            resource_apps=[chat(aliases=["urn:acme:chat"]), chat(id="vault", issuer="https://vault.example")],
+            connections=[
+                connection(rules=[rule(), strong, fresh]),
+                connection(id="board-chat", **{"from": "board"}, client_id="board-at-chat"),
+            ],
+        )
+        | changes
     )
 
 
@@ -114,7 +117,7 @@ class Target:
     def assertion(self, *, typ: str = "client-authentication+jwt", **changes: Any) -> str:
         """A client assertion of the board; None removes a claim."""
         now = self.acme.clock()
-        claims = {"iss": "board", "sub": "board", "aud": ISSUER, "exp": now + 60, "iat": now}
+        claims: dict[str, Any] = {"iss": "board", "sub": "board", "aud": ISSUER, "exp": now + 60, "iat": now}
         claims |= {"jti": f"assertion-{next(self.numbers)}", **changes}
         return jws.sign({n: v for n, v in claims.items() if v is not None}, key=BOARD_KEY, typ=typ)
 
@@ -146,7 +149,7 @@ def basic(client: str, secret: str) -> bytes:
 @contextmanager
 def target(database: Path | None) -> Iterator[Target]:
     """Acme with alice signed in everywhere."""
-    with acme(_state(), database=database) as running:
+    with acme(acme_state(), database=database) as running:
         made = Target(running, assemble(running.services))
         for client in ("wiki", "notes", "board", "desk"):
             made.tokens[client] = running.sign_in(client=client)

@@ -1,4 +1,4 @@
-"""Another process changes the rules while this one believes the old ones: the very next request follows them."""
+"""Another process changes the rules while this one believes the old ones: the next request follows them."""
 
 from __future__ import annotations
 
@@ -81,18 +81,20 @@ def test_a_hold_on_a_connection_that_was_made_again_counts_at_once(tmp_path: Pat
         assert here.exchange(token).error == "issued"
 
 
+HISTORY = rule(scopes=["chat.history"], default_scopes=["chat.history"])
+NO_EXCHANGE = [app("wiki", grants=["authorization_code"]), app("notes")]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "reason"),
     [
-        pytest.param({"connections": [connection(status="paused")]}, "access_denied", "connection_not_active"),
-        pytest.param({"connections": []}, "access_denied", "no_connection"),
-        pytest.param({"connections": [connection(rules=[rule(scopes=["chat.history"], default_scopes=["chat.history"])])]},
-                     "invalid_scope", "scope_not_allowed"),
-        pytest.param({"apps": [app("wiki", grants=["authorization_code"]), app("notes")]},
-                     "unauthorized_client", "grant_not_allowed"),
-        pytest.param({"resource_apps": [], "connections": []}, "invalid_target", "audience_unknown"),
+        ({"connections": [connection(status="paused")]}, "access_denied", "connection_not_active"),
+        ({"connections": []}, "access_denied", "no_connection"),
+        ({"connections": [connection(rules=[HISTORY])]}, "invalid_scope", "scope_not_allowed"),
+        ({"apps": NO_EXCHANGE}, "unauthorized_client", "grant_not_allowed"),
+        ({"resource_apps": [], "connections": []}, "invalid_target", "audience_unknown"),
     ],
-)  # fmt: skip
+)
 def test_what_was_taken_away_is_refused_with_one_event(
     tmp_path: Path, change: dict[str, Any], error: str, reason: str
 ) -> None:

@@ -54,7 +54,7 @@ class Tally:
         if body:
             assert body["decision_id"] == decision_id
             assert body["error_description"].endswith(f"(ref {decision_id})")
-        if (exchange.status, wire.client == "desk") == (400, False) and body["error"] in _INSIDE:
+        if (exchange.status, wire.client == "desk") == (400, False) and body.get("error") in _INSIDE:
             self.inside[decision_id] = body["error"]
 
     @staticmethod

@@ -18,7 +18,7 @@ __all__ = ["Finished", "Program", "Secrets", "free_port", "run", "started"]
 START_SECONDS = 30
 STOP_SECONDS = 10
 COMMAND_SECONDS = 60
-_SERVES = "Uvicorn running on"
+_SERVES = "idjag: serving"
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}")
 # Below the range from which outgoing connections take their ports: nothing grabs one between look and use.
 _PORTS = range(20_000, 32_000)

@@ -73,6 +73,16 @@ def test_a_parameter_that_comes_twice_is_refused(body: bytes) -> None:
     assert (refused.reason, refused.fact) == (Reason.DUPLICATE_PARAMETER, {"parameter": "grant_type"})
 
 
+@pytest.mark.parametrize(
+    "name", ["scope", "client_id", "client_secret", "assertion", "subject_token", "requested_token_type"]
+)
+def test_no_parameter_hides_behind_an_empty_one(name: str) -> None:
+    """XCH-02: an empty value is absent, and still a second one beside it is a repeat."""
+    assert parse(f"{name}=&{name}x=".encode()).one(name) is None
+    for body in (f"{name}=&{name}=x", f"{name}=x&{name}="):
+        assert reason_of(lambda body=body: parse(body.encode())) is Reason.DUPLICATE_PARAMETER  # type: ignore[misc]
+
+
 def test_an_unknown_parameter_that_comes_twice_is_refused() -> None:
     """XCH-02 speaks of every parameter."""
     assert reason_of(lambda: parse(b"x=1&x=2")) is Reason.DUPLICATE_PARAMETER

@@ -1,0 +1,60 @@
+"""CORS of the token endpoint: for the pages of registered single-page apps, and nobody else's.
+
+Metadata and keys are for everybody (discovery.py); pages and cookies for no other origin at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from idjag.idp.services import Services
+from idjag.idp.snapshot import Snapshot
+from idjag.protocol.http import Reply, TokenRequest
+
+__all__ = ["ForSinglePageApps"]
+
+_VARY = (b"vary", b"Origin")
+_PREFLIGHT = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-max-age", b"600"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class ForSinglePageApps:
+    """Answers preflights and names the origin, when a redirect URI of a single-page app has that origin."""
+
+    def __init__(self, services: Services, answer: Callable[[TokenRequest], Awaitable[Reply]]) -> None:
+        self._services = services
+        self._answer = answer
+        self._known: tuple[Snapshot, frozenset[bytes]] | None = None
+
+    async def __call__(self, request: TokenRequest) -> Reply:
+        """One request; credentials in cookies are never allowed along."""
+        origin = next((value for name, value in request.headers if name == b"origin"), None)
+        if origin is None or not await self._allowed(origin):
+            return await self._answer(request)
+        allowed = ((b"access-control-allow-origin", origin), _VARY)
+        if request.method == "OPTIONS":
+            return Reply(204, (*_PREFLIGHT, *allowed), b"")
+        reply = await self._answer(request)
+        exposed = (b"access-control-expose-headers", b"x-decision-id")
+        return Reply(reply.status, (*reply.headers, *allowed, exposed), reply.body)
+
+    async def _allowed(self, origin: bytes) -> bool:
+        services = self._services
+        if origin in self._origins(services.snapshot):
+            return True
+        # our policy facts may be behind those of another process: look again before refusing
+        return origin in self._origins(await asyncio.to_thread(services.ledger.fresh, services.tenant))
+
+    def _origins(self, snapshot: Snapshot) -> frozenset[bytes]:
+        """Worked out once per snapshot; whether the app is still there is decided with the grant."""
+        if self._known is None or self._known[0] is not snapshot:
+            pages = [client for client in snapshot.clients.values() if client.app.kind == "spa"]
+            uris = [urlsplit(uri) for client in pages for uri in client.redirect_uris]
+            self._known = (snapshot, frozenset(f"{uri.scheme}://{uri.netloc}".encode() for uri in uris))
+        return self._known[1]
