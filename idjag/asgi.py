@@ -17,7 +17,17 @@ from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, refusal_reply
 from idjag.protocol.names import MAX_BODY
 
-__all__ = ["ASGIApp", "Door", "Receive", "Scope", "Send", "client_address", "router", "trusted_networks"]
+__all__ = [
+    "ASGIApp",
+    "Door",
+    "Receive",
+    "Scope",
+    "Send",
+    "client_address",
+    "guarded",
+    "router",
+    "trusted_networks",
+]
 
 Scope: TypeAlias = Any
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
@@ -63,6 +73,14 @@ class Door:
         self._refused = refused
         self._new_id = new_id
         self._body_seconds = body_seconds
+
+    def admits(self, scope: Scope) -> bool:
+        """Whether the head of this request is one that the door does not turn away."""
+        try:
+            self._check_head(self._request(scope))
+        except Refused:
+            return False
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; a WebSocket is turned away."""
@@ -114,6 +132,9 @@ class Door:
         for name in _ONCE:
             if sum(key == name for key, _ in request.headers) > 1:
                 raise Refused(Reason.DUPLICATE_HEADER, header=name.decode("ascii"))
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+            # RFC 9112 section 6.1: a proxy in front may have believed the other one (attack case 213)
+            raise Refused(Reason.LENGTH_AMBIGUOUS)
         if self._known_host is not None:
             host = request.header(b"host") or b""
             if not self._known_host(host.decode("latin-1").lower()):
@@ -237,6 +258,16 @@ def router(routes: Mapping[str, ASGIApp], otherwise: ASGIApp) -> ASGIApp:
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         found = table.get(scope["path"]) if scope["type"] == "http" else None
         await (otherwise if found is None else found)(scope, receive, send)
+
+    return dispatch
+
+
+def guarded(app: ASGIApp, door: Door) -> ASGIApp:
+    """An application behind a door: a request that the door would turn away is answered by the door."""
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        shut = scope["type"] == "http" and not door.admits(scope)
+        await (door if shut else app)(scope, receive, send)
 
     return dispatch
 

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from idjag.asgi import ASGIApp, Door, router
+from idjag.asgi import ASGIApp, Door, guarded, router
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.grants.authorization_code import AuthorizationCode
 from idjag.idp.grants.token_exchange import TokenExchange
-from idjag.idp.hosts import host_check, only_ours
+from idjag.idp.hosts import host_check
 from idjag.idp.keys import ensure_keys
 from idjag.idp.services import Services
 from idjag.idp.settings import Settings, sqlite_path
@@ -140,4 +140,4 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
     # whoever asks for health knows an address, and no name
     routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
     pages = create_pages(services, trusted_proxies=trusted_proxies)
-    return router(routes, only_ours(pages, known_host=known_host, otherwise=door(discovery.elsewhere)))
+    return router(routes, guarded(pages, door(discovery.elsewhere)))

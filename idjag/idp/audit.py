@@ -60,11 +60,13 @@ def refusal_entry(
     *,
     tenant: str,
     source: Source,
+    client: str = "",
     consume: tuple[OneTime, ...] = (),
     replayed: Event | None = None,
 ) -> Entry[Snapshot, bool]:
     """Records a refusal that needed no decision; ``consume`` is burned all the same.
 
+    ``client`` is the id of the app that takes turns for it, "" for a stranger.
     The reply is False when something of ``consume`` had been used before; then ``replayed`` is recorded.
     """
 
@@ -81,4 +83,5 @@ def refusal_entry(
         decide=decide,
         lost=lost,
         consume_always=consume,
+        client=client,
     )

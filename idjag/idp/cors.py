@@ -5,12 +5,13 @@ Metadata and keys are for everybody (discovery.py); pages and cookies for no oth
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from idjag.idp.fresh import fresh_snapshots
 from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
+from idjag.ledger.entry import Unavailable
 from idjag.protocol.http import Reply, TokenRequest
 
 __all__ = ["ForSinglePageApps"]
@@ -30,6 +31,7 @@ class ForSinglePageApps:
     def __init__(self, services: Services, answer: Callable[[TokenRequest], Awaitable[Reply]]) -> None:
         self._services = services
         self._answer = answer
+        self._fresh = fresh_snapshots(services)
         self._known: tuple[Snapshot, frozenset[bytes]] | None = None
 
     async def __call__(self, request: TokenRequest) -> Reply:
@@ -45,11 +47,13 @@ class ForSinglePageApps:
         return Reply(reply.status, (*reply.headers, *allowed, exposed), reply.body)
 
     async def _allowed(self, origin: bytes) -> bool:
-        services = self._services
-        if origin in self._origins(services.snapshot):
+        if origin in self._origins(self._services.snapshot):
             return True
         # our policy facts may be behind those of another process: look again before refusing
-        return origin in self._origins(await asyncio.to_thread(services.ledger.fresh, services.tenant))
+        try:
+            return origin in self._origins(await self._fresh.look())
+        except Unavailable:
+            return False  # what is wrong the endpoint itself says, to whoever may read it
 
     def _origins(self, snapshot: Snapshot) -> frozenset[bytes]:
         """Worked out once per snapshot; whether the app is still there is decided with the grant."""

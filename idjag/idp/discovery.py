@@ -6,10 +6,11 @@ import hashlib
 import json
 from urllib.parse import urlsplit
 
-from idjag.idp.fresh import FreshSnapshots
+from idjag.idp.fresh import Shared, fresh_snapshots
 from idjag.idp.services import Services
-from idjag.idp.snapshot import SIGN_INS
-from idjag.ledger.entry import Unavailable
+from idjag.idp.snapshot import SIGN_INS, Snapshot
+from idjag.idp.token import durable
+from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
 from idjag.protocol import metadata
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import JSON_TYPE, Reply, TokenRequest, json_reply, refusal_reply
@@ -38,7 +39,9 @@ class Discovery:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._fresh = FreshSnapshots(services)
+        self._fresh = fresh_snapshots(services)
+        self._durable = Shared(self._prove)
+        self._proved: int | None = None
         document = metadata.identity_provider(
             services.issuer, base=services.base, scopes=list(LOGIN_SCOPES), acrs=list(SIGN_INS)
         )
@@ -64,17 +67,26 @@ class Discovery:
         return self._check(request, ready=True)
 
     async def ready(self, request: TokenRequest) -> Reply:
-        """``/readyz``: the ledger takes entries, can be read, and there are keys to sign with."""
-        ready = self._services.ready()
-        if ready:
-            try:
-                ready = len((await self._fresh.look()).keys.verifying()) > 0
-            except Unavailable:
-                ready = False
+        """``/readyz``: there are keys to sign with, and what is written becomes durable (promise P21)."""
+        if request.method not in _READ_METHODS:
+            return self._not_allowed(b"GET, HEAD")
+        try:
+            ready = self._services.ready() and len((await self._fresh.look()).keys.verifying()) > 0
+            if ready:
+                await self._durable.look()
+        except (Unavailable, TimeoutError):
+            ready = False
         return self._check(request, ready=ready)
 
+    async def _prove(self) -> None:
+        """Commit nothing, durably; once a second is enough, however often strangers ask."""
+        now = self._services.clock()
+        if self._proved != now:
+            await durable(self._services.ledger, _nothing(self._services, now))
+            self._proved = now
+
     async def elsewhere(self, _request: TokenRequest) -> Reply:
-        """What is not for our host, should it come further than the door."""
+        """What the door before the pages turns away, should it ever come further."""
         raise Refused(Reason.HOST_UNKNOWN)
 
     def _check(self, request: TokenRequest, *, ready: bool) -> Reply:
@@ -93,6 +105,18 @@ class Discovery:
     def _not_allowed(self, allow: bytes) -> Reply:
         refused = Refused(Reason.METHOD_WRONG)
         return refusal_reply(refused, decision_id=self._services.new_id(), allow=allow)
+
+
+def _nothing(services: Services, now: int) -> Entry[Snapshot, None]:
+    """An entry that says nothing; it goes before all others, since a busy node is no broken one."""
+
+    def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
+        return Verdict(None, events=())
+
+    def lost(one_time: OneTime) -> Verdict[None]:
+        raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")
+
+    return Entry(services.tenant, services.new_id(), now, decide, lost, urgent=True)
 
 
 def _cached(request: TokenRequest, body: bytes) -> Reply:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from idjag.asgi import ASGIApp, Receive, Scope, Send
 from idjag.idp.settings import is_loopback
 
-__all__ = ["host_check", "only_ours"]
+__all__ = ["host_check"]
 
 # On this very machine a port is whatever somebody forwards; a name that others chose never gets here.
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
@@ -27,14 +26,3 @@ def host_check(issuer: str) -> Callable[[str], bool]:
     if not is_loopback(issuer):
         return ours.__contains__
     return lambda host: host in ours or _LOOPBACK.fullmatch(host) is not None
-
-
-def only_ours(app: ASGIApp, *, known_host: Callable[[str], bool], otherwise: ASGIApp) -> ASGIApp:
-    """The application for requests that name one of our hosts, once; ``otherwise`` turns the rest away."""
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        hosts = [value for name, value in scope.get("headers", ()) if name.lower() == b"host"]
-        known = len(hosts) == 1 and known_host(hosts[0].decode("latin-1").lower())
-        await (app if known or scope["type"] != "http" else otherwise)(scope, receive, send)
-
-    return dispatch

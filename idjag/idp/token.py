@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from idjag.idp.audit import Source, refusal_entry, refusal_event
-from idjag.idp.fresh import FreshSnapshots
+from idjag.idp.fresh import fresh_snapshots
 from idjag.idp.grants import GrantRequest
 from idjag.idp.services import Services
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -47,7 +47,7 @@ class TokenEndpoint:
         self._services = services
         self._grants = grants
         self._strangers = strangers or Strangers()
-        self._fresh = FreshSnapshots(services)
+        self._fresh = fresh_snapshots(services)
 
     async def __call__(self, request: TokenRequest) -> Reply:
         """Answer one request; never raises for anything a request can hold."""
@@ -93,8 +93,9 @@ class TokenEndpoint:
         """Make the refusal durable before it leaves; raises Unavailable, TimeoutError."""
         source, tenant = attempt.source, self._services.tenant
         reply = refusal_reply(refused, decision_id=source.decision_id, challenge=attempt.challenge)
-        if not attempt.authenticated:
-            event = self._strangers.event(refused, source, app=attempt.client)
+        client = attempt.client
+        if client is None or not attempt.authenticated:
+            event = self._strangers.event(refused, source, app=client)
             if event is not None:
                 await durable(self._services.ledger, refusal_entry(event, tenant=tenant, source=source))
             return reply
@@ -103,6 +104,7 @@ class TokenEndpoint:
             attempt.event(refused),
             tenant=tenant,
             source=source,
+            client=client.app.id,
             consume=attempt.consume,
             replayed=attempt.event(replay),
         )

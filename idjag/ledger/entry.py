@@ -167,6 +167,7 @@ class Entry(Generic[S, R]):
     ``holder`` is the decision id: only the stored holder has won a one-time id, and only in the transaction
     that stored it; the same holder coming again finds it lost.
     ``expect_policy_seq``: raise Conflict unless the head stands there.
+    ``client``: who takes turns with others, and may have 64 entries waiting; "" has no bound of its own.
     """
 
     tenant: str
@@ -179,6 +180,7 @@ class Entry(Generic[S, R]):
     consume_on_success: tuple[OneTime, ...] = ()
     expect_policy_seq: int | None = None
     urgent: bool = False
+    client: str = ""
 
 
 class Reader(Protocol):

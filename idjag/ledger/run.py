@@ -71,7 +71,11 @@ class Snapshots(Generic[S]):
         latest = self._latest.get(tenant)
         if latest is not None and latest[:2] == (head.epoch, head.policy_seq):
             return latest[2]
-        snapshot = self._load(reader, tenant, head)
+        try:
+            snapshot = self._load(reader, tenant, head)
+        except Exception as error:
+            # Rows that contradict themselves, a key that does not open: nothing can be decided on them.
+            raise Unavailable("no snapshot can be made of what is stored") from error
         # Two threads may store here in either order: `at` compares, so that the older one is never used.
         self._latest[tenant] = (head.epoch, head.policy_seq, snapshot)
         return snapshot
@@ -136,7 +140,7 @@ def settle(entry: Entry[S, R], store: Store, *, snapshots: Snapshots[S], chain_k
 
 def log_failure(what: str, error: BaseException) -> None:
     """One line with the kind of the error and where it arose; its text may hold values of a request."""
-    cause = error.__cause__ if isinstance(error, Broken) and error.__cause__ else error
+    cause = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
     trace = cause.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -15,7 +15,7 @@ from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable, Write
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
-from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows
+from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
 from idjag.ledger.sql import select, write_statement
 from idjag.ledger.transaction import Claim, HeadMoved
@@ -258,8 +258,12 @@ class SqliteLedger(Generic[S]):
             finally:
                 self._reader.execute("COMMIT")
         except sqlite3.Error as error:
+            log_failure("the database cannot be read", error)
             self._drop_reader()
             raise Unavailable("the database cannot be read") from error
+        except Unavailable as error:
+            log_failure("a read failed", error)
+            raise
         finally:
             self._reading.release()
 

@@ -1,8 +1,8 @@
-"""The line of entries before the writer: bounded, urgent ones first, nobody in it after it was closed."""
+"""The lines of entries before the writer: bounded, urgent ones first, one for each client, taken in turn."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition
@@ -16,6 +16,7 @@ DEADLINE = 5.0
 """Seconds after which nobody waits for an entry any more."""
 
 MOST_WAITING = 512
+MOST_OF_ONE_CLIENT = 64
 URGENT_RESERVE = 16
 """Places that only urgent entries may take: whoever floods the line must not keep out the kill switch."""
 
@@ -30,12 +31,13 @@ class Job:
 
 
 class Line:
-    """Jobs in the order in which the writer shall take them."""
+    """Jobs in the order in which the writer shall take them: clients take turns, each at its own line."""
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._urgent: deque[Job] = deque()
-        self._others: deque[Job] = deque()
+        self._clients: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._count = 0
         self._open = False
         self._closed = False
 
@@ -51,27 +53,45 @@ class Line:
             self._changed.notify_all()
 
     def put(self, job: Job) -> None:
-        """Add a job at its place; raises Unavailable when the line is full or closed."""
+        """Add a job at its place; raises Unavailable when there is none, or the line is closed."""
         with self._changed:
             if not self._open:
                 raise Unavailable("the ledger is not serving")
             most = MOST_WAITING + URGENT_RESERVE if job.entry.urgent else MOST_WAITING
-            if len(self._urgent) + len(self._others) >= most:
+            if self._count >= most:
                 raise Unavailable("too many entries are waiting")
-            (self._urgent if job.entry.urgent else self._others).append(job)
+            self._place(job.entry).append(job)
+            self._count += 1
             self._changed.notify()
 
     def take(self, patience: float | None) -> Job | None:
         """The next job; None after ``patience`` seconds without one (None: for ever), or when all is done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._urgent or self._others or not self._open, patience)
-            for jobs in (self._urgent, self._others):
-                if jobs:
-                    return jobs.popleft()
-            return None
+            self._changed.wait_for(lambda: self._count or not self._open, patience)
+            if not self._count:
+                return None
+            self._count -= 1
+            return self._urgent.popleft() if self._urgent else self._of_whose_turn_it_is()
+
+    def _place(self, entry: Entry[Any, Any]) -> deque[Job]:
+        if entry.urgent:
+            return self._urgent
+        jobs = self._clients.get(entry.client)
+        if jobs is None:
+            jobs = self._clients[entry.client] = deque()
+        elif entry.client and len(jobs) >= MOST_OF_ONE_CLIENT:
+            raise Unavailable("too many entries of this client are waiting")
+        return jobs
+
+    def _of_whose_turn_it_is(self) -> Job:
+        client, jobs = self._clients.popitem(last=False)
+        job = jobs.popleft()
+        if jobs:
+            self._clients[client] = jobs
+        return job
 
     @property
     def finished(self) -> bool:
         """Whether the line is closed and empty."""
         with self._changed:
-            return not (self._open or self._urgent or self._others)
+            return not (self._open or self._count)

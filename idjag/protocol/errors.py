@@ -20,6 +20,7 @@ class Reason(StrEnum):
     PARAMETER_MISSING = "parameter_missing"
     PARAMETER_WRONG = "parameter_wrong"
     DUPLICATE_HEADER = "duplicate_header"
+    LENGTH_AMBIGUOUS = "length_ambiguous"
     SECRET_IN_QUERY = "secret_in_query"
     METHOD_WRONG = "method_wrong"
     MEDIA_TYPE_WRONG = "media_type_wrong"
@@ -167,6 +168,7 @@ ANSWERS: dict[Reason, Answer] = {
         PARAMETER_MISSING="A required parameter is missing.",
         PARAMETER_WRONG="A parameter has a value that is not supported.",
         DUPLICATE_HEADER="A header was sent more than once.",
+        LENGTH_AMBIGUOUS="The length of the request body is given in two ways.",
         SECRET_IN_QUERY="Parameters belong into the body, not into the URL.",
         CLIENT_METHODS_SEVERAL="Use exactly one way of client authentication.",
         NOT_BUILT="This is not built yet.",
@@ -312,12 +314,8 @@ BEFORE_AUTHENTICATION = frozenset(
     reason
     for reason, answer in ANSWERS.items()
     if answer.error == "invalid_client" or answer.status in (405, 408, 413, 415, 421, 429, 431)
-) | {
-    Reason.MALFORMED_FORM,
-    Reason.DUPLICATE_HEADER,
-    Reason.SECRET_IN_QUERY,
-    Reason.CLIENT_METHODS_SEVERAL,
-}
+) | {Reason.MALFORMED_FORM, Reason.DUPLICATE_HEADER, Reason.LENGTH_AMBIGUOUS}
+BEFORE_AUTHENTICATION |= {Reason.SECRET_IN_QUERY, Reason.CLIENT_METHODS_SEVERAL}
 
 
 def _printable(text: str) -> str:

@@ -24,6 +24,7 @@ from idjag.protocol.resources import claim_of, is_resource
 __all__ = ["IdJag", "accept", "claims"]
 
 _MAX_TEXT = 255
+_MAX_NAME = 500  # what the IdP lets a person be called
 _MAX_URI = 2048
 _RESOURCE_ITEMS = 32
 
@@ -164,7 +165,7 @@ def _read(claims: Mapping[str, JsonValue], *, aud: str, client_id: str, iat: int
         email=optional_text(claims, "email", max_length=320),
         # attack case 169: only the boolean counts, "true" and 1 do not
         email_verified=claims.get("email_verified") is True,
-        name=optional_text(claims, "name", max_length=_MAX_TEXT),
+        name=optional_text(claims, "name", max_length=_MAX_NAME),
         tenant=optional_text(claims, "tenant", max_length=_MAX_TEXT),
         aud_tenant=optional_text(claims, "aud_tenant", max_length=_MAX_TEXT),
         aud_sub=optional_text(claims, "aud_sub", max_length=_MAX_TEXT),

@@ -15,7 +15,7 @@ from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Outcom
 
 __all__ = ["MemoryStore", "NoKeys"]
 
-_SWEEP_EVERY = 1024
+_FIRST_SWEEP = 1024
 
 
 class MemoryStore:
@@ -32,6 +32,7 @@ class MemoryStore:
         self._accounts = {account.id: account for account in accounts}
         self._links = dict(links)
         self._used: dict[tuple[str, str, str], int] = {}
+        self._sweep_at = _FIRST_SWEEP
         self.events: deque[AuditEvent] = deque(maxlen=keep_events)
 
     def by_id(self, account_id: str) -> Account | None:
@@ -44,7 +45,7 @@ class MemoryStore:
             return tuple(
                 account
                 for account in self._accounts.values()
-                if account.tenant == tenant and (account.email or "").lower() == email
+                if account.tenant == tenant and _address(account) == email
             )
 
     def put(self, account: Account) -> None:
@@ -111,13 +112,14 @@ class MemoryStore:
         return same_issuer or self._links.get(link, record.account_id) != record.account_id
 
     def _has_address(self, account: Account) -> bool:
-        address = (account.tenant, (account.email or "").lower())
-        return any((each.tenant, (each.email or "").lower()) == address for each in self._accounts.values())
+        address = (account.tenant, _address(account))
+        return any((each.tenant, _address(each)) == address for each in self._accounts.values())
 
     def _sweep(self, now: int) -> None:
-        """Forget what has expired, now and then, so that memory stays bounded by what is alive."""
-        if len(self._used) % _SWEEP_EVERY == _SWEEP_EVERY - 1:
+        """Forget what has expired whenever twice as much is kept as was alive before."""
+        if len(self._used) >= self._sweep_at:
             self._used = {key: until for key, until in self._used.items() if until > now}
+            self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._used))
 
 
 class NoKeys:
@@ -129,3 +131,9 @@ class NoKeys:
 
     def forget(self, issuer: str) -> None:
         """Nothing is known."""
+
+
+def _address(account: Account) -> str | None:
+    """In lower case; letters beyond ASCII are left alone, since some of them fold into ASCII."""
+    email = account.email
+    return email.lower() if email and email.isascii() else email

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
@@ -26,6 +27,8 @@ __all__ = [
 Strategy = Literal["iss_sub", "aud_sub", "email"]
 
 _LONGEST_ACCESS_TOKEN = 12 * 3600  # RAS-38: hours at most, never days
+_OTHERS = "a subject strategy other than iss_sub"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ class TrustedIssuer:
             raise ValueError(f"max_lifetime must be 1 to {names.MAX_ID_JAG_LIFETIME} seconds")
         if self.keys is not None and self.jwks_uri is not None:
             raise ValueError(f"trusted issuer {self.issuer}: keys or jwks_uri, not both")
+        if len(self.tenants) > 1 and self.subject.by != ("iss_sub",):
+            # email_domains say what the issuer speaks for, not which of its customers does: one of them
+            # would name the people of another (RAS-24, TEN-10)
+            raise ValueError(f"trusted issuer {self.issuer}: not built: several tenants with {_OTHERS}")
 
     def trusted_for_id_jag(self, *, now: int) -> bool:
         """Whether grants of people are accepted from it at that second (RAS-46, RAS-47)."""
@@ -161,6 +168,8 @@ class RasConfig:
     _clients: dict[str, tuple[Client, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not _is_issuer(self.issuer):  # MET-02
+            raise ValueError("issuer: an https URL without query or fragment (http only on this machine)")
         issuers = {trusted.issuer: trusted for trusted in self.trusted_issuers}
         governed = {comparable(resource.uri): resource for resource in self.resources}
         clients: dict[str, tuple[Client, ...]] = {}
@@ -216,3 +225,11 @@ class RasConfig:
         same_id = self._clients.get(client_id, ())
         meant = [client for client in same_id if tenant in (None, client.tenant)]
         return meant[0] if len(meant) == 1 else None
+
+
+def _is_issuer(uri: str) -> bool:
+    """RFC 8414 section 2; http for development on a loopback address alone."""
+    if not is_resource(uri) or "?" in uri:
+        return False
+    parts = urlsplit(uri)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)

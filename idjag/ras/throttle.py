@@ -32,19 +32,19 @@ class Throttle:
 
     def check(self, client_id: str, source: str, *, now: int) -> None:
         """Raises Refused TOO_MANY_FAILURES."""
-        failures = self._failures.get((client_id, source))
+        with self._lock:
+            failures = self._failures.get((client_id, source))
         if failures is not None and failures.count >= self._limit and now < failures.until:
             raise Refused(Reason.TOO_MANY_FAILURES, client=client_id[:80])
 
     def failed(self, client_id: str, source: str, *, now: int) -> None:
         """Count one; the pause begins anew with each."""
         with self._lock:
-            before = self._failures.get((client_id, source))
+            before = self._failures.pop((client_id, source), None)
             count = before.count + 1 if before is not None and now < before.until else 1
-            if len(self._failures) >= _MOST and before is None:
-                self._failures = {k: v for k, v in self._failures.items() if now < v.until}
-            if len(self._failures) < _MOST or before is not None:
-                self._failures[client_id, source] = _Failures(count, now + self._pause)
+            if len(self._failures) >= _MOST:  # the one that failed longest ago makes room for this one
+                del self._failures[next(iter(self._failures))]
+            self._failures[client_id, source] = _Failures(count, now + self._pause)
 
     def succeeded(self, client_id: str, source: str) -> None:
         """Forget the failures of whoever knows the secret after all."""

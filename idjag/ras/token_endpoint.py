@@ -130,11 +130,12 @@ def _authenticated(
     throttle.succeeded(claimed, trail.ip)
     if client is None:
         raise Refused(Reason.CLIENT_UNKNOWN)
+    if proof.method == names.NO_AUTHENTICATION:
+        # RAS-04: nothing binds the grant to whoever brings it; a stranger for the audit log too
+        raise Refused(Reason.CLIENT_PUBLIC)
     trail.client_id, trail.tenant = client.client_id, client.tenant
     if proof.jti is not None:
         trail.always = (Once("client_assertion", proof.client_id, proof.jti, until=proof.until),)
-    if proof.method == names.NO_AUTHENTICATION:  # RAS-04: nothing binds the grant to whoever brings it
-        raise Refused(Reason.CLIENT_PUBLIC)
     return client
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from idjag.idp.app import assemble
 from idjag.idp.hosts import host_check
 from tests.asgi_parts import Exchange, chunk
-from tests.attacks.target import HOST, Target, members, target
+from tests.attacks.target import HOST, Target, acme_state, members, target
 from tests.idp.grants.acme import API
+from tests.idp.signin.site import Host, running
+from tests.idp.signin.visit import Browser
 
 OPENID = "/.well-known/openid-configuration"
 PUBLIC = (OPENID, "/.well-known/oauth-authorization-server", "/jwks")
@@ -55,6 +58,21 @@ def test_two_hosts_are_one_too_many_for_the_pages_too(idp: Target) -> None:
     twice = [(b"host", HOST), (b"host", b"evil.example")]
     answer = Exchange(method="GET", path="/authorize", headers=twice, messages=[chunk(b"")]).through(idp.app)
     assert (answer.status, members(answer)["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/token", "/signin", "/jwks"])
+def test_a_body_with_two_lengths_is_refused(idp: Target, path: str) -> None:
+    """Attack case 213, RFC 9112 section 6.1: a proxy may have believed the other one; the connection ends."""
+    lengths = [(b"content-length", b"3"), (b"transfer-encoding", b"chunked")]
+    both = Exchange(path=path, headers=[(b"host", HOST), *lengths]).through(idp.app)
+    assert (both.status, members(both)["error"], both.header(b"connection")) == (
+        400,
+        "invalid_request",
+        b"close",
+    )
+    for each in lengths:
+        one = Exchange(path=path, headers=[(b"host", HOST), each]).through(idp.app)
+        assert one.header(b"connection") is None
 
 
 def test_health_is_asked_for_by_address(idp: Target) -> None:
@@ -155,7 +173,9 @@ def test_a_wrong_method_is_refused_as_everything_is(idp: Target, path: str) -> N
     assert answer.header(b"x-decision-id") == members(answer)["decision_id"].encode()
 
 
-def test_a_database_that_cannot_be_read_is_503_and_no_longer_than_that(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_read_is_503_and_no_longer_than_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Attack cases 220 and 231, promise P21: not ready, no 500, and well again without a restart."""
     database = tmp_path / "idp.db"
     with target(database) as idp, closing(sqlite3.connect(database, isolation_level=None)) as other:
@@ -167,6 +187,53 @@ def test_a_database_that_cannot_be_read_is_503_and_no_longer_than_that(tmp_path:
         assert (keys.status, members(keys)["error"]) == (503, "temporarily_unavailable")
         assert keys.header(b"retry-after") == b"5"
         assert wire.exchange().through(idp.app).status == 503
+        wire.headers.append((b"origin", b"https://x.example"))
+        assert wire.exchange().through(idp.app).status == 503
+        assert "the database cannot be read: OperationalError" in caplog.text
         other.execute("ALTER TABLE elsewhere RENAME TO ledger_head")
         assert [get(idp, path).status for path in ("/readyz", "/jwks")] == [200, 200]
         assert wire.exchange().through(idp.app).status == 200
+
+
+def test_a_node_that_can_read_but_not_write_is_not_ready(tmp_path: Path) -> None:
+    """Promise P21: never ready with every request failing, as when the disk is full."""
+    database = tmp_path / "idp.db"
+    with target(database) as idp, closing(sqlite3.connect(database, isolation_level=None)) as other:
+        assert get(idp, "/readyz").status == 200
+        idp.acme.clock.now += 1
+        other.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON ledger_head BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        assert idp.valid("wiki").exchange().through(idp.app).status == 503
+        assert (get(idp, "/readyz").status, get(idp, "/healthz").status) == (503, 200)
+        other.execute("DROP TRIGGER full")
+        before = len(idp.acme.events())
+        assert get(idp, "/readyz").status == 200
+        assert len(idp.acme.events()) == before
+        assert idp.valid("wiki").exchange().through(idp.app).status == 200
+
+
+def test_a_signing_key_that_was_tampered_with_signs_nothing_and_is_no_fault(tmp_path: Path) -> None:
+    """Contract section 7: key store down is 503, no token; the same for whoever asks for the keys."""
+    database = tmp_path / "idp.db"
+    with target(database) as idp, closing(sqlite3.connect(database, isolation_level=None)) as other:
+        wire = idp.valid("wiki")
+        (public,) = other.execute("SELECT public FROM signing_key WHERE alg = 'ES256'").fetchone()
+        idp.acme.apply(acme_state(guardrails=[{"id": "no-sales", "who": {"groups": ["sales"]}}]))
+        other.execute("UPDATE signing_key SET public = '{}' WHERE alg = 'ES256'")
+        assert [get(idp, path).status for path in ("/readyz", "/jwks")] == [503, 503]
+        assert wire.exchange().through(idp.app).status == 503
+        other.execute("UPDATE signing_key SET public = ? WHERE alg = 'ES256'", (public,))
+        assert [get(idp, path).status for path in ("/readyz", "/jwks")] == [200, 200]
+        assert wire.exchange().through(idp.app).status == 200
+
+
+def test_people_behind_our_proxy_are_seen_where_they_are() -> None:
+    """Case 211, condition signin_networks: where they are is what our proxy says, and nobody else."""
+    with Host() as host, running(host) as site:
+        for proxies, seen in (((), "127.0.0.1"), (("127.0.0.1",), "198.51.100.7")):
+            host.app = assemble(site.services, trusted_proxies=proxies)
+            with Browser(site) as browser:
+                browser.headers["x-forwarded-for"] = "203.0.113.1, 198.51.100.7"
+                browser.sign_in()
+            assert site.last_event()["ip"] == seen

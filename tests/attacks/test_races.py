@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ import pytest
 
 from idjag.idp.app import assemble, new_id
 from idjag.ledger import trail
+from tests.asgi_parts import Exchange
 from tests.attacks.target import Target, Wire, acme_state, target
 from tests.idp.grants.acme import CHAIN_KEY, TENANT, Acme, connection, ledger_in
 from tests.idp.signin.site import Host
@@ -81,6 +83,22 @@ def test_of_fifty_uses_of_one_assertion_on_two_nodes_one_counts(tmp_path: Path, 
         passed = ("id_jag.issued", None) if first == 200 else ("id_jag.denied", "scope_not_allowed")
         replayed = ("id_jag.denied", "client_assertion_replay")
         assert Counter(events(idp.acme, answers)) == {passed: 1, replayed: _WAYS - 1}
+
+
+def test_a_client_that_floods_us_keeps_no_other_client_out(tmp_path: Path) -> None:
+    """Promise P13: a thousand requests at once of one client, and another one is served as always."""
+    with target(tmp_path / "idp.db") as idp:
+
+        async def flood() -> tuple[Exchange, list[Exchange]]:
+            wires = [idp.valid("wiki") for _ in range(1000)]
+            sent = [asyncio.create_task(idp.send(wire)) for wire in wires]
+            await asyncio.sleep(0)
+            return await idp.send(idp.valid("board")), await asyncio.gather(*sent)
+
+        other, flooded = asyncio.run(flood())
+        assert other.status == 200
+        assert {answer.status for answer in flooded} == {200, 503}
+        assert len(idp.acme.events("id_jag.issued")) == 1 + sum(one.status == 200 for one in flooded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,22 @@ def test_wrong_secrets_that_come_together_share_one_look() -> None:
         assert idp.valid("wiki").exchange().through(idp.app).status == 200
 
 
+def test_pages_of_unknown_origins_share_one_look() -> None:
+    """Promise P12, attack case 190: an Origin header costs nobody a read of his own."""
+    with counted() as (idp, ledger):
+
+        async def flood() -> list[Exchange]:
+            wires = [idp.valid("wiki") for _ in range(50)]
+            for number, wire in enumerate(wires):
+                wire.headers.append((b"origin", f"https://{number}.example".encode()))
+            return await asyncio.gather(*map(idp.send, wires))
+
+        answers = asyncio.run(flood())
+        assert {answer.status for answer in answers} == {200}
+        assert {answer.header(b"access-control-allow-origin") for answer in answers} == {None}
+        assert ledger.reads <= 3
+
+
 def test_keys_and_health_that_are_asked_for_together_share_one_look() -> None:
     """Promise P12."""
     with counted() as (idp, ledger):

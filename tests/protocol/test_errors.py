@@ -21,7 +21,7 @@ TABLE: list[tuple[str, int, str]] = [
         "invalid_request",
         400,
         "malformed_form duplicate_parameter parameter_missing parameter_wrong duplicate_header"
-        " secret_in_query client_methods_several not_built pkce_required",
+        " length_ambiguous secret_in_query client_methods_several not_built pkce_required",
     ),
     ("unsupported_grant_type", 400, "grant_type_unknown"),
     (
@@ -207,6 +207,7 @@ def test_refusals_of_strangers_are_those_that_need_no_client() -> None:
         Reason.TOO_MANY_FAILURES,
         Reason.MALFORMED_FORM,
         Reason.DUPLICATE_HEADER,
+        Reason.LENGTH_AMBIGUOUS,
         Reason.SECRET_IN_QUERY,
         Reason.CLIENT_METHODS_SEVERAL,
     ):

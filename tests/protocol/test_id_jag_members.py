@@ -13,7 +13,7 @@ from tests.protocol.parts import API, FILES, OUT, reason_of, refusal
 
 @pytest.mark.parametrize(
     ("name", "longest"),
-    [("sub", 255), ("jti", 255), ("iss", 2048), ("acr", 255), ("email", 320), ("name", 255)]
+    [("sub", 255), ("jti", 255), ("iss", 2048), ("acr", 255), ("email", 320), ("name", 500)]
     + [(name, 255) for name in ("tenant", "aud_tenant", "aud_sub")],
 )
 def test_a_text_that_is_no_identifier_is_refused(name: str, longest: int) -> None:

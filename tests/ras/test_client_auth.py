@@ -9,7 +9,9 @@ import pytest
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
+from idjag.protocol.errors import Refused
 from idjag.protocol.jose import jws
+from idjag.ras.throttle import Throttle
 from tests.ras.world import (
     CLIENT,
     KEY_CLIENT,
@@ -168,6 +170,9 @@ def test_a_public_client_gets_nothing() -> None:
     world = World(config=config(clients=(public,)))
     reply = world.post({"client_id": CLIENT}, authorization=None)
     assert_refused(world, reply, "unauthorized_client", "client_public")
+    refused_before(world, reply, "unauthorized_client", "client_public")
+    assert [world.post({"client_id": CLIENT}, authorization=None).status for _ in range(5)] == [400] * 5
+    assert len(world.store.events) == 1  # whoever knows a public id cannot fill the log
 
 
 def test_a_client_with_credentials_cannot_leave_them_out(world: World) -> None:
@@ -260,3 +265,17 @@ def test_twenty_wrong_secrets_slow_down_their_sender_alone(world: World) -> None
     assert world.post(by_key(), authorization=None).status == 200
     world.clock.now += 61
     assert world.post({"assertion": grant(iat=NOW + 61, exp=NOW + 300)}).status == 200
+
+
+def test_invented_clients_do_not_switch_the_throttle_off() -> None:
+    """Attack case 38: what is counted is bounded, and whoever fails now is always counted."""
+    throttle = Throttle()
+    for number in range(12_000):
+        throttle.failed(f"invented-{number}", "192.0.2.1", now=NOW)
+    assert len(throttle._failures) == 10_000
+    for _ in range(20):
+        throttle.check(CLIENT, "192.0.2.1", now=NOW)
+        throttle.failed(CLIENT, "192.0.2.1", now=NOW)
+    with pytest.raises(Refused, match="too_many_failures"):
+        throttle.check(CLIENT, "192.0.2.1", now=NOW)
+    throttle.check(CLIENT, "192.0.2.1", now=NOW + 60)

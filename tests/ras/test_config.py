@@ -106,11 +106,11 @@ def test_a_lost_key_encryption_key_stops_the_start(tmp_path: Path) -> None:
     kept = kek.read_text()
     kek.unlink()
     with pytest.raises(KekRefused, match="does not exist"):
-        build(loaded)
+        build(loaded).close()
     kek.write_text(kept[:62][::-1] + kept[62:])
     kek.chmod(0o600)
     with pytest.raises(KekRefused, match="not the key-encryption key of this database"):
-        build(loaded)
+        build(loaded).close()
     kek.write_text(kept)
     build(loaded).close()
 
@@ -124,6 +124,21 @@ def test_an_account_that_left_the_file_is_disabled(tmp_path: Path) -> None:
                 assert built.ras.token(request({"assertion": grant(**claims)})).status == status
 
 
+def test_a_person_who_left_the_file_does_not_come_back_as_somebody_new(tmp_path: Path) -> None:
+    """RAS-23, attack case 158: just-in-time accounts are for people whom nobody has sent away."""
+    rules = "by: [iss_sub, aud_sub, email], email_domains: [acme.example], jit: false"
+    jit = CONTRACT.replace(rules, "by: [iss_sub], jit: true")
+    without = jit[: jit.index("accounts:")] + jit[jit.index("receipts:") :]
+    for text, error in ((jit, None), (without, "access_denied"), (jit, None)):
+        with build(load(write(tmp_path, text), ENVIRON), clock=lambda: NOW) as built:
+            assert body(built.ras.token(request({"assertion": grant()}))).get("error") == error
+            new = built.ras.token(request({"assertion": grant(sub="carol")}))
+            assert new.status == 200
+    unlinked = jit.replace(f'links: [{{issuer: "{IDP}", sub: "{ALICE}"}}]', "links: []")
+    with build(load(write(tmp_path, unlinked), ENVIRON), clock=lambda: NOW) as built:
+        assert built.ras.token(request({"assertion": grant()})).status == 200  # a stranger now, and new
+
+
 def test_a_link_that_somebody_earned_is_not_moved_by_the_file(tmp_path: Path) -> None:
     """RAS-24: the operator must say what is meant."""
     bob = {"sub": "bob", "email": "bob@acme.example", "email_verified": True}
@@ -133,7 +148,7 @@ def test_a_link_that_somebody_earned_is_not_moved_by_the_file(tmp_path: Path) ->
         assert built.ras.token(request({"assertion": grant(**bob)})).status == 200
     taken = CONTRACT.replace(f'sub: "{ALICE}"', 'sub: "bob"')
     with pytest.raises(AccountsWrong, match="linked to 'u-2' already"):
-        build(load(write(tmp_path, taken), ENVIRON))
+        build(load(write(tmp_path, taken), ENVIRON)).close()
 
 
 def test_an_address_that_somebody_signed_in_with_is_not_given_to_another(tmp_path: Path) -> None:
@@ -144,7 +159,15 @@ def test_an_address_that_somebody_signed_in_with_is_not_given_to_another(tmp_pat
         assert built.ras.token(request({"assertion": grant(**carol)})).status == 200
     text = jit.replace("receipts:", "  - {id: u-3, email: Carol@acme.example}\nreceipts:")
     with pytest.raises(AccountsWrong, match="u-3 has the address of"):
-        build(load(write(tmp_path, text), ENVIRON))
+        build(load(write(tmp_path, text), ENVIRON)).close()
+
+
+@pytest.mark.parametrize("secret", ["short", "long enough, but with an \u00e9"])
+def test_a_secret_that_could_be_guessed_or_misread_is_refused(tmp_path: Path, secret: str) -> None:
+    """Attack case 36: and the message does not repeat it."""
+    with pytest.raises(FileError, match="printable ASCII of at least 16 characters") as refusal:
+        load(write(tmp_path), {"WIKI_CHAT_SECRET": secret})
+    assert secret not in str(refusal.value)
 
 
 NOT_BUILT = [

@@ -25,10 +25,11 @@ def page(root: Path) -> dict[str, Any]:
     """The page, run from top to bottom; its identity provider has our key."""
     text = (root / "docs" / "embedding.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names_: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "embedding.md", "exec"), names_)  # noqa: S102  # our own documentation
+    assert names_["account_id"] == "u-1"
     [trusted] = names_["config"].trusted_issuers
     ours = replace(trusted, keys=KeySet([key("idp").public]))
     names_["ras"].configure(replace(names_["config"], trusted_issuers=(ours,)))

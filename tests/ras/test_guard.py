@@ -103,7 +103,7 @@ def test_a_request_without_a_token_is_told_where_to_learn_more() -> None:
         [(b"authorization", b"DPoP x.y.z")],
         [(b"authorization", b"Basic eDp5")],
         [(b"authorization", b"Bearer \xff")],
-        [*bearer("a.b.c"), *bearer("a.b.c")],
+        [*bearer(access_token()), *bearer(access_token())],
     ],
     ids=["DPoP", "Basic", "not ASCII", "two"],
 )

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from idjag.protocol import names
-from idjag.ras import Resource
+from idjag.protocol.jose import KeySet, jws
+from idjag.protocol.jose.minimums import ALGORITHMS
+from idjag.ras import Registration, Resource, hash_secret
+from idjag.ras.config_file import AuthEntry
 from idjag.ras.metadata import resource_metadata_url
 from idjag.ras.standalone import standalone
-from tests.ras.world import API, FILES, IDP, RAS, World, client, config, request
+from tests.ras.world import (
+    API,
+    CLIENT,
+    FILES,
+    IDP,
+    NOW,
+    RAS,
+    SECRET,
+    World,
+    basic,
+    client,
+    config,
+    key,
+    request,
+)
 
-MEMBERS = {
+MEMBERS: dict[str, Any] = {
     "issuer": RAS,
     "authorization_endpoint": "https://acme.chat.example/authorize",
     "token_endpoint": "https://acme.chat.example/token",
@@ -88,11 +105,50 @@ def test_the_metadata_names_nobody_whom_we_trust(world: World) -> None:
     assert client().client_id not in text
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "private_key_jwt"])
-def test_what_is_advertised_is_what_clients_may_register(method: str) -> None:
-    """MET-08, attack case 235: test_token_endpoint uses each of them."""
-    assert method in str(MEMBERS["token_endpoint_auth_methods_supported"])
-    assert "none" not in str(MEMBERS)
+def _presented(method: str, alg: str) -> tuple[Registration, Any, dict[str, str]]:
+    """A registration for exactly this method, and a request that authenticates so."""
+    if method == "private_key_jwt":
+        signer = key(f"client-{alg}", alg)
+        about: dict[str, Any] = {
+            "iss": CLIENT,
+            "sub": CLIENT,
+            "aud": RAS,
+            "jti": f"proof-{alg}",
+            "iat": NOW,
+            "exp": NOW + 60,
+        }
+        proof = jws.sign(about, key=signer, typ="JWT")
+        sent = {"client_assertion_type": names.CLIENT_ASSERTION_TYPE, "client_assertion": proof}
+        return Registration(CLIENT, method, keys=KeySet([signer.public])), None, sent
+    registration = Registration(CLIENT, method, secret_hashes=(hash_secret(SECRET),))
+    if method == "client_secret_basic":
+        return registration, basic(), {}
+    sent = {"client_id": CLIENT} if method == "none" else {"client_id": CLIENT, "client_secret": SECRET}
+    return registration, None, sent
+
+
+def _works(method: str, alg: str = "") -> bool:
+    registration, header, sent = _presented(method, alg)
+    world = World(config=config(clients=(client(registration=registration),)))
+    return world.post(sent, authorization=header).status == 200
+
+
+def test_what_is_advertised_is_what_clients_may_register(world: World) -> None:
+    """MET-08, attack case 235: each method and algorithm works if and only if the document says so."""
+    document = ask(world, "/.well-known/oauth-authorization-server").json
+    advertised = set(document["token_endpoint_auth_methods_supported"])
+    algs = set(document["token_endpoint_auth_signing_alg_values_supported"])
+    secrets = ("client_secret_basic", "client_secret_post", "none")
+    working = {method for method in secrets if _works(method)}
+    working_algs = {alg for alg in ALGORITHMS if _works("private_key_jwt", alg)}
+    assert working_algs == algs
+    assert working | {"private_key_jwt"} == advertised
+
+
+def test_the_file_lets_clients_register_what_is_advertised_and_nothing_else() -> None:
+    """MET-08: client_secret is ours, and means basic or post."""
+    methods = get_args(AuthEntry.model_fields["method"].annotation)
+    assert {*methods} - {names.CLIENT_SECRET} == {*MEMBERS["token_endpoint_auth_methods_supported"]}
 
 
 def test_documents_are_cached_and_open_to_browsers(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from idjag.ledger import trail
 from idjag.ras import Account, Link, MemoryStore
 from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Record
-from idjag.ras.store_sql import bring_in, open_database
+from idjag.ras.store_sql import AccountsWrong, bring_in, open_database
 from tests.ras.test_client_auth import by_key
 from tests.ras.world import IDP, NOW, OTHER_IDP, World, grant, ids
 
@@ -185,3 +186,34 @@ def test_links_that_never_stand_still_end_in_503() -> None:
     reply = world.post({"assertion": grant(sub="bob", email="bob@acme.example", email_verified=True)})
     assert reply.status == 503
     assert [event.fields["reason"] for event in world.store.events] == ["unavailable"]
+
+
+def test_memory_forgets_what_has_expired_however_it_grows() -> None:
+    """Two one-time values a request, so that every other size is never seen."""
+    memory = MemoryStore()
+    for number in range(3000):
+        until = NOW + number + 10
+        proof = Once("client_assertion", "wiki", f"proof-{number}", until)
+        jti = Once("id_jag", IDP, f"jti-{number}", until)
+        assert memory.commit(record(now=NOW + number, always=(proof,), on_success=(jti,))) is Committed
+    assert len(memory._used) < 1200
+    last = Once("id_jag", IDP, "jti-2999", NOW + 3009)
+    assert memory.commit(record(now=NOW + 3000, on_success=(last,))) == Lost(last)
+
+
+def test_an_address_beyond_ascii_is_nobody_else_s() -> None:
+    """RAS-24: the Kelvin sign folds into a plain k."""
+    memory = MemoryStore([Account("u-kelvin", email="\u212aate@acme.example")])
+    assert memory.by_email("kate@acme.example", tenant=None) == ()
+    memory.put(Account("u-kate", email="Kate@acme.example"))
+    assert [each.id for each in memory.by_email("kate@acme.example", tenant=None)] == ["u-kate"]
+
+
+def test_a_ceiling_that_is_not_stored_is_refused(tmp_path: Path) -> None:
+    """RAS-31: never dropped into an account that may have everything."""
+    limited = [Account("u-alice", scopes=frozenset({"chat.read"}))]
+    with closing(open_database(tmp_path / "ras.db", kek_file=tmp_path / "kek")) as database:
+        with pytest.raises(AccountsWrong, match="u-alice: not built: scopes"):
+            bring_in(database.ledger, limited, LINKS, now=NOW, decision_id="start")
+        assert database.store.by_id("u-alice") is None
+        bring_in(database.ledger, [Account("u-alice")], LINKS, now=NOW, decision_id="start")

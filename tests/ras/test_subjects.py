@@ -232,7 +232,7 @@ def test_nobody_is_made_whom_the_claims_do_not_make_out(
 
 def test_an_issuer_with_tenants_must_name_one(world: World) -> None:
     """TEN-08, attack case 166."""
-    world.ras.configure(config(trusted_issuers=(trusted(tenants=frozenset({"t-1", "t-2"})),)))
+    world.ras.configure(config(trusted_issuers=(trusted(tenants=frozenset({"t-1"})),)))
     for tenant in (None, "t-3", "T-1"):
         assert_refused(world, bring(world, tenant=tenant, **BOB), "invalid_grant", "tenant_wrong")
     assert person(bring(world, tenant="t-1", **BOB)) == "u-bob"
@@ -319,6 +319,13 @@ def test_signing_in_is_held_to_the_same_rules(world: World, changes: dict[str, A
         asyncio.run(world.ras.asigned_in(identity(**changes)))
     assert world.ras.signed_in(identity()) == "u-bob"
     assert world.event().name == "login.succeeded"
+
+
+def test_nobody_signs_in_from_an_issuer_that_is_paused(world: World) -> None:
+    """RAS-47."""
+    world.ras.configure(config(trusted_issuers=(trusted(active=False),)))
+    with pytest.raises(NotRedeemed, match="issuer_not_trusted"):
+        world.ras.signed_in(identity())
 
 
 def test_signing_in_knows_our_tenants_and_the_issuer_s(world: World) -> None:

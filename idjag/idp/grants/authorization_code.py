@@ -114,6 +114,7 @@ class AuthorizationCode:
             reads=case.reads,
             # the code first: a request replayed whole is a code replayed, whatever else it is
             consume_always=(one_time(case.code), *request.consume),
+            client=client.app.id,
         )
 
     def _read(self, request: GrantRequest, tenant: str) -> _Case:

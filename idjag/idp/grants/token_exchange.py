@@ -86,6 +86,7 @@ class TokenExchange:
             lost=lost,
             reads=case.reads,
             consume_always=request.consume,
+            client=case.client.app.id,
         )
 
     def _again(self, request: GrantRequest, current: Snapshot, before: _Case) -> _Case:

@@ -63,6 +63,9 @@ def _decide(wanted: _Wanted, facts: Facts) -> Verdict[str | None]:
 
 
 def _problems(wanted: _Wanted, facts: Facts) -> Iterator[str]:
+    for each in wanted.accounts:
+        if each.scopes is not None:  # a ceiling that nobody stores would be none
+            yield f"accounts: {each.id}: not built: scopes of an account in this database"
     for link, account_id in wanted.links.items():
         for row in facts(link_key(link)):
             if row["account_id"] != account_id and row["source"] != "file":
@@ -105,7 +108,9 @@ def _links(wanted: _Wanted, facts: Facts) -> list[Write]:
         for link, account_id in wanted.links.items()
         if before.get(link) != account_id
     ]
-    gone = before.keys() - wanted.links.keys()
+    # the links of whoever left the file stay, or signing in would make them a new account
+    here = {account.id for account in wanted.accounts}
+    gone = [link for link, owner in before.items() if link not in wanted.links and owner in here]
     return [*(Delete("account_link", {"id": link_key(link).value}) for link in gone), *writes]
 
 
