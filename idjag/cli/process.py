@@ -42,6 +42,7 @@ def serve(app: ASGIApp, at: Listening, *, issuer: str, err: TextIO) -> None:
             app,
             lifespan="off",
             log_config=None,  # ours, above
+            ws="none",  # nobody speaks it here, and an upgrade would be a warning in the log
             proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
             server_header=False,
             access_log=False,  # a URL may hold a code

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from idjag import cli
+
 __all__ = ["register", "run"]
 
 
@@ -29,6 +31,9 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         {**environ, **{name: value for name, value in given.items() if value}},
         Path(args.config) if args.config else None,
     )
+    if settings.outbound_allow or settings.ca_file:
+        message = "IDJAG_OUTBOUND_ALLOW, IDJAG_CA_FILE: not built: the identity provider fetches nothing yet"
+        raise cli.Failed(message, code=2)
     for warning in settings.warnings:
         print(f"idjag: {warning}", file=err)
     listening = process.Listening(

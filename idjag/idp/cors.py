@@ -14,7 +14,7 @@ from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Unavailable
 from idjag.protocol.http import Reply, TokenRequest
 
-__all__ = ["ForSinglePageApps"]
+__all__ = ["ForSinglePageApps", "origin_of"]
 
 _VARY = (b"vary", b"Origin")
 _PREFLIGHT = (
@@ -59,6 +59,16 @@ class ForSinglePageApps:
         """Worked out once per snapshot; whether the app is still there is decided with the grant."""
         if self._known is None or self._known[0] is not snapshot:
             pages = [client for client in snapshot.clients.values() if client.app.kind == "spa"]
-            uris = [urlsplit(uri) for client in pages for uri in client.redirect_uris]
-            self._known = (snapshot, frozenset(f"{uri.scheme}://{uri.netloc}".encode() for uri in uris))
+            uris = [uri for client in pages for uri in client.redirect_uris]
+            self._known = (snapshot, frozenset(origin_of(uri).encode() for uri in uris))
         return self._known[1]
+
+
+def origin_of(uri: str) -> str:
+    """The origin as browsers write it: the host in lower case, without the scheme's own port."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    own = {"https": 443, "http": 80}.get(parts.scheme)
+    port = "" if parts.port in (None, own) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"

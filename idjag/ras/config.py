@@ -20,15 +20,25 @@ from idjag.trust.outbound import OutboundAllow
 
 __all__ = ["Loaded", "SettingsWrong", "Standalone", "build", "load"]
 
-_KNOWN = frozenset(
+_READ = frozenset(
+    f"IDJAG_{name}" for name in ("TRUSTED_PROXIES", "OUTBOUND_ALLOW", "CA_FILE", "LOG_FORMAT", "LOG_LEVEL")
+)
+# Said in ras.yaml or on the command line here: whoever sets them means something that would not happen.
+_ELSEWHERE = frozenset(
+    f"IDJAG_{name}"
+    for name in ("ISSUER", "DATABASE_URL", "DATA_DIR", "KEK_FILE", "KEK", "HOST", "PORT", "WORKERS")
+)
+_NOT_BUILT = frozenset(
     f"IDJAG_{name}"
     for name in (
-        *("ISSUER", "DATABASE_URL", "DATA_DIR", "KEK_FILE", "KEK", "HOST", "PORT", "WORKERS"),
-        *("TRUSTED_PROXIES", "OUTBOUND_ALLOW", "CA_FILE", "OUTBOUND_PROXY", "AUDIT_RETENTION"),
-        *("AUDIT_CHECKPOINT", "LOG_FORMAT", "LOG_LEVEL", "METRICS", "SERVER", "API_TOKEN_FILE"),
+        "OUTBOUND_PROXY",
+        "AUDIT_CHECKPOINT",
+        "AUDIT_RETENTION",
+        "METRICS",
+        "SERVER",
+        "API_TOKEN_FILE",
     )
 )
-_NOT_BUILT = frozenset({"IDJAG_OUTBOUND_PROXY", "IDJAG_AUDIT_CHECKPOINT", "IDJAG_AUDIT_RETENTION"})
 _LOG_LEVELS = ("info", "debug", "warning", "error")
 _LOG_FORMATS = ("json", "console")
 
@@ -92,10 +102,12 @@ class _Settings(TypedDict):
 def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
     """The settings of contract section 3 that concern a RAS; a name that nobody knows is a typing error."""
     given = {name for name, value in environ.items() if name.startswith("IDJAG_") and value}
-    if unknown := sorted(given - _KNOWN):
+    if unknown := sorted(given - _READ - _ELSEWHERE - _NOT_BUILT):
         raise SettingsWrong(f"unknown settings: {', '.join(unknown)}")
     if refused := sorted(given & _NOT_BUILT):
         raise SettingsWrong(f"not built: {', '.join(refused)}")
+    if elsewhere := sorted(given & _ELSEWHERE):
+        raise SettingsWrong(f"{', '.join(elsewhere)}: for idjag serve; here ras.yaml and the flags say it")
     proxies = tuple(filter(None, re.split(r"[\s,]+", environ.get("IDJAG_TRUSTED_PROXIES", ""))))
     try:
         trusted_networks(proxies)

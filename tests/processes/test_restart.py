@@ -11,7 +11,7 @@ import pytest
 from idjag.demo.wire import Browser, fetch
 from idjag.protocol.jose import jws
 from tests.processes.acme import Acme
-from tests.processes.program import Finished
+from tests.processes.program import Finished, run
 
 
 def key_set(issuer: str) -> dict[str, Any]:
@@ -100,7 +100,8 @@ def test_another_kek_stops_the_start_of_the_ras(acme: Acme) -> None:
     kek = acme.folder / "ras.db.kek"
     right = kek.read_text()
     kek.write_text(os.urandom(32).hex())
-    done = acme.command("ras", "serve", "-f", "ras.yaml", **acme.ras_environ)
+    serve = ("ras", "serve", "-f", "ras.yaml")
+    done = run(*serve, environ=acme.ras_environ, folder=acme.folder, secrets=acme.secrets)
     assert_stopped(done, 3, "key-encryption key")
     kek.write_text(right)
     with acme.serve_ras():

@@ -258,6 +258,7 @@ def test_pinned_keys_must_be_usable(tmp_path: Path, keys: str) -> None:
         ({"IDJAG_LOG_LEVEL": "loud"}, "IDJAG_LOG_LEVEL must be one of"),
         ({"IDJAG_LOG_FORMAT": "xml"}, "IDJAG_LOG_FORMAT must be one of"),
         ({"IDJAG_OUTBOUND_PROXY": "http://p"}, "not built"),
+        ({"IDJAG_DATABASE_URL": "postgresql://db/ras"}, "here ras.yaml and the flags say it"),
     ],
 )
 def test_a_wrong_setting_stops_the_start(tmp_path: Path, environ: dict[str, str], message: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from idjag.idp.cors import ForSinglePageApps
+from idjag.idp.cors import ForSinglePageApps, origin_of
 from idjag.protocol.http import Reply, TokenRequest
 from tests.idp.grants.acme import Acme, acme, app, state
 
@@ -63,3 +63,15 @@ def test_no_other_page_may(origin: str | None) -> None:
 
         assert (preflight.status, allowed(preflight), allowed(ask(idp, "POST", origin))) == (405, None, None)
         assert allowed(ask(idp, "POST", BOARD)) == BOARD
+
+
+@pytest.mark.parametrize(
+    ("uri", "origin"),
+    [
+        ("https://Board.example:443/callback", "https://board.example"),
+        ("https://board.example:8443/callback", "https://board.example:8443"),
+        ("http://[::1]:3000/callback", "http://[::1]:3000"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_write_it(uri: str, origin: str) -> None:
+    assert origin_of(uri) == origin
