@@ -46,48 +46,9 @@ def state_file(
             _person("alice", "Alice Example", "engineering", status=alice),
             _person("bob", "Bob Example", "sales", status="active"),
         ],
-        "apps": [
-            {
-                "id": "wiki",
-                "name": "Wiki",
-                "redirect_uris": [f"{at.wiki}/callback"],
-                "auth": {"method": "client_secret", "secret": wiki_secret},
-                "grants": ["authorization_code", "token_exchange"],
-                "scopes": ["openid", "profile", "email"],
-                "assigned": {"everyone": True},
-            }
-        ],
-        "resource_apps": [
-            {
-                "id": "chat",
-                "name": "Chat",
-                "issuer": at.chat_issuer,
-                "resources": [
-                    {"uri": at.chat_api, "scopes": ["chat.read", "chat.history", "chat.write"]},
-                ],
-                "lifetime": lifetime,
-                "release": ["email"],
-            }
-        ],
-        "connections": [
-            {
-                "id": "wiki-chat",
-                "from": "wiki",
-                "to": "chat",
-                "client_id": "wiki-at-chat",
-                "status": connection,
-                "owner": "it@acme.example",
-                "reason": "Wiki shows chat threads",
-                "rules": [
-                    {
-                        "id": "engineers-read",
-                        "who": {"groups": ["engineering"]},
-                        "scopes": ["chat.read", "chat.history"],
-                        "default_scopes": ["chat.read"],
-                    }
-                ],
-            }
-        ],
+        "apps": [_wiki(at, secret=wiki_secret)],
+        "resource_apps": [_chat(at, lifetime=lifetime)],
+        "connections": [_wiki_to_chat(status=connection)],
         "tests": [
             {
                 "name": "engineers read chat, sales do not",
@@ -97,6 +58,48 @@ def state_file(
         ],
     }
     return json.dumps(state, indent=2)
+
+
+def _wiki(at: Addresses, *, secret: str) -> dict[str, object]:
+    return {
+        "id": "wiki",
+        "name": "Wiki",
+        "redirect_uris": [f"{at.wiki}/callback"],
+        "auth": {"method": "client_secret", "secret": secret},
+        "grants": ["authorization_code", "token_exchange"],
+        "scopes": ["openid", "profile", "email"],
+        "assigned": {"everyone": True},
+    }
+
+
+def _chat(at: Addresses, *, lifetime: str) -> dict[str, object]:
+    return {
+        "id": "chat",
+        "name": "Chat",
+        "issuer": at.chat_issuer,
+        "resources": [{"uri": at.chat_api, "scopes": ["chat.read", "chat.history", "chat.write"]}],
+        "lifetime": lifetime,
+        "release": ["email"],
+    }
+
+
+def _wiki_to_chat(*, status: str) -> dict[str, object]:
+    rule = {
+        "id": "engineers-read",
+        "who": {"groups": ["engineering"]},
+        "scopes": ["chat.read", "chat.history"],
+        "default_scopes": ["chat.read"],
+    }
+    return {
+        "id": "wiki-chat",
+        "from": "wiki",
+        "to": "chat",
+        "client_id": "wiki-at-chat",
+        "status": status,
+        "owner": "it@acme.example",
+        "reason": "Wiki shows chat threads",
+        "rules": [rule],
+    }
 
 
 def _person(username: str, name: str, group: str, *, status: str) -> dict[str, object]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from idjag.idp.fresh import Shared, fresh_snapshots
@@ -13,12 +12,11 @@ from idjag.idp.token import durable
 from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
 from idjag.protocol import metadata
 from idjag.protocol.errors import Reason, Refused
-from idjag.protocol.http import JSON_TYPE, Reply, TokenRequest, json_reply, refusal_reply
+from idjag.protocol.http import Reply, TokenRequest, json_reply, public_reply, refusal_reply
 
 __all__ = ["Discovery", "path_of"]
 
 LOGIN_SCOPES = ("openid", "profile", "email")
-_MAX_AGE = 300  # seconds; a new key is published longer than this before its first use
 _READ_METHODS = ("GET", "HEAD")
 # A browser asks first when a page sends a header of its own, as MCP clients do.
 _PREFLIGHT = (
@@ -42,10 +40,9 @@ class Discovery:
         self._fresh = fresh_snapshots(services)
         self._durable = Shared(self._prove)
         self._proved: int | None = None
-        document = metadata.identity_provider(
+        self._metadata = metadata.identity_provider(
             services.issuer, base=services.base, scopes=list(LOGIN_SCOPES), acrs=list(SIGN_INS)
         )
-        self._metadata = json.dumps(document, separators=(",", ":")).encode()
 
     async def metadata(self, request: TokenRequest) -> Reply:
         """RFC 8414 and OpenID Connect Discovery: one document (MET-01)."""
@@ -54,13 +51,13 @@ class Discovery:
     async def jwks(self, request: TokenRequest) -> Reply:
         """The published keys as of now, on every node (MET-09)."""
         if request.method not in _READ_METHODS:  # no look for what is not even a question
-            return self._public(request, b"")
+            return self._public(request, {})
         try:
             snapshot = await self._fresh.look()
         except Unavailable:
             raise Refused(Reason.UNAVAILABLE) from None
         keys = snapshot.keys.published(self._services.clock())
-        return self._public(request, json.dumps({"keys": keys}, separators=(",", ":")).encode())
+        return self._public(request, {"keys": keys})
 
     async def alive(self, request: TokenRequest) -> Reply:
         """``/healthz``: this process answers."""
@@ -94,13 +91,13 @@ class Discovery:
             return self._not_allowed(b"GET, HEAD")
         return json_reply({"status": "ok" if ready else "unavailable"}, status=200 if ready else 503)
 
-    def _public(self, request: TokenRequest, body: bytes) -> Reply:
+    def _public(self, request: TokenRequest, members: Mapping[str, object]) -> Reply:
         """MET-10: cacheable, with an ETag, for any origin and never with credentials."""
         if request.method == "OPTIONS":
             return Reply(204, _PREFLIGHT, b"")
         if request.method not in _READ_METHODS:
             return self._not_allowed(b"GET, HEAD, OPTIONS")
-        return _cached(request, body)
+        return public_reply(members, if_none_match=request.header(b"if-none-match"))
 
     def _not_allowed(self, allow: bytes) -> Reply:
         refused = Refused(Reason.METHOD_WRONG)
@@ -117,21 +114,3 @@ def _nothing(services: Services, now: int) -> Entry[Snapshot, None]:
         raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")
 
     return Entry(services.tenant, services.new_id(), now, decide, lost, urgent=True)
-
-
-def _cached(request: TokenRequest, body: bytes) -> Reply:
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    headers = (
-        (b"cache-control", f"public, max-age={_MAX_AGE}".encode()),
-        (b"etag", etag),
-        (b"access-control-allow-origin", b"*"),
-    )
-    if _matches(request.header(b"if-none-match") or b"", etag):
-        return Reply(304, headers, b"")
-    return Reply(200, (JSON_TYPE, *headers), body)
-
-
-def _matches(if_none_match: bytes, etag: bytes) -> bool:
-    """RFC 9110 section 13.1.2: a list, compared weakly, since proxies that compress write W/ before ours."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
-    return etag in tags or b"*" in tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.form import Form, parse
 
-__all__ = ["Reply", "TokenRequest", "form_of", "json_reply", "refusal_reply", "token_reply"]
+__all__ = ["Reply", "TokenRequest", "form_of", "json_reply", "public_reply", "refusal_reply", "token_reply"]
 
 NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 JSON_TYPE = (b"content-type", b"application/json")
+PUBLIC_MAX_AGE = 300  # seconds; a new key is published longer than this before its first use
 _ONCE = (b"authorization", b"dpop", b"content-type", b"host")
 _FORM_TYPE = b"application/x-www-form-urlencoded"
 
@@ -78,6 +80,26 @@ def json_reply(members: Mapping[str, object], *, status: int = 200) -> Reply:
     """A JSON answer that nobody may cache."""
     body = json.dumps(members, separators=(",", ":")).encode()
     return Reply(status, (JSON_TYPE, *NO_STORE), body)
+
+
+def public_reply(members: Mapping[str, object], *, if_none_match: bytes | None = None) -> Reply:
+    """A document that anybody may read from anywhere and keep for minutes (MET-10, interop fact 10)."""
+    body = json.dumps(members, separators=(",", ":")).encode()
+    etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
+    headers = (
+        (b"cache-control", b"public, max-age=%d" % PUBLIC_MAX_AGE),
+        (b"etag", etag),
+        (b"access-control-allow-origin", b"*"),
+    )
+    if if_none_match is not None and _matches(if_none_match, etag):
+        return Reply(304, headers, b"")
+    return Reply(200, (JSON_TYPE, *headers), body)
+
+
+def _matches(if_none_match: bytes, etag: bytes) -> bool:
+    """RFC 9110 section 13.1.2: a list, compared weakly, since proxies that compress write W/ before ours."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
+    return etag in tags or b"*" in tags
 
 
 def token_reply(members: Mapping[str, object], *, decision_id: str) -> Reply:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 from idjag.protocol import metadata
-from idjag.protocol.http import JSON_TYPE, Reply
 from idjag.ras.model import RasConfig, Resource
 
-__all__ = ["cached", "document", "protected_resource", "resource_metadata_url"]
+__all__ = ["document", "protected_resource", "resource_metadata_url"]
 
 # Half of what a key stays published before it is used; long enough to matter, short enough to change a mind.
 _MAX_AGE = 300
@@ -49,23 +46,3 @@ def resource_metadata_url(resource: str) -> str:
     """Where a resource server publishes that document: on its own origin (RFC 9728 section 3.1)."""
     scheme, _, rest = resource.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}{metadata.protected_resource_path(resource)}"
-
-
-def cached(members: Mapping[str, object], *, if_none_match: bytes | None = None) -> Reply:
-    """A document that anybody may read from anywhere and keep for minutes (MET-10, interop fact 10)."""
-    body = json.dumps(members, separators=(",", ":")).encode()
-    etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-    headers = (
-        (b"cache-control", b"public, max-age=%d" % _MAX_AGE),
-        (b"etag", etag),
-        (b"access-control-allow-origin", b"*"),
-    )
-    if if_none_match is not None and _matches(if_none_match, etag):
-        return Reply(304, headers, b"")
-    return Reply(200, (JSON_TYPE, *headers), body)
-
-
-def _matches(if_none_match: bytes, etag: bytes) -> bool:
-    """RFC 9110 section 13.1.2: weak comparison, a list, or any."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
-    return etag in tags or b"*" in tags

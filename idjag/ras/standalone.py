@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from idjag.asgi import ASGIApp, Door, Receive, Scope, Send
 from idjag.protocol.errors import Reason, Refused
-from idjag.protocol.http import Reply, TokenRequest, json_reply, refusal_reply
+from idjag.protocol.http import Reply, TokenRequest, json_reply, public_reply, refusal_reply
 from idjag.protocol.metadata import authorization_server_path, protected_resource_path
-from idjag.ras.metadata import cached, protected_resource
+from idjag.ras.metadata import protected_resource
 from idjag.ras.model import Resource
 from idjag.ras.server import Ras, new_id
 
@@ -73,14 +73,14 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def _metadata(ras: Ras) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        return cached(ras.metadata(), if_none_match=request.header(b"if-none-match"))
+        return public_reply(ras.metadata(), if_none_match=request.header(b"if-none-match"))
 
     return answer
 
 
 def _jwks(ras: Ras) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        return cached(ras.signer.public().to_dict(), if_none_match=request.header(b"if-none-match"))
+        return public_reply(ras.signer.public().to_dict(), if_none_match=request.header(b"if-none-match"))
 
     return answer
 
@@ -103,7 +103,7 @@ def _protected_resource(ras: Ras, resources: list[Resource]) -> Answer:
         if not meant:
             return await _not_found(request)
         members = protected_resource(ras.config, meant[0])
-        return cached(members, if_none_match=request.header(b"if-none-match"))
+        return public_reply(members, if_none_match=request.header(b"if-none-match"))
 
     return answer
 
