@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TextIO, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, TextIO, cast
 
 __all__ = ["main"]
 
@@ -56,6 +56,22 @@ class _Module(Protocol):
     ) -> int: ...
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says on one line what is wrong, as every command does (contract section 2)."""
+
+    def error(self, message: str) -> NoReturn:
+        """Wrong use: exit 2."""
+        self.exit(2, f"idjag: {message}; see {self.prog} --help\n")
+
+
+class NotBuilt(argparse.Action):
+    """An option that the contract has and that nothing carries out yet."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Refuse it by name."""
+        parser.exit(2, f"idjag: {self.option_strings[0]}: not built\n")
+
+
 class Failed(Exception):
     """A command that cannot go on: one line for standard error, and its exit code."""
 
@@ -78,8 +94,7 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
     except SystemExit as stop:  # argparse has printed its usage
         return int(stop.code or 0)
     except ModuleNotFoundError as missing:
-        print(f"idjag: {missing.name} is not installed; install idjag[idp] or idjag[standalone]", file=err)
-        return 3
+        return _not_installed(missing, arguments, err)
     if module is None:
         parser.print_help(out)
         return 2
@@ -89,6 +104,8 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         return 0
     except BrokenPipeError:
         return 0
+    except ModuleNotFoundError as missing:
+        return _not_installed(missing, arguments, err)
     except Exception as error:  # noqa: BLE001 - the one place that turns our errors into an exit code
         return _failed(error, err)
 
@@ -97,8 +114,26 @@ def _failed(error: Exception, err: TextIO) -> int:
     code = _exit_code(error)
     if code is None:
         raise error
-    print(f"idjag: {error}", file=err)
+    for line in _text(error).splitlines():
+        print(f"idjag: {line}", file=err)
     return code
+
+
+def _text(error: Exception) -> str:
+    """What an exception says; of the system's errors what and where, without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror.lower()
+        return f"{error.filename}: {reason}" if error.filename else reason
+    return str(error) or type(error).__name__
+
+
+def _not_installed(missing: ModuleNotFoundError, arguments: Sequence[str], err: TextIO) -> int:
+    """The base installation has no server and no database; a module of our own that is gone is a fault."""
+    if (missing.name or "idjag").partition(".")[0] == "idjag":
+        raise missing
+    extra = "standalone" if _chosen(arguments) == "ras" else "idp"
+    print(f"idjag: {missing.name} is not installed: pip install 'idjag[{extra}]'", file=err)
+    return 3
 
 
 def _exit_code(error: Exception) -> int | None:
@@ -123,11 +158,17 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def _parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, _Module | None]:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="idjag",
         description="Cross-app access: an identity provider that issues ID-JAGs, and what redeems them.",
+        epilog="Settings are IDJAG_* variables; IDJAG_ISSUER is the one that must be set. "
+        "`idjag COMMAND --help` says more. Exit codes: 0 done, 1 the answer is no, "
+        "2 wrong use or a bad file, 3 the environment failed.",
     )
-    parser.add_argument("--config", metavar="FILE", help="settings as TOML; the environment wins")
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings as TOML; the environment wins; before the command"
+    )
+    parser.add_argument("--server", metavar="URL", action=NotBuilt, help="not built")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     chosen = _chosen(arguments)
     module = None
@@ -137,7 +178,8 @@ def _parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, _Module 
             if name not in subparsers.choices:
                 module.register(subparsers)
         elif name not in subparsers.choices:
-            subparsers.add_parser(name, help=command.summary, add_help=False)
+            later = " (not built)" if command.module == NOT_BUILT else ""
+            subparsers.add_parser(name, help=command.summary + later, add_help=False)
     if chosen and COMMANDS[chosen].module == NOT_BUILT:
         raise _not_built(chosen)
     return parser, module
@@ -148,7 +190,7 @@ def _chosen(arguments: Sequence[str]) -> str | None:
     for argument in arguments:
         if skip:
             skip = False
-        elif argument == "--config":
+        elif argument in ("--config", "--server"):
             skip = True
         elif argument in COMMANDS:
             return argument

@@ -57,11 +57,13 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
 
 def _ask(args: argparse.Namespace) -> Ask:
     """The question of the options, checked as the token endpoint checks its parameters."""
+    option = "--scope"
     try:
         asked = scopes.parse(" ".join(args.scope)) if args.scope else None
+        option = "--resource"
         named = resources.parse(args.resource)
     except Refused as refused:
-        raise Failed(ANSWERS[refused.reason].text, code=2) from None
+        raise Failed(f"{option}: {ANSWERS[refused.reason].text}", code=2) from None
     return Ask(
         user=args.user,
         app=args.app,

@@ -119,8 +119,12 @@ def _print(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | Non
     if drift is not None:
         for line in plan_lines(drift):
             print(line, file=out)
-    counts = f"{len(source.state.tests)} tests passed, {len(findings)} warnings"
+    counts = f"{_counted(len(source.state.tests), 'test')} passed, {_counted(len(findings), 'warning')}"
     print(f"{file.path}: {counts}", file=out)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _located(file: StateFileText, findings: tuple[Finding, ...]) -> list[str]:

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         print(f"Chat, the resource app:    {made.at.chat}", file=out)
         for username, password in PEOPLE.items():
             print(f"Sign in as:                {username} / {password}", file=out)
+        print("Signing out is not built: open a private window to sign in as somebody else.", file=out)
         print("Ctrl-C stops everything.", file=out, flush=True)
         _until_stopped()
     return 0

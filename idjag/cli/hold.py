@@ -33,7 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         if name in subparsers.choices:
             continue
         parser = subparsers.add_parser(name, help=summary, description=summary)
-        parser.add_argument("kind", choices=KINDS)
+        parser.add_argument("kind", choices=KINDS, help="what kind of thing ID is")
         parser.add_argument("id", metavar="ID", help="user name, or id of the state file")
         parser.add_argument("--reason", required=True, metavar="R", help="why; recorded")
         parser.add_argument("--app", metavar="APP", help="with user: in this requesting app alone")

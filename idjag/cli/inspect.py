@@ -24,7 +24,7 @@ _KINDS = {
 _MEANINGS = {
     "iss": "who issued it",
     "sub": "the person, in the issuer's namespace",
-    "aud": "who may accept it: the resource authorization server's issuer, or the API",
+    "aud": "who may accept it: the authorization server (ID-JAG), the API (access token), the app (ID token)",
     "client_id": "the requesting app's client id at the audience",
     "jti": "its own id; redeemed once",
     "iat": "issued",
@@ -43,6 +43,12 @@ _MEANINGS = {
     "cnf": "the key that must be proven",
     "act": "who acts",
 }
+_WRONG = {
+    "segments": "a signed token is three parts with a dot between them; was it cut off?",
+    "base64url": "a part of it is not base64url; was it cut off?",
+    "syntax": "its header or its claims are not JSON",
+    "algorithm": "it is signed in no way that is accepted here",
+}
 _TIMES = ("iat", "exp", "nbf", "auth_time", "session_expiry")
 
 
@@ -60,13 +66,14 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     try:
         jwt = jws.parse(token, max_bytes=names.MAX_ID_JAG)
     except JoseError as wrong:
-        print(f"not a token that we would read: {wrong.code}", file=err)
+        print(f"idjag: not a token: {_WRONG.get(wrong.code, wrong.code)}", file=err)
         return 1
+    keys = _keys(args.jwks) if args.jwks else None
     if args.json:
         print(json.dumps({"header": jwt.header, "claims": jwt.claims}, indent=2), file=out)
     else:
         print(explained(jwt), file=out)
-    return _verified(jwt, args.jwks, out=err if args.json else out)
+    return _verified(jwt, keys, out=err if args.json else out)
 
 
 def explained(jwt: jws.UnverifiedJwt) -> str:
@@ -82,15 +89,21 @@ def explained(jwt: jws.UnverifiedJwt) -> str:
     return "\n".join(lines)
 
 
-def _verified(jwt: jws.UnverifiedJwt, path: str | None, *, out: TextIO) -> int:
-    if path is None:
-        print("The signature was not verified (no --jwks).", file=out)
-        return 0
+def _keys(path: str) -> KeySet:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a path from the command line
             keys, _ = KeySet.parse(file.read())
+    except OSError as error:
+        raise Failed(f"{path}: {(error.strerror or 'cannot be read').lower()}", code=2) from None
     except JoseError as wrong:
         raise Failed(f"{path}: {wrong.code}; give a JWK Set (RFC 7517)", code=2) from None
+    return keys
+
+
+def _verified(jwt: jws.UnverifiedJwt, keys: KeySet | None, *, out: TextIO) -> int:
+    if keys is None:
+        print("The signature was not verified (no --jwks).", file=out)
+        return 0
     try:
         jws.verify(jwt, keys=keys, algorithms=names.ASYMMETRIC)
     except JoseError as wrong:

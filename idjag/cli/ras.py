@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from idjag.cli import Failed
+
+if TYPE_CHECKING:
+    from idjag.ras.config import Loaded
 
 __all__ = ["register", "run"]
 
@@ -19,11 +25,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve = actions.add_parser("serve", help="serve until SIGTERM")
     serve.add_argument("-f", "--file", required=True, metavar="FILE", help="ras.yaml")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=int, default=8710, help="port to listen on")
+    serve.add_argument("--port", type=_port, default=8710, help="port to listen on; 8710 if absent")
     serve.add_argument("--workers", type=int, default=1, help="worker processes; SQLite serves one")
     for name in _LATER:
         later = actions.add_parser(name, help="not built")
         later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be 1 to 65535")
+    return int(text)
 
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
@@ -43,7 +55,7 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     from idjag.ras.store_sql import AccountsWrong
 
     try:
-        loaded = config.load(Path(args.file), environ)
+        loaded = _loaded(args.file, environ)
         built = config.build(loaded)
     except AccountsWrong as wrong:
         print(f"idjag: {args.file}: {wrong}", file=err)
@@ -57,3 +69,15 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     with built:
         process.serve(built.app, listening, issuer=loaded.config.issuer, err=err)
     return 0
+
+
+def _loaded(file: str, environ: Mapping[str, str]) -> Loaded:
+    """What ras.yaml says; one that cannot be read is a bad file, not a bad environment."""
+    from idjag.ras import config
+
+    try:
+        return config.load(Path(file), environ)
+    except OSError as error:
+        raise Failed(
+            f"{error.filename or file}: {(error.strerror or 'cannot be read').lower()}", code=2
+        ) from None

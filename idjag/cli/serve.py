@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
 
 from idjag import cli
+
+if TYPE_CHECKING:
+    from idjag.idp.settings import Settings
 
 __all__ = ["register", "run"]
 
@@ -34,7 +38,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     if settings.outbound_allow or settings.ca_file:
         message = "IDJAG_OUTBOUND_ALLOW, IDJAG_CA_FILE: not built: the identity provider fetches nothing yet"
         raise cli.Failed(message, code=2)
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *_elsewhere(settings)):
         print(f"idjag: {warning}", file=err)
     listening = process.Listening(
         settings.host, settings.port, log_level=settings.log_level, log_format=settings.log_format
@@ -42,3 +46,12 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     with serving(settings) as app:
         process.serve(app, listening, issuer=settings.issuer, err=err)
     return 0
+
+
+def _elsewhere(settings: Settings) -> tuple[str, ...]:
+    """An issuer on this very machine whose port is not ours: nobody would find us there."""
+    url = urlsplit(settings.issuer)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    if not settings.loopback or port == settings.port:
+        return ()
+    return (f"IDJAG_ISSUER says port {port}, this listens on {settings.port}: set IDJAG_PORT, or forward it",)

@@ -31,7 +31,10 @@ def until(text: str) -> tuple[int, bool]:
     """A time, or how long from now: (value, whether it counts from now)."""
     if text[-1:] in "smhd":
         return duration(text), True
-    return when(text), False
+    try:
+        return when(text), False
+    except ArgumentTypeError as wrong:
+        raise ArgumentTypeError(f"{wrong}; or how long from now, such as 2h") from None
 
 
 def address(text: str) -> Address:

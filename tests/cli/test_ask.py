@@ -182,8 +182,8 @@ def test_a_change_is_seen_by_the_next_question(acme: Deployment) -> None:
             ("--to", "https://ACME.chat.example"),
             "unknown resource app: https://ACME.chat.example; its id is chat",
         ),
-        (("--scope", "a  b"), "The scope is not a list of scope tokens separated by single spaces."),
-        (("--resource", "api.chat.example"), "A resource is an absolute URI without a fragment."),
+        (("--scope", "a  b"), "--scope: The scope is not a list of scope tokens separated by single spaces."),
+        (("--resource", "api.chat.example"), "--resource: A resource is an absolute URI without a fragment."),
     ],
 )
 def test_what_cannot_be_asked_is_exit_2_in_one_line(

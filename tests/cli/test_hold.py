@@ -190,8 +190,11 @@ def test_what_cannot_be_held_is_exit_2_in_one_line(
         (("hold", "app", "wiki", "--reason", "x", "--until", "xs"), "a duration is a whole number"),
     ],
 )
-def test_wrong_use_is_exit_2_with_the_usage(
+def test_wrong_use_is_exit_2_in_one_line(
     acme: Deployment, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     assert acme.run(*arguments).code == 2
-    assert message in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("idjag: ")
+    assert message in line
+    assert line.endswith(" --help")

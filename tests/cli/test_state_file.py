@@ -228,7 +228,7 @@ def test_check_needs_no_database(host: Host) -> None:
     said = host.run("check", "-f", str(host.file), IDJAG_DATA_DIR="/nonexistent", WIKI_SECRET=None)
     assert said.code == 0
     assert said.err == ""
-    assert said.out.splitlines()[-1] == f"{host.file}: 1 tests passed, 2 warnings"
+    assert said.out.splitlines()[-1] == f"{host.file}: 1 test passed, 2 warnings"
     assert (
         f"{host.file}:70:5: guardrail contractors-never-finance: warning: "
         "nobody is in the group contractors [empty-group]"

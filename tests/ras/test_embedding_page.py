@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet, jws
+from idjag.ras import config
+from idjag.yaml_file import FileError
 from tests.ras.world import key
 
 
@@ -25,7 +27,7 @@ def page(root: Path) -> dict[str, Any]:
     """The page, run from top to bottom; its identity provider has our key."""
     text = (root / "docs" / "embedding.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names_: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "embedding.md", "exec"), names_)  # noqa: S102  # our own documentation
@@ -119,3 +121,36 @@ def test_the_guarded_api_of_the_page_knows_the_person(page: dict[str, Any]) -> N
 
     assert asyncio.run(get(redemption.access_token)).text == "u-1"
     assert asyncio.run(get("x")).status_code == 401
+
+
+def test_the_application_of_the_page_redeems_and_answers(page: dict[str, Any]) -> None:
+    """Discovery, token and API of one application; a wrong secret beside the right one."""
+
+    async def call() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=page["app"])
+        async with httpx.AsyncClient(transport=transport, base_url=page["ISSUER"]) as http:
+            found = await http.get("/.well-known/oauth-authorization-server")
+            form = {"grant_type": names.JWT_BEARER, "assertion": grant(page), "client_id": "wiki"}
+            wrong = await http.post("/token", data=form | {"client_secret": "a-secret-of-another"})
+            right = await http.post("/token", data=form | {"client_secret": "a-secret-of-the-wiki"})
+            token = right.json()["access_token"]
+            answer = await http.get(page["API"], headers={"authorization": f"Bearer {token}"})
+            return [found, wrong, right, answer]
+
+    found, wrong, right, answer = asyncio.run(call())
+    assert found.json()["token_endpoint"] == f"{page['ISSUER']}token"
+    assert (wrong.status_code, wrong.json()["error"], right.status_code) == (401, "invalid_client", 200)
+    assert answer.text == "u-1"
+
+
+def test_the_file_of_the_page_is_a_ras_file(root: Path, tmp_path: Path) -> None:
+    """Read with the secret that it names; without it the message names the variable."""
+    text = (root / "docs" / "embedding.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "ras.yaml"
+    path.write_text(shown, encoding="utf-8")
+    loaded = config.load(path, {"WIKI_CHAT_SECRET": "a-secret-of-the-wiki"})
+    assert loaded.database == tmp_path / "ras.db"
+    assert loaded.kek_file == tmp_path / "ras.db.kek"
+    with pytest.raises(FileError, match="env:WIKI_CHAT_SECRET"):
+        config.load(path, {})
