@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TextIO, cast
 __all__ = ["main"]
 
 NOT_BUILT = "idjag.cli.not_built"
+INTERRUPTED = 130
 
 
 class _Command(NamedTuple):
@@ -59,6 +60,10 @@ class _Module(Protocol):
 class _Parser(argparse.ArgumentParser):
     """Says on one line what is wrong, as every command does (contract section 2)."""
 
+    def __init__(self, **options: Any) -> None:
+        # `--prun` must not delete things because it begins like `--prune`
+        super().__init__(**{"allow_abbrev": False, **options})
+
     def error(self, message: str) -> NoReturn:
         """Wrong use: exit 2."""
         self.exit(2, f"idjag: {message}; see {self.prog} --help\n")
@@ -101,9 +106,10 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
     try:
         return module.run(args, environ=environ, out=out, err=err)
     except KeyboardInterrupt:
-        return 0
+        # a server was told to stop; anything else was cut off, and its answer is not "yes"
+        return 0 if args.command in ("serve", "ras") else INTERRUPTED
     except BrokenPipeError:
-        return 0
+        return 3
     except ModuleNotFoundError as missing:
         return _not_installed(missing, arguments, err)
     except Exception as error:  # noqa: BLE001 - the one place that turns our errors into an exit code

@@ -35,7 +35,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Exit 1 when the file's own tests fail on the result; then nothing was changed."""
     file = state_file(args)
-    with opened(args, environ, err) as store:
+    with opened(args, environ, err, create=True) as store:
         outcome = answered(file, lambda: _outcome(args, store, file, environ=environ), err=err)
     if outcome is None:
         print("idjag: nothing was changed: tests failed", file=err)

@@ -64,7 +64,7 @@ def _planned(
 ) -> Plan:
     """The result that is looked at; raises Problems, TestsFailed."""
     if args.drift:
-        with opened(args, environ, err) as store:
+        with opened(args, environ, err, create=True) as store:
             secrets_of = credentials(file, environ=environ, issuer=store.issuer)
             return look(store, file.source.state, secrets_of)
     now, state = int(time.time()), file.source.state

@@ -8,17 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from idjag.cli import Failed
 from idjag.idp.app import Store, open_store
-from idjag.idp.settings import Settings
+from idjag.idp.settings import Settings, sqlite_path
 
 __all__ = ["opened"]
 
 
 @contextmanager
-def opened(args: argparse.Namespace, environ: Mapping[str, str], err: TextIO) -> Iterator[Store]:
-    """The store that the settings name; warnings go to standard error."""
+def opened(
+    args: argparse.Namespace, environ: Mapping[str, str], err: TextIO, *, create: bool = False
+) -> Iterator[Store]:
+    """The store that the settings name; warnings go to standard error.
+
+    Without ``create`` a database that is not there is an error: a mistyped folder must not verify as empty.
+    """
     settings = Settings.load(environ, Path(args.config) if args.config else None)
     for warning in settings.warnings:
         print(f"idjag: {warning}", file=err)
+    path = sqlite_path(settings.database_url)
+    if not create and not path.exists():
+        raise Failed(f"{path}: no such database: check IDJAG_DATA_DIR and IDJAG_DATABASE_URL", code=3)
     with open_store(settings) as store:
         yield store

@@ -69,6 +69,8 @@ class World:
         path.write_text(state_file(self.at, wiki_secret=self.wiki.secret, **changes))
         out = io.StringIO()
         code = self.command(["apply", "-f", str(path)], environ=self.environ, out=out, err=out)
+        if code == 130:
+            raise KeyboardInterrupt
         if code != 0:
             raise RuntimeError(f"idjag apply ended with {code}: {out.getvalue()}")
 

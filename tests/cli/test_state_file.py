@@ -210,6 +210,7 @@ def test_an_export_is_written_for_its_owner_alone_and_in_one_step(host: Host) ->
 
 
 def test_an_export_that_cannot_be_written_is_exit_3(host: Host) -> None:
+    host.apply()
     path = host.folder / "absent" / "out.yaml"
     assert host.run("export", "-o", str(path)) == Said(3, "", f"idjag: {path}: no such file or directory\n")
 
