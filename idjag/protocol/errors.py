@@ -1,4 +1,4 @@
-"""Why a request is refused (Reason, for us), what the client reads (ANSWERS), and Refused itself.
+"""Refused, and what the client reads for each Reason (ANSWERS); the reasons are in reasons.py.
 
 The only place where a refusal becomes an error code: contract section 7.
 """
@@ -6,127 +6,10 @@ The only place where a refusal becomes an error code: contract section 7.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from idjag.protocol.reasons import Reason
 
 __all__ = ["ANSWERS", "BEFORE_AUTHENTICATION", "Answer", "Reason", "Refused"]
-
-
-class Reason(StrEnum):
-    """The true reason, for the audit log; never shown to a stranger."""
-
-    # the request itself
-    MALFORMED_FORM = "malformed_form"
-    DUPLICATE_PARAMETER = "duplicate_parameter"
-    PARAMETER_MISSING = "parameter_missing"
-    PARAMETER_WRONG = "parameter_wrong"
-    DUPLICATE_HEADER = "duplicate_header"
-    LENGTH_AMBIGUOUS = "length_ambiguous"
-    SECRET_IN_QUERY = "secret_in_query"
-    METHOD_WRONG = "method_wrong"
-    MEDIA_TYPE_WRONG = "media_type_wrong"
-    TOO_LARGE = "too_large"
-    HEADERS_TOO_LARGE = "headers_too_large"
-    BODY_TOO_SLOW = "body_too_slow"
-    HOST_UNKNOWN = "host_unknown"
-    GRANT_TYPE_UNKNOWN = "grant_type_unknown"
-    NOT_BUILT = "not_built"
-    # the client
-    CLIENT_UNKNOWN = "client_unknown"
-    CLIENT_DISABLED = "client_disabled"
-    CLIENT_CREDENTIALS_MISSING = "client_credentials_missing"
-    CLIENT_CREDENTIALS_MALFORMED = "client_credentials_malformed"
-    CLIENT_SECRET_WRONG = "client_secret_wrong"
-    CLIENT_METHOD_WRONG = "client_method_wrong"
-    CLIENT_METHODS_SEVERAL = "client_methods_several"
-    CLIENT_ASSERTION_INVALID = "client_assertion_invalid"
-    CLIENT_ASSERTION_TYPE = "client_assertion_type"
-    CLIENT_ASSERTION_AUD = "client_assertion_aud"
-    CLIENT_ASSERTION_EXPIRED = "client_assertion_expired"
-    CLIENT_ASSERTION_REPLAY = "client_assertion_replay"
-    CLIENT_PUBLIC = "client_public"
-    GRANT_NOT_ALLOWED = "grant_not_allowed"
-    # the authorization request and the sign-in
-    RESPONSE_TYPE_WRONG = "response_type_wrong"
-    REQUEST_OBJECT = "request_object"
-    REQUEST_URI = "request_uri"
-    REGISTRATION = "registration"
-    PKCE_REQUIRED = "pkce_required"
-    LOGIN_REQUIRED = "login_required"
-    PASSWORD_WRONG = "password_wrong"
-    # the code
-    CODE_UNKNOWN = "code_unknown"
-    CODE_EXPIRED = "code_expired"
-    CODE_REPLAYED = "code_replayed"
-    CODE_CLIENT_MISMATCH = "code_client_mismatch"
-    REDIRECT_URI_MISMATCH = "redirect_uri_mismatch"
-    PKCE_WRONG = "pkce_wrong"
-    # the subject token
-    SUBJECT_TOKEN_INVALID = "subject_token_invalid"
-    SUBJECT_TOKEN_TYPE = "subject_token_type"
-    SUBJECT_TOKEN_ISSUER = "subject_token_issuer"
-    SUBJECT_TOKEN_AUDIENCE = "subject_token_audience"
-    SUBJECT_TOKEN_EXPIRED = "subject_token_expired"
-    SUBJECT_TOKEN_NOT_YET = "subject_token_not_yet"
-    SUBJECT_UNKNOWN = "subject_unknown"
-    SESSION_ENDED = "session_ended"
-    PERSON_DISABLED = "person_disabled"
-    # the target
-    AUDIENCE_UNKNOWN = "audience_unknown"
-    AUDIENCE_AMBIGUOUS = "audience_ambiguous"
-    AUDIENCE_SEVERAL = "audience_several"
-    AUDIENCE_SELF = "audience_self"
-    RESOURCE_MALFORMED = "resource_malformed"
-    RESOURCE_NOT_GOVERNED = "resource_not_governed"
-    RESOURCE_REQUIRED = "resource_required"
-    RESOURCE_NOT_ALLOWED = "resource_not_allowed"
-    # the policy
-    HELD = "held"
-    APP_DISABLED = "app_disabled"
-    RESOURCE_APP_DISABLED = "resource_app_disabled"
-    NOT_ASSIGNED = "not_assigned"
-    NOT_ASSIGNED_SSO = "not_assigned_sso"
-    NO_CONNECTION = "no_connection"
-    CONNECTION_NOT_ACTIVE = "connection_not_active"
-    CONNECTION_EXPIRED = "connection_expired"
-    PROFILE_MISMATCH = "profile_mismatch"
-    NO_CLIENT_ID_MAPPING = "no_client_id_mapping"
-    GUARDRAIL = "guardrail"
-    NO_RULE = "no_rule"
-    CONDITION_UNMET = "condition_unmet"
-    SCOPE_MALFORMED = "scope_malformed"
-    SCOPE_NOT_ALLOWED = "scope_not_allowed"
-    AUTHORIZATION_DETAILS = "authorization_details"
-    STEP_UP = "step_up"
-    # the ID-JAG at the resource authorization server
-    ASSERTION_INVALID = "assertion_invalid"
-    ASSERTION_TYPE = "assertion_type"
-    ISSUER_NOT_TRUSTED = "issuer_not_trusted"
-    SIGNATURE_INVALID = "signature_invalid"
-    KEYS_UNAVAILABLE = "keys_unavailable"
-    AUDIENCE_WRONG = "audience_wrong"
-    CLAIM_WRONG = "claim_wrong"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not_yet_valid"
-    LIFETIME_TOO_LONG = "lifetime_too_long"
-    CLIENT_MISMATCH = "client_mismatch"
-    TENANT_WRONG = "tenant_wrong"
-    REPLAY = "replay"
-    RESOURCE_CLAIM_WRONG = "resource_claim_wrong"
-    CONFIRMATION_UNSUPPORTED = "confirmation_unsupported"
-    IDENTITY_CLAIMS_MISSING = "identity_claims_missing"
-    SUBJECT_CONFLICT = "subject_conflict"
-    ACCOUNT_UNKNOWN = "account_unknown"
-    ACCOUNT_DISABLED = "account_disabled"
-    SAME_DOMAIN = "same_domain"
-    # DPoP, throttling, faults
-    DPOP_PROOF_INVALID = "dpop_proof_invalid"
-    TOO_MANY_FAILURES = "too_many_failures"
-    UNAVAILABLE = "unavailable"
-    # the resource server
-    TOKEN_MISSING = "token_missing"
-    TOKEN_INVALID = "token_invalid"
-    SCOPE_INSUFFICIENT = "scope_insufficient"
-    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
