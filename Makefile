@@ -10,6 +10,10 @@ PIP := $(PY) -m pip --disable-pip-version-check
 LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# Other people's clients for tests/interop. Without npm there is nothing to install, and those tests say so.
+NODE := tests/interop/node
+NODE_READY := $(if $(shell command -v npm 2>/dev/null),$(NODE)/node_modules/stamp)
+
 # The demo is content with any environment that has its packages; the developers' one has them all.
 DEMO_READY := $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/demo.stamp)
 
@@ -40,7 +44,7 @@ demo-once: $(DEMO_READY) ## the same, driven by itself over HTTP; exit 0 only if
 	@$(PY) -m idjag.cli demo --once
 
 test: $(VENV)/dev.stamp ## all tests but the long proofs
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 -rs
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 	$(PY) -m ruff check .
@@ -70,8 +74,13 @@ dist: $(VENV)/dev.stamp ## sdist and wheel in dist/
 	$(PY) -m build --no-isolation --outdir dist .
 
 setup: $(VENV)/dev.stamp ## system packages and the environment
-	@echo 'System packages: none needed. No test uses PostgreSQL, Chromium or Node yet, so none is installed.'
+	@echo 'System packages: none needed. No test uses PostgreSQL or Chromium yet, so none is installed.'
 	@echo "Python: $$($(PY) --version) in $(VENV), all locked packages installed."
+	@if [ -f $(NODE)/node_modules/stamp ]; then \
+		echo "Node: $$(node --version), all locked packages installed in $(NODE)/node_modules."; \
+	else \
+		echo 'Node: not ready, so the tests of tests/interop that need it are skipped. Install Node 20 or newer with npm.'; \
+	fi
 
 lock: $(VENV)/dev.stamp ## compute requirements/*.txt again; `make lock UPGRADE=--upgrade` takes newer versions
 	$(LOCK) $(UPGRADE) --all-extras --group dev --output-file requirements/dev.txt
@@ -79,7 +88,7 @@ lock: $(VENV)/dev.stamp ## compute requirements/*.txt again; `make lock UPGRADE=
 
 clean: ## remove everything that can be made again
 	rm -rf $(VENV) build dist idjag.egg-info .coverage* htmlcov .hypothesis
-	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(NODE)/node_modules
 	find idjag admin_ui tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -91,3 +100,11 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml setup.py | $(VENV)/bin/python
 	@$(PIP) install --quiet --require-hashes -r requirements/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(VENV)/dev.stamp: | $(NODE_READY)
+
+# A machine that reaches no registry for Node can do all but a few tests, so this names the failure and goes on.
+$(NODE)/node_modules/stamp: $(NODE)/package-lock.json $(NODE)/package.json $(NODE)/.npmrc
+	@echo 'installing $(NODE)/package-lock.json: a minute or less'
+	@if (cd $(NODE) && npm ci --loglevel=error); then touch $@; \
+	else rm -f $@; echo 'npm could not install $(NODE): the tests that need Node will be skipped' >&2; fi

@@ -41,7 +41,7 @@ COMMANDS: dict[str, _Command] = {
     "admin": _Command(NOT_BUILT, "administrators of the console"),
     "tenants": _Command(NOT_BUILT, "tenants"),
     "audit": _Command("idjag.cli.audit", "list, export and verify the audit log"),
-    "db": _Command("idjag.cli.db", "the database schema"),
+    "db": _Command("idjag.cli.db", "the database: schema, backup, after a restore"),
     "ras": _Command("idjag.cli.ras", "the resource authorization server as a process of its own"),
     "check-ras": _Command(NOT_BUILT, "conformance report of any RAS"),
     "inspect": _Command("idjag.cli.inspect", "decode and explain a token, offline"),
@@ -107,7 +107,7 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         return module.run(args, environ=environ, out=out, err=err)
     except KeyboardInterrupt:
         # a server was told to stop; anything else was cut off, and its answer is not "yes"
-        return 0 if args.command in ("serve", "ras") else INTERRUPTED
+        return 0 if "serve" in (args.command, getattr(args, "action", None)) else INTERRUPTED
     except BrokenPipeError:
         return 3
     except ModuleNotFoundError as missing:

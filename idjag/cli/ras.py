@@ -1,10 +1,13 @@
-"""``idjag ras serve -f ras.yaml``: the resource authorization server as a process of its own."""
+"""``idjag ras``: the resource authorization server as a process of its own, and what its operator does."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import signal
+import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,24 +15,29 @@ from idjag.cli import Failed
 
 if TYPE_CHECKING:
     from idjag.ras.config import Loaded
+    from idjag.ras.reloading import Reloading
 
 __all__ = ["register", "run"]
-
-_LATER = ("reload", "accounts", "issuers", "tokens")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's own options."""
+    from idjag.cli import ras_things, trail
+    from idjag.cli.ras_store import add_file
+
     parser = subparsers.add_parser("ras", help="the resource authorization server as a process of its own")
     actions = parser.add_subparsers(dest="action", required=True)
-    serve = actions.add_parser("serve", help="serve until SIGTERM")
-    serve.add_argument("-f", "--file", required=True, metavar="FILE", help="ras.yaml")
+    serve = actions.add_parser("serve", help="serve until SIGTERM; SIGHUP reads the file again")
+    add_file(serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=_port, default=8710, help="port to listen on; 8710 if absent")
     serve.add_argument("--workers", type=int, default=1, help="worker processes; SQLite serves one")
-    for name in _LATER:
-        later = actions.add_parser(name, help="not built")
-        later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    reload = actions.add_parser("reload", help="make running servers read the file again; 0 when in force")
+    add_file(reload)
+    ras_things.register(actions)
+    audit = actions.add_parser("audit", help="list, export and verify the audit log of this server")
+    for reading in trail.add_actions(audit, dest="reading"):
+        add_file(reading)
 
 
 def _port(text: str) -> int:
@@ -39,19 +47,27 @@ def _port(text: str) -> int:
 
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Serve until SIGTERM or SIGINT; what is queued is answered first."""
-    if args.action in _LATER:
-        print(f"idjag: ras {args.action}: not built", file=err)
-        return 2
-    if args.workers != 1:
-        print("idjag: --workers above 1 is not built: a SQLite database serves one process", file=err)
-        return 2
-    return _serve(args, environ=environ, err=err)
+    """Run one action; ``serve`` until SIGTERM or SIGINT, and what is queued is answered first."""
+    from idjag.cli import ras_things
+
+    match args.action:
+        case "serve":
+            if args.workers != 1:
+                print("idjag: --workers above 1 is not built: a SQLite database serves one process", file=err)
+                return 2
+            return _serve(args, environ=environ, err=err)
+        case "reload":
+            return _reload(args, out=out, err=err)
+        case "audit":
+            return _audit(args, out=out)
+    return ras_things.run(args, environ=environ, out=out, err=err)
 
 
 def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO) -> int:
     from idjag.cli import process
     from idjag.ras import config
+    from idjag.ras.control import Control
+    from idjag.ras.reloading import Reloading
     from idjag.ras.store_sql import AccountsWrong
 
     try:
@@ -66,9 +82,69 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     listening = process.Listening(
         args.host, args.port, log_level=loaded.log_level, log_format=loaded.log_format
     )
-    with built:
+    with built, ExitStack() as ending:
+        reloading = Reloading(Path(args.file), environ, loaded=loaded, built=built)
+        try:
+            ending.enter_context(Control(loaded.database, reloading))
+        except OSError as error:  # most likely the path of the database is too long for a socket beside it
+            print(f"idjag: `idjag ras reload` cannot reach this server, SIGHUP can: {error}", file=err)
+        _on_hangup(reloading)
         process.serve(built.app, listening, issuer=loaded.config.issuer, err=err)
     return 0
+
+
+def _on_hangup(reloading: Reloading) -> None:
+    """What service managers send to whom shall read its file again; the outcome is in the log alone."""
+
+    def read_again(_signal: int, _frame: object) -> None:
+        # not in the signal handler: the loop goes on answering meanwhile
+        threading.Thread(target=reloading.reload, kwargs={"by": "SIGHUP"}).start()
+
+    signal.signal(signal.SIGHUP, read_again)
+
+
+def _reload(args: argparse.Namespace, *, out: TextIO, err: TextIO) -> int:
+    """0: the new file is in force in every server; 2: it is refused, and the old one stays; 3: none runs."""
+    from idjag.cli.operator import operator
+    from idjag.cli.ras_store import located
+    from idjag.ras.control import tell
+
+    places = located(args.file)
+    message = {"do": "reload", "file": str(places.file), "by": operator()["id"]}
+    answers = tell(places.database, message)
+    if not answers:
+        raise Failed(f"no running server has the database {places.database}: start one", code=3)
+    refused = [answer.problem for answer in answers if answer.problem is not None]
+    for problem in dict.fromkeys(refused):
+        for line in problem.splitlines():
+            print(f"idjag: {line}", file=err)
+    if refused:
+        print(f"idjag: the old configuration stays in force ({len(refused)} of {len(answers)})", file=err)
+        return 2
+    print(f"reloaded: {args.file}", file=out)
+    return 0
+
+
+def _audit(args: argparse.Namespace, *, out: TextIO) -> int:
+    from idjag.cli import audit_export, trail
+    from idjag.cli.ras_store import opened
+    from idjag.ras.server import new_id
+    from idjag.ras.store_sql.tables import TENANT
+
+    about = {"subject": "account", "client_id_at_resource": "client", "actor": "by"}
+    with opened(args) as store:
+        database, issuer = store.database, store.places.issuer
+        source = audit_export.Source(
+            database.ledger,
+            TENANT,
+            issuer,
+            store.now,
+            key=database.signing_key(),
+            record=audit_export.recorder(database.ledger, TENANT),
+            new_id=new_id,
+        )
+        log = trail.Log(database.ledger, TENANT, database.chain_key, about, export=lambda: source)
+        return trail.read(args.reading, args, log, out=out)
 
 
 def _loaded(file: str, environ: Mapping[str, str]) -> Loaded:

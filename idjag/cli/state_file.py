@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import socket
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from idjag.cli import Failed
+from idjag.cli.operator import operator
 from idjag.idp.settings import is_loopback
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.state.apply import TestsFailed
@@ -51,11 +50,6 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 def state_file(args: argparse.Namespace) -> StateFileText:
     """Read the file before anything else is opened; raises FileError, FileErrors, Failed."""
     return StateFileText(args.file)
-
-
-def operator() -> dict[str, str]:
-    """The host's operator, as the audit log names whoever runs a command (contract section 2)."""
-    return {"kind": "operator", "id": f"{os.getuid()}@{socket.gethostname()}"}
 
 
 def credentials(file: StateFileText, *, environ: Mapping[str, str], issuer: str) -> Credentials:

@@ -9,19 +9,24 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from idjag.asgi import ASGIApp, Door, guarded, router
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
+from idjag.idp.endpoint import ClientEndpoint, Operation
 from idjag.idp.grants.authorization_code import AuthorizationCode
+from idjag.idp.grants.refresh_token import RefreshToken
+from idjag.idp.grants.subject_tokens import SubjectTokens
 from idjag.idp.grants.token_exchange import TokenExchange
 from idjag.idp.hosts import host_check
+from idjag.idp.introspection import Introspection
 from idjag.idp.keys import ensure_keys
+from idjag.idp.revocation import Revocation
 from idjag.idp.services import Services
-from idjag.idp.settings import Settings, sqlite_path
+from idjag.idp.settings import Settings, SettingsWrong, sqlite_path
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.signin.routes import create_pages
 from idjag.idp.snapshot import Loader, Snapshot
@@ -30,13 +35,17 @@ from idjag.idp.store.kek import open_sealer
 from idjag.idp.store.tenant import ensure_tenant
 from idjag.idp.strangers import Strangers, turned_away
 from idjag.idp.subjects import Origins
-from idjag.idp.token import TokenEndpoint
+from idjag.idp.throttle import Throttle
+from idjag.idp.token import Grant, Token
+from idjag.idp.upkeep import upkeep
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.seal import Sealer
+from idjag.trust.fetch import PinnedFetcher
+from idjag.trust.publications import Publications
 
-__all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock"]
+__all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock", "token_grants"]
 
 Answer: TypeAlias = Callable[[TokenRequest], Awaitable[Reply]]
 
@@ -92,8 +101,16 @@ def serving(
     clock: Callable[[], int] = system_clock,
     new_id: Callable[[], str] = new_id,
 ) -> Iterator[ASGIApp]:
-    """The application over an open store, for a server that runs inside the ``with``."""
-    with open_store(settings, clock=clock, new_id=new_id) as store:
+    """The application over an open store, for a server that runs inside the ``with``.
+
+    Raises what ``open_store`` raises.
+    """
+    publications = Publications(fetcher_of(settings), loopback=settings.loopback)
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(settings, clock=clock, new_id=new_id))
+        stack.enter_context(
+            upkeep(settings, store.ledger, store.tenant, key=store.chain_key, clock=clock, new_id=new_id)
+        )
         base = settings.issuer.removesuffix("/")
         services = Services(
             issuer=settings.issuer,
@@ -104,22 +121,42 @@ def serving(
             new_id=new_id,
             passwords=Passwords(parallel=os.cpu_count() or 1),
             ready=lambda: store.ledger.ready,
+            nonce_key=store.chain_key if settings.dpop_nonce == "required" else None,
+            publications=publications,
         )
         yield assemble(services, trusted_proxies=[str(network) for network in settings.trusted_proxies])
+
+
+def fetcher_of(settings: Settings) -> PinnedFetcher:
+    """The one way out, as the operator allows it; raises SettingsWrong."""
+    try:
+        return PinnedFetcher(settings.outbound, settings.ca_file, proxy=settings.outbound_proxy)
+    except ValueError as wrong:
+        raise SettingsWrong(str(wrong)) from None
+
+
+def token_grants(services: Services) -> dict[str, Grant]:
+    """What the token endpoint can be asked for: what metadata says under ``grant_types_supported``."""
+    issuer, ledger, new_id = services.issuer, services.ledger, services.new_id
+    subjects = SubjectTokens(issuer, ledger, Origins(ledger))
+    return {
+        names.AUTHORIZATION_CODE: AuthorizationCode(issuer, ledger, new_id),
+        names.REFRESH_TOKEN: RefreshToken(issuer, ledger, new_id),
+        names.TOKEN_EXCHANGE: TokenExchange(issuer, subjects, new_id),
+    }
 
 
 def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
     """The routes: one table, in the order in which a client meets them."""
     strangers, known_host = Strangers(), host_check(services.issuer)
     discovery = Discovery(services)
-    token = TokenEndpoint(
-        services,
-        {
-            names.AUTHORIZATION_CODE: AuthorizationCode(services.issuer, services.ledger, services.new_id),
-            names.TOKEN_EXCHANGE: TokenExchange(services.issuer, Origins(services.ledger), services.new_id),
-        },
-        strangers,
-    )
+    throttle = Throttle()
+
+    def endpoint(operation: Operation, *, uri: str | None = None) -> ClientEndpoint:
+        return ClientEndpoint(services, operation, uri=uri, strangers=strangers, throttle=throttle)
+
+    token = endpoint(Token(token_grants(services)), uri=services.base + "/token")
+    revocation = endpoint(Revocation(services.ledger))
 
     def door(answer: Answer, known_host: Callable[[str], bool] | None = known_host) -> Door:
         return Door(
@@ -135,6 +172,8 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
         metadata.authorization_server_path(services.issuer): discovery.metadata,
         path_of(services.base, "/jwks"): discovery.jwks,
         path_of(services.base, "/token"): ForSinglePageApps(services, token),
+        path_of(services.base, "/revoke"): ForSinglePageApps(services, revocation),
+        path_of(services.base, "/introspect"): endpoint(Introspection(services.issuer, services.ledger)),
     }
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name

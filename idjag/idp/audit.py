@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -60,21 +61,21 @@ def refusal_entry(
     *,
     tenant: str,
     source: Source,
-    client: str = "",
+    client: str = "strangers",
     consume: tuple[OneTime, ...] = (),
-    replayed: Event | None = None,
-) -> Entry[Snapshot, bool]:
+    replayed: Callable[[OneTime], Event] | None = None,
+) -> Entry[Snapshot, OneTime | None]:
     """Records a refusal that needed no decision; ``consume`` is burned all the same.
 
-    ``client`` is the id of the app that takes turns for it, "" for a stranger.
-    The reply is False when something of ``consume`` had been used before; then ``replayed`` is recorded.
+    ``client`` is the id of the app that takes turns for it; strangers take turns among themselves.
+    The reply is what of ``consume`` had been used before, if anything; then ``replayed`` is recorded.
     """
 
-    def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[bool]:
-        return Verdict(reply=True, events=(event,), succeeded=False)
+    def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[OneTime | None]:
+        return Verdict(None, events=(event,), succeeded=False)
 
-    def lost(_one_time: OneTime) -> Verdict[bool]:
-        return Verdict(reply=False, events=(replayed or event,), succeeded=False)
+    def lost(used: OneTime) -> Verdict[OneTime | None]:
+        return Verdict(used, events=(replayed(used) if replayed else event,), succeeded=False)
 
     return Entry(
         tenant=tenant,

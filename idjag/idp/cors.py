@@ -6,7 +6,6 @@ Metadata and keys are for everybody (discovery.py); pages and cookies for no oth
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 from idjag.idp.fresh import fresh_snapshots
 from idjag.idp.services import Services
@@ -14,12 +13,12 @@ from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Unavailable
 from idjag.protocol.http import Reply, TokenRequest
 
-__all__ = ["ForSinglePageApps", "origin_of"]
+__all__ = ["ForSinglePageApps"]
 
 _VARY = (b"vary", b"Origin")
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-allow-headers", b"content-type, dpop"),
     (b"access-control-max-age", b"600"),
     (b"cache-control", b"no-store"),
 )
@@ -43,7 +42,7 @@ class ForSinglePageApps:
         if request.method == "OPTIONS":
             return Reply(204, (*_PREFLIGHT, *allowed), b"")
         reply = await self._answer(request)
-        exposed = (b"access-control-expose-headers", b"x-decision-id")
+        exposed = (b"access-control-expose-headers", b"dpop-nonce, x-decision-id")
         return Reply(reply.status, (*reply.headers, *allowed, exposed), reply.body)
 
     async def _allowed(self, origin: bytes) -> bool:
@@ -59,16 +58,6 @@ class ForSinglePageApps:
         """Worked out once per snapshot; whether the app is still there is decided with the grant."""
         if self._known is None or self._known[0] is not snapshot:
             pages = [client for client in snapshot.clients.values() if client.app.kind == "spa"]
-            uris = [uri for client in pages for uri in client.redirect_uris]
-            self._known = (snapshot, frozenset(origin_of(uri).encode() for uri in uris))
+            origins = {origin for client in pages for origin in client.origins}
+            self._known = (snapshot, frozenset(origin.encode() for origin in origins))
         return self._known[1]
-
-
-def origin_of(uri: str) -> str:
-    """The origin as browsers write it: the host in lower case, without the scheme's own port."""
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    own = {"https": 443, "http": 80}.get(parts.scheme)
-    port = "" if parts.port in (None, own) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from idjag.idp.endpoint import durable
 from idjag.idp.fresh import Shared, fresh_snapshots
 from idjag.idp.services import Services
 from idjag.idp.snapshot import SIGN_INS, Snapshot
-from idjag.idp.token import durable
 from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
 from idjag.protocol import metadata
 from idjag.protocol.errors import Reason, Refused
@@ -16,7 +16,7 @@ from idjag.protocol.http import Reply, TokenRequest, json_reply, public_reply, r
 
 __all__ = ["Discovery", "path_of"]
 
-LOGIN_SCOPES = ("openid", "profile", "email")
+LOGIN_SCOPES = ("openid", "profile", "email", "offline_access")
 _READ_METHODS = ("GET", "HEAD")
 # A browser asks first when a page sends a header of its own, as MCP clients do.
 _PREFLIGHT = (
@@ -41,7 +41,11 @@ class Discovery:
         self._durable = Shared(self._prove)
         self._proved: int | None = None
         self._metadata = metadata.identity_provider(
-            services.issuer, base=services.base, scopes=list(LOGIN_SCOPES), acrs=list(SIGN_INS)
+            services.issuer,
+            base=services.base,
+            scopes=list(LOGIN_SCOPES),
+            acrs=list(SIGN_INS),
+            documents=services.publications is not None,
         )
 
     async def metadata(self, request: TokenRequest) -> Reply:

@@ -96,9 +96,11 @@ def session_key(session_id: str) -> Key:
 
 
 def session(facts: Facts, session_id: str, *, person: PersonFacts, now: int) -> Row | None:
-    """The session's row if it is alive: not ended, not expired, of this person and this epoch."""
+    """The session's row if it is alive: not ended, revoked or expired, of this person and this epoch."""
     rows = facts(session_key(session_id))
-    if not rows or rows[0]["ended"] is not None or integer(rows[0], "expires") <= now:
+    if not rows or integer(rows[0], "expires") <= now:
+        return None
+    if rows[0]["ended"] is not None or rows[0]["revoked"] is not None:
         return None
     alive = rows[0]["person_id"] == person.person.id and rows[0]["epoch"] == person.epoch
     return rows[0] if alive else None

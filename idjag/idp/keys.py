@@ -1,7 +1,8 @@
 """The signing keys of a tenant: from their rows to keys that sign and verify, and the first ones made.
 
 A key is ``next`` (published before its first use), ``active`` (signs), ``retiring`` (published until its last
-token has expired) or ``revoked`` (verifies nothing any more).
+token has expired) or ``revoked`` (verifies nothing any more).  A next key that has a time to begin takes over
+at that second, on every node at once and without a write; key_rotation.py writes it down later.
 """
 
 from __future__ import annotations
@@ -19,10 +20,25 @@ from idjag.protocol.jose.json import JsonValue, canonical
 from idjag.protocol.names import ASYMMETRIC
 from idjag.seal import Sealer, context_of
 
-__all__ = ["KeyLoader", "KeyStatus", "KeysBroken", "SigningKeys", "StoredKey", "ensure_keys", "load"]
+__all__ = [
+    "KEPT",
+    "TABLE",
+    "KeyLoader",
+    "KeyStatus",
+    "KeysBroken",
+    "SigningKeys",
+    "StoredKey",
+    "ensure_keys",
+    "load",
+    "new_row",
+    "status_of",
+]
 
 S = TypeVar("S")
 TABLE = "signing_key"
+
+KEPT = 24 * 3600
+"""Seconds that a key is published after it signed for the last time: longer than any token of ours lives."""
 
 
 class KeyStatus(StrEnum):
@@ -40,10 +56,15 @@ class KeysBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key that is not revoked.  ``retires`` is set for a retiring key: nobody needs it from then on."""
+    """A key that is not revoked.
+
+    ``begins``: when it signs for the first time; None for a next key without a plan.
+    ``retires`` is set for a retiring key: nobody needs it from then on.
+    """
 
     private: PrivateKey = field(repr=False)
     status: KeyStatus
+    begins: int | None
     retires: int | None
 
     @property
@@ -55,14 +76,11 @@ class StoredKey:
 class SigningKeys:
     """A tenant's keys at one moment of its policy; revoked ones are not in here at all."""
 
-    __slots__ = ("_active", "_keys", "_verifying")
+    __slots__ = ("_in_turn", "_keys", "_verifying")
 
     def __init__(self, keys: Iterable[StoredKey]) -> None:
         self._keys = tuple(keys)
-        active = [key.private for key in self._keys if key.status is KeyStatus.ACTIVE]
-        self._active = {key.alg: key for key in active}
-        if len(self._active) != len(active):
-            raise KeysBroken("two active signing keys of one algorithm")
+        self._in_turn = {alg: _in_turn(self._keys, alg) for alg in {key.private.alg for key in self._keys}}
         try:
             self._verifying = KeySet(key.public for key in self._keys)
         except JwkError:
@@ -71,12 +89,12 @@ class SigningKeys:
     def __repr__(self) -> str:
         return f"SigningKeys({', '.join(f'{key.public.kid}: {key.status}' for key in self._keys)})"
 
-    def signing(self, alg: str) -> PrivateKey:
-        """The active key of an algorithm; raises Refused UNAVAILABLE when there is none."""
-        key = self._active.get(alg)
-        if key is None:
-            raise Refused(Reason.UNAVAILABLE, no_signing_key=alg)
-        return key
+    def signing(self, alg: str, *, now: int) -> PrivateKey:
+        """The key of an algorithm that signs at that second; raises Refused UNAVAILABLE."""
+        for begins, key in self._in_turn.get(alg, ()):
+            if begins <= now:
+                return key
+        raise Refused(Reason.UNAVAILABLE, no_signing_key=alg)
 
     def verifying(self) -> KeySet:
         """What our own tokens may be signed by: active, retiring, next; never revoked."""
@@ -87,7 +105,14 @@ class SigningKeys:
 
         No ``key_ops``: beside ``use`` it breaks some clients (interop fact 9).
         """
-        return [key.public.to_dict() for key in self._keys if key.retires is None or key.retires > now]
+        return [key.public.to_dict() for key in self._keys if not self._over(key, now=now)]
+
+    def _over(self, key: StoredKey, *, now: int) -> bool:
+        """Whether its last token has expired; an active key whose successor has begun retires by itself."""
+        if key.retires is not None:
+            return key.retires <= now
+        later = [begins for begins, _ in self._in_turn[key.private.alg] if begins > (key.begins or 0)]
+        return key.status is KeyStatus.ACTIVE and bool(later) and min(later) + KEPT <= now
 
 
 class KeyLoader:
@@ -102,7 +127,7 @@ class KeyLoader:
     def load(self, rows: Iterable[Row]) -> SigningKeys:
         """The keys of one tenant's rows; raises SealBroken, KeysBroken."""
         rows = list(rows)
-        alive = [row for row in rows if _status(row) is not KeyStatus.REVOKED]
+        alive = [row for row in rows if status_of(row) is not KeyStatus.REVOKED]
         opened = [self._open(row) for row in alive]
         # Replaced as a whole, since two threads may load; what is gone or revoked is forgotten.
         here = {_place(row).tenant for row in rows}
@@ -144,6 +169,17 @@ class _Opened:
     private: PrivateKey = field(repr=False)
 
 
+def _in_turn(keys: Sequence[StoredKey], alg: str) -> tuple[tuple[int, PrivateKey], ...]:
+    """The keys of an algorithm that sign at some time, each from its first second on, the latest first."""
+    mine = [key for key in keys if key.private.alg == alg]
+    for status in (KeyStatus.ACTIVE, KeyStatus.NEXT):
+        if sum(key.status is status for key in mine) > 1:
+            raise KeysBroken(f"two {status} signing keys of one algorithm")
+    signing = [key for key in mine if key.status is not KeyStatus.RETIRING and key.begins is not None]
+    turns = [(key.begins or 0, key.private) for key in signing]
+    return tuple(sorted(turns, key=lambda turn: turn[0], reverse=True))
+
+
 def load(rows: Iterable[Row], sealer: Sealer) -> SigningKeys:
     """The keys of one tenant's rows; raises SealBroken, KeysBroken."""
     return KeyLoader(sealer).load(rows)
@@ -161,7 +197,7 @@ def ensure_keys(
     rows = ledger.read((all_keys,))(all_keys)
     load(rows, sealer)
     # Made outside the transaction: an RSA key takes longer than anything that a neighbour should wait for.
-    made = [_new_row(alg, sealer, tenant=tenant, now=now, kid=new_kid()) for alg in _lacking(rows)]
+    made = [new_row(alg, sealer, tenant=tenant, now=now, kid=new_kid()) for alg in _lacking(rows)]
     if not made:
         return ()
     holder = new_kid()
@@ -180,11 +216,12 @@ def ensure_keys(
 
 
 def _lacking(rows: Sequence[Row]) -> list[str]:
-    active = {row["alg"] for row in rows if _status(row) is KeyStatus.ACTIVE}
+    active = {row["alg"] for row in rows if status_of(row) is KeyStatus.ACTIVE}
     return [alg for alg in ASYMMETRIC if alg not in active]
 
 
-def _new_row(alg: str, sealer: Sealer, *, tenant: str, now: int, kid: str) -> Row:
+def new_row(alg: str, sealer: Sealer, *, tenant: str, now: int, kid: str) -> Row:
+    """The row of a new key that signs from now on."""
     private = PrivateKey.generate(alg, kid=kid)
     return {
         "id": kid,
@@ -218,16 +255,20 @@ def _public_text(private: PrivateKey) -> str:
 
 
 def _stored(row: Row, private: PrivateKey) -> StoredKey:
-    status, retires = _status(row), optional_integer(row, "retires")
+    status, retires = status_of(row), optional_integer(row, "retires")
     if (status is KeyStatus.RETIRING) != (retires is not None):
         raise KeysBroken(f"signing key {private.kid}: a retiring key has a time to go, and no other has")
     # The column is not sealed. Whoever could write there must not make us trust or publish a key.
     if row["public"] != _public_text(private):
         raise KeysBroken(f"signing key {private.kid}: its public part is not its own")
-    return StoredKey(private, status, retires)
+    begins = optional_integer(row, "activated")
+    if status is KeyStatus.ACTIVE and begins is None:
+        raise KeysBroken(f"signing key {private.kid}: an active key has begun at some time")
+    return StoredKey(private, status, begins, retires)
 
 
-def _status(row: Row) -> KeyStatus:
+def status_of(row: Row) -> KeyStatus:
+    """The state that a row is in; raises KeysBroken."""
     try:
         return KeyStatus(string(row, "status"))
     except ValueError:

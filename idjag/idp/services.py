@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Ledger
+from idjag.trust.publications import Publications
 
 __all__ = ["Services"]
 
@@ -18,7 +19,9 @@ class Services:
 
     ``issuer`` is emitted byte for byte, ``base`` is it without a final slash.  ``clock`` gives NumericDate;
     it is read once per request and passed down.  ``new_id`` gives 128 random bits in base64url.
-    ``ready``: the ledger takes entries.
+    ``ready``: the ledger takes entries.  ``nonce_key``: what nonces for proofs of possession are made with;
+    None when none are demanded.  ``publications``: what apps publish about themselves; None when nothing is
+    fetched, so that apps which need it are refused.
     """
 
     issuer: str
@@ -29,6 +32,8 @@ class Services:
     new_id: Callable[[], str]
     passwords: Passwords
     ready: Callable[[], bool] = lambda: True
+    nonce_key: bytes | None = field(default=None, repr=False)
+    publications: Publications | None = None
 
     @property
     def secure(self) -> bool:

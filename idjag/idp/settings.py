@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from idjag.idp.settings_of_audit import checkpoint, retention
 from idjag.seal import KekRefused, parse_kek
+from idjag.trust.outbound import OutboundAllow
+from idjag.trust.proxy import Proxy
 
 __all__ = ["Network", "Settings", "SettingsWrong", "check_issuer", "is_loopback", "sqlite_path"]
 
@@ -23,10 +26,9 @@ Network: TypeAlias = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 _PREFIX = "IDJAG_"
-_NOT_BUILT = frozenset(
-    {"api_token_file", "audit_checkpoint", "audit_retention", "metrics", "outbound_proxy", "server"}
-)
+_NOT_BUILT = frozenset({"api_token_file", "metrics", "server"})
 _SQLITE, _POSTGRESQL = "sqlite:///", "postgresql://"
+_DPOP_NONCE = ("off", "required")
 _LOG_FORMATS = ("json", "console")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 # Narrower than RFC 3986: nothing that URL parsers drop or repair, each in its own way.
@@ -48,7 +50,8 @@ class Settings:
     """Every setting, checked.
 
     ``issuer`` is byte for byte what the operator wrote.  ``kek_file`` is None when ``kek``, the text of the
-    key, is used instead.  ``outbound_allow`` has host names and networks.
+    key, is used instead.  ``outbound_allow`` is what may be fetched although it is private.
+    ``audit_retention`` is in seconds, None for ever; ``audit_checkpoint`` a file, or "stderr".
     """
 
     issuer: str
@@ -60,8 +63,12 @@ class Settings:
     port: int
     workers: int
     trusted_proxies: tuple[Network, ...]
-    outbound_allow: tuple[str | Network, ...]
+    outbound_allow: OutboundAllow
+    outbound_proxy: Proxy | None
     ca_file: Path | None
+    dpop_nonce: str
+    audit_retention: int | None
+    audit_checkpoint: Path | str | None
     log_format: str
     log_level: str
 
@@ -80,8 +87,12 @@ class Settings:
             port=given.take("port", _integer(1, 65535), 8700),
             workers=given.take("workers", _integer(1, 256), 1),
             trusted_proxies=given.take("trusted_proxies", _trusted_proxies, ()),
-            outbound_allow=given.take("outbound_allow", _outbound_allow, ()),
+            outbound_allow=given.take("outbound_allow", OutboundAllow.parse, OutboundAllow()),
+            outbound_proxy=given.take("outbound_proxy", Proxy.parse, None),
             ca_file=given.take("ca_file", _path, None),
+            dpop_nonce=given.take("dpop_nonce", _one_of(_DPOP_NONCE), "off"),
+            audit_retention=given.take("audit_retention", retention, None),
+            audit_checkpoint=given.take("audit_checkpoint", checkpoint, None),
             log_format=given.take("log_format", _one_of(_LOG_FORMATS), "json"),
             log_level=given.take("log_level", _one_of(_LOG_LEVELS), "info"),
         )
@@ -100,6 +111,11 @@ class Settings:
     def loopback(self) -> bool:
         """Whether the issuer is on this very machine: development, where more is allowed."""
         return is_loopback(self.issuer)
+
+    @property
+    def outbound(self) -> OutboundAllow:
+        """What may be fetched, loopback too while the issuer is there."""
+        return replace(self.outbound_allow, loopback=self.loopback)
 
 
 def check_issuer(issuer: str) -> str:
@@ -306,10 +322,6 @@ def _trusted_proxies(text: str) -> tuple[Network, ...]:
             raise ValueError(f"must be addresses and networks of your proxies, got {_shown(member)}")
         networks.append(network)
     return tuple(networks)
-
-
-def _outbound_allow(text: str) -> tuple[str | Network, ...]:
-    return tuple(_host_or_network(member) for member in _members(text))
 
 
 def _members(text: str) -> list[str]:

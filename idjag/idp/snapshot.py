@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from idjag.idp import catalog
@@ -13,7 +13,9 @@ from idjag.idp.keys import KeyLoader, SigningKeys
 from idjag.ledger.entry import Head, Reader, Row
 from idjag.policy.index import Deferred, Policy
 from idjag.policy.model import App, AppStatus
+from idjag.protocol.addresses import is_loopback, origin_of
 from idjag.protocol.client_auth import Registration
+from idjag.protocol.client_metadata import ClientMetadata
 from idjag.protocol.jose import KeySet
 from idjag.seal import Sealer
 
@@ -25,7 +27,11 @@ SIGN_INS = {"urn:idjag:acr:pwd": frozenset({"pwd"})}
 
 @dataclass(frozen=True, slots=True)
 class RegisteredApp:
-    """An app as the protocol endpoints need it."""
+    """An app as the protocol endpoints need it.
+
+    ``redirect_uris`` of an app with a metadata document: none before the document was read
+    (``with_document``), and then those of its own that ``approved`` lets through.
+    """
 
     app: App
     registration: Registration
@@ -33,6 +39,33 @@ class RegisteredApp:
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     id_token_alg: str
+    approved: tuple[str, ...] = ()
+    document: ClientMetadata | None = None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where its pages may be, as far as the administrator has said (CORS)."""
+        own = (self.app.client_id,) if self.app.by_document and not self.approved else ()
+        return frozenset(map(origin_of, (*self.redirect_uris, *self.approved, *own)))
+
+    def with_document(self, document: ClientMetadata) -> RegisteredApp:
+        """With the redirection URIs of its document, within what the administrator approved (decision 0024).
+
+        No list approved: those on the document's own origin, and for a native app those on loopback, which
+        lead to no other machine.
+        """
+        return replace(
+            self,
+            redirect_uris=tuple(uri for uri in document.redirect_uris if self._approves(uri)),
+            document=document,
+        )
+
+    def _approves(self, uri: str) -> bool:
+        if self.approved:
+            return uri in self.approved
+        if self.app.kind == "native" and uri.startswith("http://") and is_loopback(uri):
+            return True
+        return origin_of(uri) == origin_of(self.app.client_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +113,7 @@ def _deferred(row: Row) -> Deferred:
 
 def _registered(row: Row, app: App) -> RegisteredApp:
     spec = json.loads(string(row, "spec"))
-    auth = spec["auth"]
+    auth, uris = spec["auth"], tuple(spec["redirect_uris"])
     return RegisteredApp(
         app=app,
         registration=Registration(
@@ -89,9 +122,11 @@ def _registered(row: Row, app: App) -> RegisteredApp:
             secret_hashes=tuple(bytes.fromhex(one["hash"]) for one in json.loads(string(row, "secrets"))),
             keys=KeySet.parse(auth["jwks"])[0] if auth.get("jwks") else None,
             active=app.status is AppStatus.ACTIVE,
+            jwks_uri=auth.get("jwks_uri"),
         ),
         grants=frozenset(spec["grants"]),
-        redirect_uris=tuple(spec["redirect_uris"]),
+        redirect_uris=() if app.by_document else uris,
+        approved=uris if app.by_document else (),
         scopes=tuple(spec["scopes"]),
         id_token_alg=spec["id_token_alg"],
     )

@@ -13,7 +13,7 @@ from idjag.ledger.entry import Event
 from idjag.protocol.errors import Refused
 from idjag.protocol.http import TokenRequest
 
-__all__ = ["Strangers", "turned_away"]
+__all__ = ["Strangers", "network", "turned_away"]
 
 
 class Strangers:
@@ -35,7 +35,7 @@ class Strangers:
         minute = source.now // 60
         if minute != self._minute:
             self._before, self._counts, self._minute = self._counts, {}, minute
-        kind = (_network(source.ip), refused.reason.value)
+        kind = (network(source.ip), refused.reason.value)
         if kind not in self._counts and len(self._counts) >= self.LIMIT:
             kind, source = ("", refused.reason.value), replace(source, ip="")
         seen = self._counts.get(kind, 0)
@@ -55,7 +55,7 @@ def turned_away(services: Services, strangers: Strangers) -> Callable[[Refused, 
     return record
 
 
-def _network(ip: str) -> str:
+def network(ip: str) -> str:
     """One stranger has a whole /64 of IPv6 addresses, and could be another one with each request."""
     return str(ip_network(f"{ip}/64", strict=False)) if ":" in ip else ip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
@@ -28,15 +29,18 @@ class Origins:
         self._known: OrderedDict[tuple[str, str, str, str], tuple[str, str]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, *, tenant: str, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
-        """(person id, session id); raises Refused SUBJECT_UNKNOWN or SESSION_ENDED."""
+    async def find(self, *, tenant: str, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
+        """(person id, session id), looked up off the event loop when they are not remembered.
+
+        Raises Refused SUBJECT_UNKNOWN or SESSION_ENDED.
+        """
         origin = (sector, sub, app, sid)
         with self._lock:
             found = self._known.get(origin)
             if found:
                 self._known.move_to_end(origin)
                 return found
-        found = self._read(tenant=tenant, sector=sector, sub=sub, app=app, sid=sid)
+        found = await asyncio.to_thread(self._read, tenant=tenant, sector=sector, sub=sub, app=app, sid=sid)
         with self._lock:
             self._known[origin] = found
             if len(self._known) > self.LIMIT:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
+from idjag.ledger.covered import ERASED, covered, members, same
 from idjag.ledger.entry import Event, Head, Row, Value
-from idjag.protocol.jose.errors import JsonError
 from idjag.protocol.jose.json import JsonValue, canonical
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "PERSONAL",
     "Break",
     "ReadyEvent",
+    "Walk",
     "erased",
+    "fault",
     "find_break",
     "genesis",
     "link_after",
@@ -60,7 +62,6 @@ _NUMBERED: Final = frozenset({"id", "time", "event", "tenant", "prev_hash", "has
 _GIVEN: Final = frozenset(FIELDS) - _NUMBERED
 _TEXT_COLUMNS: Final = ("decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
 _COLUMNS: Final = ("tenant", "time", "event", *_TEXT_COLUMNS)
-_ERASED: Final = "erased:"
 _ROW: Final = b"idjag audit row 1\0"
 _GENESIS: Final = b"idjag audit chain 1\0"
 
@@ -155,7 +156,7 @@ def erased(before: Row, names: Iterable[str]) -> dict[str, Value]:
         if name not in PERSONAL:
             raise ValueError(f"{name} is not a personal field")
         if name in fields:
-            kept[name] = _ERASED + _digest(fields.pop(name), salt=kept[name])
+            kept[name] = ERASED + _digest(fields.pop(name), salt=kept[name])
     return {
         **before,
         "subject": cast("Value", fields.get("subject")),
@@ -179,50 +180,75 @@ def find_break(
     ``start`` is a head from before the first row (default: the beginning of the log).  ``head`` is one that
     was read before the rows, or a checkpoint: without it, rows missing at the end do not show.
     """
-    no, link = (start.audit_no, start.link) if start else (0, genesis(tenant))
-    running = ""  # the hash that the next row of the same batch would follow
+    walk = Walk(tenant, start=start, heads=() if head is None else (head,))
     for each in rows:
-        if each["no"] != no + 1:
-            return Break(no + 1, "this number is missing, or stands elsewhere")
-        if head is not None and no == head.audit_no and _link(link, running) != head.link:
-            return Break(no, "the head has another link")
-        if not running or each["prev_hash"] != running:
-            link = _link(link, running)
-            if each["prev_hash"] != link.hex():
-                return Break(no + 1, "it does not follow the row before it")
-        if why := _fault(each, tenant=tenant, key=key):
-            return Break(no + 1, why)
-        no, running = no + 1, str(each["hash"])
-    return _fault_at_end(no, _link(link, running), head)
+        if found := walk.follow(each):
+            return found
+        if why := fault(each, tenant=tenant, key=key):
+            return Break(walk.no, why)
+    return walk.end()
 
 
-def _link(link: bytes, running: str) -> bytes:
-    return link_after(link, bytes.fromhex(running)) if running else link
+class Walk:
+    """The numbers and links of a log, followed row by row; what stands in a row is for ``fault``.
 
+    ``start`` is a head from before the first row; ``heads`` are places that the log must go through.
+    """
 
-def _fault_at_end(no: int, link: bytes, head: Head | None) -> Break | None:
-    if head is None or no > head.audit_no:
+    def __init__(self, tenant: str, *, start: Head | None = None, heads: Iterable[Head] = ()) -> None:
+        self.no, self._link = (start.audit_no, start.link) if start else (0, genesis(tenant))
+        self._running = ""  # the hash that the next row of the same batch would follow
+        self._links: dict[int, set[bytes]] = {}
+        for head in heads:
+            self._links.setdefault(head.audit_no, set()).add(head.link)
+
+    @property
+    def link(self) -> bytes:
+        """The link after the last row, were it the last of its batch."""
+        return link_after(self._link, bytes.fromhex(self._running)) if self._running else self._link
+
+    def begins_batch(self, each: Row) -> bool:
+        """Whether the row is not of the same batch as the one before it."""
+        return not self._running or each["prev_hash"] != self._running
+
+    def follow(self, each: Row) -> Break | None:
+        """Take the next row, or say why it is not the next."""
+        if each["no"] != self.no + 1:
+            return Break(self.no + 1, "this number is missing, or stands elsewhere")
+        if found := self._head_fault():
+            return found
+        if self.begins_batch(each):
+            self._link = self.link
+            if each["prev_hash"] != self._link.hex():
+                return Break(self.no + 1, "it does not follow the row before it")
+        self.no, self._running = self.no + 1, str(each["hash"])
         return None
-    if no < head.audit_no:
-        return Break(no + 1, "rows are missing at the end")
-    return None if link == head.link else Break(no, "the head has another link")
+
+    def end(self) -> Break | None:
+        """What is wrong with a log that ends here, if anything."""
+        if self._links and self.no < max(self._links):
+            return Break(self.no + 1, "rows are missing at the end")
+        return self._head_fault()
+
+    def _head_fault(self) -> Break | None:
+        expected = self._links.get(self.no)
+        return Break(self.no, "the head has another link") if expected and expected != {self.link} else None
 
 
-def _fault(each: Row, *, tenant: str, key: bytes) -> str | None:
-    """What is wrong with one row by itself, if anything."""
+def fault(each: Row, *, tenant: str, key: bytes) -> str | None:
+    """What is wrong with one row by itself, if anything; its place in the log is for ``Walk``."""
     try:
-        fields, kept = _parsed(each)
+        texts, kept = members(str(each["body"])), json.loads(str(each["salts"]))
         prev = bytes.fromhex(str(each["prev_hash"]))
-        expected = _hash(canonical(_covered(fields, kept)), prev=prev, key=key)
-        faithful = canonical(fields).decode() == each["body"]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, JsonError):
+        expected = _hash(covered(texts, kept, personal=PERSONAL), prev=prev, key=key)
+        if not same(tenant, texts.get("tenant")):
+            return "it belongs to another tenant"
+        if expected != each["hash"]:
+            return "its fields are not those that were hashed"
+        if not all(same(each[name], texts.get(name)) for name in _COLUMNS):
+            return "its columns do not agree with its body"
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "it cannot be read"
-    if fields.get("tenant") != tenant:
-        return "it belongs to another tenant"
-    if expected != each["hash"] or not faithful:
-        return "its fields are not those that were hashed"
-    if any(each[name] != fields.get(name) for name in _COLUMNS):
-        return "its columns do not agree with its body"
     return None
 
 
@@ -256,8 +282,8 @@ def _covered(fields: Fields, kept: Mapping[str, str]) -> Fields:
     for name in PERSONAL:
         if name in fields:
             covered[name] = _digest(fields[name], salt=kept[name])
-        elif kept.get(name, "").startswith(_ERASED):
-            covered[name] = kept[name].removeprefix(_ERASED)
+        elif kept.get(name, "").startswith(ERASED):
+            covered[name] = kept[name].removeprefix(ERASED)
     return covered
 
 

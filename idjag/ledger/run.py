@@ -15,6 +15,7 @@ from idjag.ledger.entry import (
     Delete,
     Entry,
     Event,
+    Expire,
     Head,
     Insert,
     Key,
@@ -28,6 +29,7 @@ from idjag.ledger.entry import (
     Verdict,
     Write,
 )
+from idjag.ledger.expiry import forgets_one_time_ids
 from idjag.ledger.schema import OWN_TABLES, one_time_id
 from idjag.ledger.transaction import Broken, Claim, HeadMoved, Store, Transaction
 
@@ -225,7 +227,7 @@ def _claim(entry: Entry[S, R], one_time: OneTime) -> Claim:
 
 def _check(write: Write) -> None:
     """Refuse a write that would reach the ledger's own tables, or more rows than its author can mean."""
-    if write.table.lower() in OWN_TABLES:
+    if write.table.lower() in OWN_TABLES and not forgets_one_time_ids(write):
         raise ValueError(f"{write.table} is the ledger's own")
     match write:
         case Insert() | Upsert() if not isinstance(write.row.get("id"), str):
@@ -236,6 +238,8 @@ def _check(write: Write) -> None:
             raise ValueError(f"a change of {write.table} says which values")
         case Update() if "id" in write.values:
             raise ValueError(f"a row of {write.table} keeps its id")
+        case Expire() if write.limit < 1:
+            raise ValueError(f"an expiry of {write.table} says how many rows at most")
 
 
 def _audit_rows(

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Protocol
 
-from idjag.ledger.chain import FIELDS, Break, find_break
-from idjag.ledger.entry import Head, Row
+from idjag.ledger.chain import FIELDS, Break
+from idjag.ledger.entry import Row
+from idjag.ledger.verification import Trail, verify
 from idjag.protocol.jose.json import JsonValue
 
 __all__ = ["Trail", "check", "events", "rows"]
 
 _PAGE = 1000
-
-
-class Trail(Protocol):
-    """A ledger, as far as its audit log is concerned."""
-
-    def head(self, tenant: str) -> Head:
-        """Where the tenant's ledger stands."""
-        ...
-
-    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
-        """At most ``limit`` audit rows after a number, in the order of their numbers."""
-        ...
 
 
 def events(trail: Trail, tenant: str, *, after_no: int = 0, limit: int = _PAGE) -> list[dict[str, JsonValue]]:
@@ -44,8 +32,7 @@ def rows(trail: Trail, tenant: str, *, after_no: int = 0) -> Iterator[Row]:
 
 def check(trail: Trail, tenant: str, *, key: bytes) -> Break | None:
     """The first break of a tenant's audit log, while it may go on growing; None when it is whole."""
-    head = trail.head(tenant)
-    return find_break(rows(trail, tenant), tenant=tenant, key=key, head=head)
+    return verify(trail, tenant, key=key).broken
 
 
 def _event(row: Row) -> dict[str, JsonValue]:

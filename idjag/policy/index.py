@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from idjag.policy.model import (
@@ -69,7 +69,8 @@ class Policy:
         self.sign_ins: Mapping[str, frozenset[str]] = sign_ins or {}
         self.seq = seq
         self._connections: dict[tuple[str, str], Connection | Deferred] = {
-            (c.app, c.resource_app): c for c in connections
+            (c.app, c.resource_app): c if isinstance(c, Deferred) else self._identified(c)
+            for c in connections
         }
         self._by_audience = _audiences(self.resource_apps.values())
         names = [name for ra in self.resource_apps.values() for name in (ra.issuer, *ra.aliases)]
@@ -82,8 +83,15 @@ class Policy:
         found = self._connections.get((app, resource_app))
         if isinstance(found, Deferred):
             # two threads may decode it at once: the outcome is the same value
-            found = self._connections[app, resource_app] = found.decode()
+            found = self._connections[app, resource_app] = self._identified(found.decode())
         return found
+
+    def _identified(self, connection: Connection) -> Connection:
+        """JAG-09: an app that is known by its address is known by it at the resource app too."""
+        app = self.apps.get(connection.app)
+        if connection.client_id or app is None or not app.by_document:
+            return connection
+        return replace(connection, client_id=app.client_id)
 
     @property
     def connections(self) -> Mapping[str, Connection]:

@@ -165,6 +165,7 @@ class App:
     """A relying party and requesting app.
 
     ``sector`` is the namespace of its subject identifiers: "" for public, else the pairwise sector.
+    ``by_document``: its client_id is the address of its metadata document, the same at every server.
     """
 
     id: str
@@ -175,6 +176,7 @@ class App:
     status: AppStatus = AppStatus.ACTIVE
     kind: str = "web"
     sector: str = ""
+    by_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)

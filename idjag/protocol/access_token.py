@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from idjag.protocol import names, scopes
+from idjag.protocol import actor, confirmation, names, scopes
+from idjag.protocol.actor import Actor
 from idjag.protocol.claims import ClaimError, numeric_date, optional_numeric_date, optional_text, text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import JoseError, KeySet, jws
@@ -32,6 +33,8 @@ class AccessToken:
     auth_time: int | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
+    jkt: str | None = None
+    actors: tuple[Actor, ...] = ()
 
 
 def claims(token: AccessToken) -> dict[str, JsonValue]:
@@ -54,6 +57,10 @@ def claims(token: AccessToken) -> dict[str, JsonValue]:
         members["acr"] = token.acr
     if token.amr:
         members["amr"] = list(token.amr)
+    if token.jkt is not None:
+        members["cnf"] = confirmation.claim_of(token.jkt)
+    if token.actors:
+        members["act"] = actor.claim_of(token.actors)
     return members
 
 
@@ -84,8 +91,6 @@ def _accept(
     audiences = tuple(member for member in listed if isinstance(member, str) and is_resource(member))
     if len(audiences) != len(listed) or comparable(resource) not in map(comparable, audiences):
         raise Refused(Reason.TOKEN_INVALID, claim="aud")
-    if "cnf" in verified:  # DPOP-17: a bound token is not a bearer token
-        raise Refused(Reason.TOKEN_INVALID, claim="cnf")
     iat, exp = numeric_date(verified, "iat"), numeric_date(verified, "exp")
     not_before = optional_numeric_date(verified, "nbf")
     if now >= exp + skew or max(iat, not_before or 0) > now + skew:
@@ -100,4 +105,6 @@ def _accept(
         iat=iat,
         exp=exp,
         scopes=tuple(scope.split(" ")) if scope else (),
+        jkt=confirmation.jkt_of(verified),
+        actors=actor.chain_of(verified),
     )

@@ -31,7 +31,9 @@ _PLAIN = re.compile(rb"(?:[^%\x00-\x1f\x7f-\xff]|%[0-9A-Fa-f]{2})*")
 class Registration:
     """How one client authenticates.
 
-    ``method``: client_secret (basic or post), client_secret_basic, client_secret_post, private_key_jwt, none.
+    ``method``: client_secret (basic or post), client_secret_basic, client_secret_post, private_key_jwt, none,
+    or client_id_metadata_document: then the document at the client_id says which of the last two, and nobody
+    is authenticated before it was read.  ``jwks_uri``: where the keys are, when ``keys`` is None.
     ``secret_hashes`` as ``hash_secret`` makes them; several during a rotation.
     """
 
@@ -41,6 +43,14 @@ class Registration:
     keys: KeySet | None = None
     algorithms: tuple[str, ...] = names.ASYMMETRIC
     active: bool = True
+    jwks_uri: str | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether it is complete only with what the client publishes elsewhere."""
+        return self.keys is None and (
+            self.jwks_uri is not None or self.method == names.CLIENT_ID_METADATA_DOCUMENT
+        )
 
 
 @dataclass(frozen=True, slots=True)

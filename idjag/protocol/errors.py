@@ -34,6 +34,7 @@ def _same(error: str, status: int, text: str, *reasons: Reason) -> dict[Reason, 
 
 # One wording for every trust failure of a token: which check failed is nobody's business but ours (RAS-42).
 _SUBJECT_TOKEN_TEXT = "The subject token was not accepted."
+_REFRESH_TEXT = "The refresh token was not accepted."
 _ASSERTION_TEXT = "The assertion was not accepted."
 _CLIENT_TEXT = "Client authentication failed."
 _DENIED_TEXT = "Access is not allowed by the administrator's rules."
@@ -47,6 +48,7 @@ ANSWERS: dict[Reason, Answer] = {
         "invalid_request",
         400,
         MALFORMED_FORM="The request body is not a well-formed form.",
+        MALFORMED_JSON="The request body is not the JSON object that is wanted here.",
         DUPLICATE_PARAMETER="A parameter was sent more than once.",
         PARAMETER_MISSING="A required parameter is missing.",
         PARAMETER_WRONG="A parameter has a value that is not supported.",
@@ -65,6 +67,7 @@ ANSWERS: dict[Reason, Answer] = {
     **_rows("access_denied", 400, PASSWORD_WRONG="The sign-in was not accepted."),
     **_rows("invalid_request", 405, METHOD_WRONG="The method is not allowed here."),
     **_rows("invalid_request", 415, MEDIA_TYPE_WRONG="Use application/x-www-form-urlencoded in UTF-8."),
+    **_rows("invalid_request", 415, MEDIA_TYPE_NOT_JSON="Use application/json in UTF-8."),
     **_rows("invalid_request", 408, BODY_TOO_SLOW="The request body did not arrive in time."),
     **_rows("invalid_request", 413, TOO_LARGE="The request is too large."),
     **_rows("invalid_request", 421, HOST_UNKNOWN="The request is for another host."),
@@ -85,12 +88,15 @@ ANSWERS: dict[Reason, Answer] = {
         Reason.CLIENT_ASSERTION_AUD,
         Reason.CLIENT_ASSERTION_EXPIRED,
         Reason.CLIENT_ASSERTION_REPLAY,
+        Reason.CLIENT_KEYS_UNAVAILABLE,
+        Reason.CLIENT_METADATA_UNAVAILABLE,
     ),
     **_rows(
         "unauthorized_client",
         400,
-        CLIENT_PUBLIC="A client without credentials may not use this grant.",
+        CLIENT_PUBLIC="A client without credentials may not do this.",
         GRANT_NOT_ALLOWED="This client may not use this grant.",
+        TOKEN_FOREIGN="This token was issued to another client.",
     ),
     **_same(
         "invalid_grant",
@@ -102,6 +108,18 @@ ANSWERS: dict[Reason, Answer] = {
         Reason.CODE_CLIENT_MISMATCH,
         Reason.REDIRECT_URI_MISMATCH,
         Reason.PKCE_WRONG,
+    ),
+    **_same(
+        "invalid_grant",
+        400,
+        _REFRESH_TEXT,
+        Reason.REFRESH_TOKEN_UNKNOWN,
+        Reason.REFRESH_TOKEN_CLIENT_MISMATCH,
+        Reason.REFRESH_TOKEN_REPLAYED,
+        Reason.REFRESH_TOKEN_REVOKED,
+        Reason.REFRESH_TOKEN_EXPIRED,
+        Reason.REFRESH_TOKEN_KEY,
+        Reason.OFFLINE_ACCESS_WITHDRAWN,
     ),
     **_same(
         "invalid_grant",
@@ -157,6 +175,7 @@ ANSWERS: dict[Reason, Answer] = {
         400,
         SCOPE_MALFORMED="The scope is not a list of scope tokens separated by single spaces.",
         SCOPE_NOT_ALLOWED="None of the requested scopes can be granted.",
+        SCOPE_WIDENED="A refresh cannot ask for more than was granted.",
     ),
     **_rows("invalid_authorization_details", 400, AUTHORIZATION_DETAILS=_DETAILS_TEXT),
     **_rows("insufficient_user_authentication", 400, STEP_UP="A stronger or fresher sign-in is needed."),
@@ -173,21 +192,40 @@ ANSWERS: dict[Reason, Answer] = {
         Reason.CLAIM_WRONG,
         Reason.EXPIRED,
         Reason.NOT_YET_VALID,
+        Reason.GRANT_TOO_OLD,
         Reason.LIFETIME_TOO_LONG,
         Reason.CLIENT_MISMATCH,
         Reason.TENANT_WRONG,
         Reason.REPLAY,
         Reason.RESOURCE_CLAIM_WRONG,
         Reason.CONFIRMATION_UNSUPPORTED,
+        Reason.CONFIRMATION_MISSING,
+        Reason.CONFIRMATION_MISMATCH,
+        Reason.CONFIRMATION_REQUIRED,
         Reason.IDENTITY_CLAIMS_MISSING,
         Reason.SUBJECT_CONFLICT,
         Reason.SAME_DOMAIN,
     ),
     **_same("access_denied", 400, _ACCOUNT_TEXT, Reason.ACCOUNT_UNKNOWN, Reason.ACCOUNT_DISABLED),
     **_rows("invalid_dpop_proof", 400, DPOP_PROOF_INVALID="The DPoP proof was not accepted."),
+    **_rows(
+        "use_dpop_nonce", 400, USE_DPOP_NONCE="Repeat the nonce of the DPoP-Nonce header in the DPoP proof."
+    ),
     **_rows("temporarily_unavailable", 429, TOO_MANY_FAILURES="Too many failures. Try again later."),
     **_rows("temporarily_unavailable", 503, UNAVAILABLE="Try again later."),
-    **_same("invalid_token", 401, _TOKEN_TEXT, Reason.TOKEN_MISSING, Reason.TOKEN_INVALID),
+    **_same(
+        "invalid_token",
+        401,
+        _TOKEN_TEXT,
+        Reason.TOKEN_MISSING,
+        Reason.TOKEN_INVALID,
+        Reason.TOKEN_UNKNOWN,
+        Reason.TOKEN_EXPIRED,
+        Reason.TOKEN_REVOKED,
+    ),
+    **_rows("unsupported_token_type", 400, TOKEN_TYPE_UNSUPPORTED="Tokens of this kind cannot be revoked."),
+    **_rows("access_denied", 403, SUBJECT_FOREIGN="This subject is not one that you speak for."),
+    **_rows("invalid_request", 404, SUBJECT_NOT_FOUND="This subject is not known here."),
     **_rows("insufficient_scope", 403, SCOPE_INSUFFICIENT="The access token does not allow this."),
     **_rows("server_error", 500, FAULT="Something went wrong here."),
 }
@@ -212,18 +250,23 @@ class Refused(Exception):
 
     ``fact`` is for the audit log: short strings about what was expected and what came, never a secret;
     what cannot be printed is shown as "?".
-    ``extra`` members are added to the error body (``acr_values``, ``max_age``).
+    ``extra`` members are added to the error body (``acr_values``, ``max_age``).  ``wait`` is how many seconds
+    a 429 or 503 asks the client to stay away.
     """
 
     reason: Reason
     fact: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str | int] = field(default_factory=dict)
+    wait: int = 5
 
-    def __init__(self, reason: Reason, *, extra: dict[str, str | int] | None = None, **fact: object) -> None:
+    def __init__(
+        self, reason: Reason, *, extra: dict[str, str | int] | None = None, wait: int = 5, **fact: object
+    ) -> None:
         Exception.__init__(self, reason.value)
         self.reason = reason
         self.fact = {name: _printable(str(value)[:200]) for name, value in fact.items() if value is not None}
         self.extra = extra or {}
+        self.wait = wait
 
     def __str__(self) -> str:
         return " ".join([self.reason.value, *(f"{name}={value}" for name, value in self.fact.items())])

@@ -15,7 +15,8 @@ __all__ = ["Reply", "TokenRequest", "form_of", "json_reply", "public_reply", "re
 NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 JSON_TYPE = (b"content-type", b"application/json")
 PUBLIC_MAX_AGE = 300  # seconds; a new key is published longer than this before its first use
-_ONCE = (b"authorization", b"dpop", b"content-type", b"host")
+# Two DPoP headers are an invalid proof and no invalid request: dpop.proof_of says so (attack case 108).
+_ONCE = (b"authorization", b"content-type", b"host")
 _FORM_TYPE = b"application/x-www-form-urlencoded"
 
 
@@ -36,7 +37,7 @@ class TokenRequest:
     def header(self, name: bytes) -> bytes | None:
         """The single value of a header; raises Refused DUPLICATE_HEADER."""
         values = [value for key, value in self.headers if key == name]
-        if len(values) > 1 and name in _ONCE:
+        if len(values) > 1 and name in (*_ONCE, b"dpop"):
             raise Refused(Reason.DUPLICATE_HEADER, header=name.decode("ascii"))
         return values[0] if values else None
 
@@ -128,7 +129,7 @@ def refusal_reply(
     if answer.status == 405:
         headers.append((b"allow", allow))
     if answer.status in (429, 503):
-        headers.append((b"retry-after", b"5"))
+        headers.append((b"retry-after", b"%d" % refused.wait))
     if answer.status == 401 and challenge:
         headers.append((b"www-authenticate", challenge.encode()))
     return Reply(answer.status, tuple(headers), reply.body)

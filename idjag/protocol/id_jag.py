@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from idjag.protocol import scopes
+from idjag.protocol import actor, confirmation, scopes, sub_id
+from idjag.protocol.actor import Actor
 from idjag.protocol.claims import (
     ClaimError,
     numeric_date,
@@ -20,8 +21,9 @@ from idjag.protocol.claims import (
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose.json import JsonValue
 from idjag.protocol.resources import claim_of, is_resource
+from idjag.protocol.sub_id import SamlNameId, saml_nameid
 
-__all__ = ["IdJag", "accept", "claims"]
+__all__ = ["IdJag", "accept", "audience_of", "claims", "read"]
 
 _MAX_TEXT = 255
 _MAX_NAME = 500  # what the IdP lets a person be called
@@ -34,6 +36,7 @@ class IdJag:
     """The claims of one ID-JAG; times are NumericDate; absent optional claims are None or empty.
 
     ``resources`` in registered spelling.  ``email`` comes only with a truthful ``email_verified`` (JAG-22).
+    ``sub_id`` and ``actors`` are filled by whoever asks for them.
     """
 
     iss: str
@@ -54,6 +57,9 @@ class IdJag:
     tenant: str | None = None
     aud_tenant: str | None = None
     aud_sub: str | None = None
+    jkt: str | None = None
+    sub_id: SamlNameId | None = None
+    actors: tuple[Actor, ...] = ()
 
 
 def claims(grant: IdJag) -> dict[str, JsonValue]:
@@ -84,6 +90,12 @@ def claims(grant: IdJag) -> dict[str, JsonValue]:
         "aud_sub": grant.aud_sub,
     }
     members |= {name: value for name, value in optional.items() if value is not None}
+    if grant.jkt is not None:
+        members["cnf"] = confirmation.claim_of(grant.jkt)
+    if grant.sub_id is not None:
+        members["sub_id"] = sub_id.claim_of(grant.sub_id)
+    if grant.actors:
+        members["act"] = actor.claim_of(grant.actors)
     return members
 
 
@@ -95,30 +107,31 @@ def accept(
     now: int,
     skew: int,
     max_lifetime: int,
+    use: Collection[str] = (),
 ) -> IdJag:
     """Check a verified JWT's claims as the resource authorization server must.
 
     ``audiences``: our issuer and further accepted strings, compared byte for byte.  ``client_id``: the
-    authenticated client.  ``skew`` and ``max_lifetime`` are seconds.
+    authenticated client.  ``skew`` and ``max_lifetime`` are seconds.  ``use`` names claims that are read
+    only where they count: ``sub_id``, ``act``; elsewhere they may be anything (RAS-40, SAML-17).
     Raises Refused: AUDIENCE_WRONG, CLIENT_MISMATCH, CLAIM_WRONG, EXPIRED, NOT_YET_VALID,
     LIFETIME_TOO_LONG, AUTHORIZATION_DETAILS, CONFIRMATION_UNSUPPORTED.
     Source: draft section 4.4.1.
     """
     try:
         # aud is compared before anything else: a grant for someone else must not reveal our rules
-        aud = _audience(claims, audiences)
+        aud = audience_of(claims, audiences)
         claimed_client = text(claims, "client_id", max_length=_MAX_URI)
         if claimed_client != client_id:  # RAS-17
             raise Refused(Reason.CLIENT_MISMATCH, expected=client_id, got=claimed_client)
         iat, exp = _times(claims, now=now, skew=skew, max_lifetime=max_lifetime)
-        _refuse_what_we_cannot_honour(claims)
-        return _read(claims, aud=aud, client_id=claimed_client, iat=iat, exp=exp)
+        return read(claims, aud=aud, client_id=claimed_client, iat=iat, exp=exp, use=use)
     except ClaimError as wrong:
         raise Refused(Reason.CLAIM_WRONG, claim=wrong.claim, problem=wrong.problem) from None
 
 
-def _audience(claims: Mapping[str, JsonValue], audiences: Collection[str]) -> str:
-    """RAS-12: a string, or an array of exactly one, equal to one of ours."""
+def audience_of(claims: Mapping[str, JsonValue], audiences: Collection[str]) -> str:
+    """RAS-12: a string, or an array of exactly one, equal to one of ours; raises Refused AUDIENCE_WRONG."""
     value = claims.get("aud")
     members = value if isinstance(value, list) else [value]
     if len(members) != 1 or not isinstance(members[0], str) or members[0] not in audiences:
@@ -140,14 +153,12 @@ def _times(claims: Mapping[str, JsonValue], *, now: int, skew: int, max_lifetime
     return iat, exp
 
 
-def _refuse_what_we_cannot_honour(claims: Mapping[str, JsonValue]) -> None:
+def read(
+    claims: Mapping[str, JsonValue], *, aud: str, client_id: str, iat: int, exp: int, use: Collection[str]
+) -> IdJag:
+    """The value of a claims set whose audience, client and times have been checked; raises as ``accept``."""
     if "authorization_details" in claims:  # RAS-34: never dropped into an unrestricted token
         raise Refused(Reason.AUTHORIZATION_DETAILS)
-    if "cnf" in claims:  # DPOP-14: a bound grant is never treated as a bearer grant
-        raise Refused(Reason.CONFIRMATION_UNSUPPORTED)
-
-
-def _read(claims: Mapping[str, JsonValue], *, aud: str, client_id: str, iat: int, exp: int) -> IdJag:
     scope = optional_text(claims, "scope", max_length=8192)
     return IdJag(
         iss=text(claims, "iss", max_length=_MAX_URI),
@@ -169,7 +180,18 @@ def _read(claims: Mapping[str, JsonValue], *, aud: str, client_id: str, iat: int
         tenant=optional_text(claims, "tenant", max_length=_MAX_TEXT),
         aud_tenant=optional_text(claims, "aud_tenant", max_length=_MAX_TEXT),
         aud_sub=optional_text(claims, "aud_sub", max_length=_MAX_TEXT),
+        jkt=_jkt(claims),
+        sub_id=saml_nameid(claims) if "sub_id" in use else None,
+        actors=actor.chain_of(claims) if "act" in use else (),
     )
+
+
+def _jkt(claims: Mapping[str, JsonValue]) -> str | None:
+    """DPOP-14: a binding that cannot be checked is refused, or a bound grant would be a bearer grant."""
+    try:
+        return confirmation.jkt_of(claims)
+    except ClaimError:
+        raise Refused(Reason.CONFIRMATION_UNSUPPORTED) from None
 
 
 def _scopes(scope: str | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from idjag.protocol import names
 
 __all__ = [
     "authorization_server_path",
+    "beside_token_endpoint",
     "identity_provider",
     "openid_path",
     "protected_resource",
@@ -15,12 +16,23 @@ __all__ = [
     "resource_authorization_server",
 ]
 
+_ENDPOINTS = {
+    "introspect": "introspection_endpoint",
+    "revoke": "revocation_endpoint",
+    "global-token-revocation": "global_token_revocation_endpoint",
+}
+_FORMS = frozenset({"introspect", "revoke"})
 _SECRET_AND_KEY = [names.CLIENT_SECRET_BASIC, names.CLIENT_SECRET_POST, names.PRIVATE_KEY_JWT]
 
 
 def _without_empty(document: dict[str, object]) -> dict[str, object]:
     """Members with zero elements are omitted (RFC 8414 section 3.2, RFC 9728 section 3.2)."""
     return {name: value for name, value in document.items() if value != []}
+
+
+def _documents(*, supported: bool) -> dict[str, object]:
+    """The draft on client metadata documents, section 5; left out where it would say no."""
+    return {"client_id_metadata_document_supported": True} if supported else {}
 
 
 def authorization_server_path(issuer: str) -> str:
@@ -44,40 +56,60 @@ def protected_resource_path(resource: str) -> str:
     return f"/.well-known/oauth-protected-resource{path}{query}"
 
 
-def identity_provider(issuer: str, *, base: str, scopes: list[str], acrs: list[str]) -> dict[str, object]:
+def identity_provider(
+    issuer: str, *, base: str, scopes: list[str], acrs: list[str], documents: bool = False
+) -> dict[str, object]:
     """The IdP's document, the same under both names (MET-01); ``base`` is the issuer without a final slash.
 
-    Only what works is advertised (case 235).
+    Only what works is advertised (case 235).  ``documents``: clients may be metadata documents (MET-17).
     """
     return _without_empty(
         {
             "issuer": issuer,
             "authorization_endpoint": f"{base}/authorize",
             "token_endpoint": f"{base}/token",
+            "revocation_endpoint": f"{base}/revoke",
+            "introspection_endpoint": f"{base}/introspect",
             "jwks_uri": f"{base}/jwks",
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": [names.AUTHORIZATION_CODE, names.TOKEN_EXCHANGE],
+            "grant_types_supported": [names.AUTHORIZATION_CODE, names.REFRESH_TOKEN, names.TOKEN_EXCHANGE],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": list(names.ASYMMETRIC),
             "token_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
             "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            "revocation_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
+            "revocation_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            "introspection_endpoint_auth_methods_supported": list(_SECRET_AND_KEY),
+            "introspection_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
             "code_challenge_methods_supported": ["S256"],
             "acr_values_supported": acrs,
             "authorization_response_iss_parameter_supported": True,
+            "dpop_signing_alg_values_supported": list(names.DPOP_ALGORITHMS),
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,
             "claims_parameter_supported": False,
             "identity_chaining_requested_token_types_supported": [names.ID_JAG_TOKEN],
+            **_documents(supported=documents),
         }
     )
 
 
 def resource_authorization_server(
-    issuer: str, *, base: str, scopes: list[str], path: str = "/token"
+    issuer: str,
+    *,
+    base: str,
+    scopes: list[str],
+    token_endpoint: str | None = None,
+    documents: bool = False,
+    public: bool = False,
+    dpop: bool = True,
 ) -> dict[str, object]:
     """The RAS's document; it names no trusted issuer, tenant or client (MET-07).
+
+    ``token_endpoint``: where it is not ``base`` and /token.  ``public``: clients without credentials may
+    redeem grants that are bound to a key.  ``dpop``: proofs for that endpoint are accepted.
 
     MCP clients demand ``authorization_endpoint``, ``response_types_supported`` and S256 even of a server
     that only redeems (interop facts 6 and 7); the endpoint answers with an OAuth error.
@@ -86,26 +118,53 @@ def resource_authorization_server(
         {
             "issuer": issuer,
             "authorization_endpoint": f"{base}/authorize",
-            "token_endpoint": f"{base}{path}",
+            "token_endpoint": token_endpoint or f"{base}/token",
             "jwks_uri": f"{base}/jwks",
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
-            "grant_types_supported": [names.JWT_BEARER],
+            "grant_types_supported": [names.JWT_BEARER, *([names.JWT_DPOP] if dpop else ())],
             "authorization_grant_profiles_supported": [names.ID_JAG_PROFILE],
-            "token_endpoint_auth_methods_supported": list(_SECRET_AND_KEY),
+            "token_endpoint_auth_methods_supported": [
+                *_SECRET_AND_KEY,
+                *([names.NO_AUTHENTICATION] if public else ()),
+            ],
             "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            "dpop_signing_alg_values_supported": list(names.DPOP_ALGORITHMS) if dpop else [],
+            **_documents(supported=documents),
         }
     )
 
 
-def protected_resource(resource: str, *, issuer: str, scopes: list[str]) -> dict[str, object]:
-    """A resource server's document: RFC 9728 section 2 (MET-11)."""
+def beside_token_endpoint(path: str, *, base: str) -> dict[str, object]:
+    """The members of one further endpoint of the RAS; ``path`` is its name.
+
+    RFC 8414 section 2; draft-parecki-oauth-global-token-revocation.
+    """
+    name = _ENDPOINTS[path]
+    # JSON has no place for a secret, so that one endpoint knows only what a header can carry
+    methods = [each for each in _SECRET_AND_KEY if path in _FORMS or each != names.CLIENT_SECRET_POST]
+    return {
+        name: f"{base}/{path}",
+        f"{name}_auth_methods_supported": methods,
+        f"{name}_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+    }
+
+
+def protected_resource(
+    resource: str, *, issuer: str, scopes: list[str], key_bound: bool = False
+) -> dict[str, object]:
+    """A resource server's document: RFC 9728 section 2 (MET-11).
+
+    ``key_bound``: it takes only tokens that are bound to a key.
+    """
     return _without_empty(
         {
             "resource": resource,
             "authorization_servers": [issuer],
             "scopes_supported": scopes,
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(names.DPOP_ALGORITHMS),
+            **({"dpop_bound_access_tokens_required": True} if key_bound else {}),
         }
     )

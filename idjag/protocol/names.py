@@ -12,12 +12,18 @@ AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+JWT_DPOP = "urn:ietf:params:oauth:grant-type:jwt-dpop"
+
+OFFLINE_ACCESS = "offline_access"  # the scope without which there is no refresh token
 
 # Token types (RFC 8693 section 3; the draft's own)
 ID_JAG_TOKEN = "urn:ietf:params:oauth:token-type:id-jag"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 REFRESH_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:refresh_token"
 SAML2_TOKEN = "urn:ietf:params:oauth:token-type:saml2"
+
+TOKEN_TYPE_BEARER = "Bearer"
+TOKEN_TYPE_DPOP = "DPoP"
 
 ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -26,6 +32,7 @@ CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ID_JAG_TYP = "oauth-id-jag+jwt"
 ACCESS_TOKEN_TYP = "at+jwt"
 CLIENT_AUTHENTICATION_TYP = "client-authentication+jwt"
+DPOP_TYP = "dpop+jwt"
 
 # Absence of a type is never proof of a type (subject-token-type proposal for -05): our ID tokens say so.
 ID_TOKEN_MARKER = "idjag_use"
@@ -37,8 +44,10 @@ CLIENT_SECRET_BASIC = "client_secret_basic"
 CLIENT_SECRET_POST = "client_secret_post"
 PRIVATE_KEY_JWT = "private_key_jwt"
 NO_AUTHENTICATION = "none"
+CLIENT_ID_METADATA_DOCUMENT = "client_id_metadata_document"  # ours: what the document at the client_id says
 
 ASYMMETRIC = ("ES256", "RS256", "Ed25519")
+DPOP_ALGORITHMS = ASYMMETRIC  # what proofs may be signed with, and what is advertised of it (MET-15)
 
 # Sizes in bytes, times in seconds
 MAX_BODY = 64 * 1024
@@ -46,6 +55,8 @@ MAX_PARAMETERS = 64
 MAX_ID_JAG = 16 * 1024
 MAX_SUBJECT_TOKEN = 16 * 1024
 MAX_CLIENT_ASSERTION = 4 * 1024
+MAX_DPOP_PROOF = 8 * 1024
+MAX_CLIENT_METADATA = 5 * 1024  # recommended by the draft on metadata documents, section 6
 MAX_SCOPES = 256
 MAX_RESOURCES = 32
 SKEW = 60

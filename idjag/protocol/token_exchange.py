@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from idjag.protocol import names, resources, scopes
+from idjag.protocol import confirmation, names, resources, scopes
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 
 __all__ = ["Exchange", "parse", "success"]
 
-_NOT_YET = frozenset({names.REFRESH_TOKEN_TYPE, names.SAML2_TOKEN})
+_SUBJECT_TYPES = frozenset({names.ID_TOKEN, names.REFRESH_TOKEN_TYPE})
+_NOT_YET = frozenset({names.SAML2_TOKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Exchange:
     """What is asked; ``scopes`` None when the parameter is absent."""
 
     subject_token: str = field(repr=False)
+    subject_token_type: str
     audience: str
     scopes: tuple[str, ...] | None
     resources: tuple[str, ...]
@@ -33,24 +35,26 @@ def parse(form: Form) -> Exchange:
     if requested != names.ID_JAG_TOKEN:
         raise Refused(Reason.PARAMETER_WRONG, parameter="requested_token_type")
     subject_token = form.required("subject_token")
-    _check_subject_type(form.required("subject_token_type"))
+    subject_token_type = _subject_type(form.required("subject_token_type"))
     if form.one("actor_token") or form.one("actor_token_type"):  # XCH-11, XCH-12
         raise Refused(Reason.PARAMETER_WRONG, parameter="actor_token")
     if form.one("authorization_details"):
         raise Refused(Reason.AUTHORIZATION_DETAILS)
     return Exchange(
         subject_token=subject_token,
+        subject_token_type=subject_token_type,
         audience=_audience(form),
         scopes=scopes.parse(form.one("scope")),
         resources=resources.parse(form.every("resource")),
     )
 
 
-def _check_subject_type(subject_token_type: str) -> None:
+def _subject_type(subject_token_type: str) -> str:
     if subject_token_type in _NOT_YET:
         raise Refused(Reason.NOT_BUILT, parameter="subject_token_type")
-    if subject_token_type != names.ID_TOKEN:  # XCH-10: access tokens and bare JWTs are no identity
+    if subject_token_type not in _SUBJECT_TYPES:  # XCH-10: access tokens and bare JWTs are no identity
         raise Refused(Reason.PARAMETER_WRONG, parameter="subject_token_type")
+    return subject_token_type
 
 
 def _audience(form: Form) -> str:
@@ -63,11 +67,16 @@ def _audience(form: Form) -> str:
 
 
 def success(
-    token: str, *, lifetime: int, granted_scopes: tuple[str, ...], granted_resources: tuple[str, ...]
+    token: str,
+    *,
+    lifetime: int,
+    granted_scopes: tuple[str, ...],
+    granted_resources: tuple[str, ...],
+    jkt: str | None = None,
 ) -> dict[str, object]:
-    """The members of the answer: draft section 4.3.4; XCH-53 to XCH-56.
+    """The members of the answer: draft section 4.3.4; XCH-53 to XCH-56, DPOP-06.
 
-    ``lifetime`` in seconds.  No refresh token, ever.
+    ``lifetime`` in seconds; ``jkt`` of the key that the ID-JAG is bound to.  No refresh token, ever.
     """
     members: dict[str, object] = {
         "issued_token_type": names.ID_JAG_TOKEN,
@@ -79,4 +88,6 @@ def success(
         members["scope"] = scopes.join(granted_scopes)
     if granted_resources:
         members["resource"] = resources.claim_of(granted_resources)
+    if jkt is not None:
+        members["cnf"] = confirmation.claim_of(jkt)
     return members

@@ -5,23 +5,27 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from idjag.protocol import dpop
+from idjag.protocol.actor import Actor
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
 from idjag.ras.narrowing import Asked, Reach
 from idjag.ras.ports import AuditEvent, Once
+from idjag.ras.trusted import Profile
 
 __all__ = ["Tally", "Trail"]
 
 _MOST_SOURCES = 1000
 
-_LOST = {"client_assertion": Reason.CLIENT_ASSERTION_REPLAY}
+_LOST = {"client_assertion": Reason.CLIENT_ASSERTION_REPLAY, dpop.ONCE_KIND: Reason.DPOP_PROOF_INVALID}
 
 
 @dataclass(slots=True)
 class Trail:
     """What is known of one request so far; it grows as checks pass.
 
-    ``claimed_issuer`` is the sender's word; everything of ``grant`` was verified.
+    ``claimed_issuer`` is the sender's word; everything of ``grant`` was verified.  ``jkt`` is the key that
+    the token is bound to.  ``recorded``: the refusal has its event, written where it was found.
     """
 
     decision_id: str
@@ -33,11 +37,14 @@ class Trail:
     tenant: str | None = None
     asked: Asked = field(default_factory=Asked)
     claimed_issuer: str | None = None
+    profile: Profile = "id-jag"
     grant: IdJag | None = None
+    jkt: str | None = None
     reach: Reach | None = None
     account_id: str | None = None
     created: bool = False
     always: tuple[Once, ...] = ()
+    recorded: bool = False
 
     def redeemed(self) -> AuditEvent:
         """The event of a token that may leave."""
@@ -54,7 +61,7 @@ class Trail:
     @staticmethod
     def refusal_of(once: Once) -> Refused:
         """Why a request is refused that used ``once`` again."""
-        return Refused(_LOST.get(once.kind, Reason.REPLAY))
+        return Refused(_LOST.get(once.kind, Reason.REPLAY), problem="used before")
 
     def before_authentication(self, refused: Refused, *, repeats: int) -> AuditEvent:
         """One event for many refusals of strangers; ``repeats`` were counted since the one before."""
@@ -75,7 +82,7 @@ class Trail:
             "decision_id": self.decision_id,
             "actor": {"kind": "client", "id": self.client_id},
             "subject": self.account_id,
-            "profile": "id-jag",
+            "profile": self.profile,
             "client_id_at_resource": self.client_id,
             "audience": self.audience,
             "resources": list(reach.resources) if reach else list(self.asked.resources),
@@ -91,6 +98,8 @@ class Trail:
                 "acr": grant.acr,
                 "amr": list(grant.amr) or None,
                 "auth_time": grant.auth_time,
+                "cnf_jkt": self.jkt,
+                "actor_chain": [_shown(actor) for actor in grant.actors] or None,
             }
         if refused is None and reach is not None:
             fields["scopes_granted"] = list(reach.scopes)
@@ -112,6 +121,10 @@ class Trail:
         return _present(inputs)
 
 
+def _shown(actor: Actor) -> dict[str, object]:
+    return _present({"iss": actor.iss, "sub": actor.sub, "sub_profile": actor.sub_profile})
+
+
 def _present(fields: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -123,10 +136,10 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, Reason], tuple[int, int]] = {}
+        self._seen: dict[tuple[str, Reason | None], tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def due(self, source: str, reason: Reason, *, now: int) -> int | None:
+    def due(self, source: str, reason: Reason | None, *, now: int) -> int | None:
         """None when this minute has its event; otherwise how many were only counted since the last."""
         minute = now // 60
         with self._lock:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 
 from idjag.asgi import ASGIApp, trusted_networks
 from idjag.ras.model import Account, Link, RasConfig
@@ -17,11 +18,26 @@ from idjag.ras.standalone import standalone
 from idjag.trust.fetch import PinnedFetcher
 from idjag.trust.jwks import Jwks
 from idjag.trust.outbound import OutboundAllow
+from idjag.trust.proxy import Proxy
+from idjag.trust.publications import Publications
+
+if TYPE_CHECKING:
+    from idjag.ras.store_sql import Database
+
+T = TypeVar("T")
 
 __all__ = ["Loaded", "SettingsWrong", "Standalone", "build", "load"]
 
 _READ = frozenset(
-    f"IDJAG_{name}" for name in ("TRUSTED_PROXIES", "OUTBOUND_ALLOW", "CA_FILE", "LOG_FORMAT", "LOG_LEVEL")
+    f"IDJAG_{name}"
+    for name in (
+        "TRUSTED_PROXIES",
+        "OUTBOUND_ALLOW",
+        "OUTBOUND_PROXY",
+        "CA_FILE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    )
 )
 # Said in ras.yaml or on the command line here: whoever sets them means something that would not happen.
 _ELSEWHERE = frozenset(
@@ -31,7 +47,6 @@ _ELSEWHERE = frozenset(
 _NOT_BUILT = frozenset(
     f"IDJAG_{name}"
     for name in (
-        "OUTBOUND_PROXY",
         "AUDIT_CHECKPOINT",
         "AUDIT_RETENTION",
         "METRICS",
@@ -39,6 +54,8 @@ _NOT_BUILT = frozenset(
         "API_TOKEN_FILE",
     )
 )
+# What the nonces of DPoP proofs are made with is derived from a secret that every node of a database has.
+_NONCES = b"idjag ras dpop nonces"
 _LOG_LEVELS = ("info", "debug", "warning", "error")
 _LOG_FORMATS = ("json", "console")
 
@@ -61,6 +78,7 @@ class Loaded:
     database: Path
     kek_file: Path
     outbound: OutboundAllow = field(default_factory=OutboundAllow)
+    outbound_proxy: Proxy | None = None
     ca_file: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
@@ -73,7 +91,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     Relative paths begin at the folder of the file.  Needs pydantic and pyyaml (``idjag[standalone]``).
     """
     from idjag import yaml_file
-    from idjag.ras.config_file import RasFile, is_loopback
+    from idjag.ras.config_fields import is_loopback
+    from idjag.ras.config_file import RasFile
     from idjag.ras.config_values import Values
 
     document = yaml_file.load(path)
@@ -93,6 +112,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 class _Settings(TypedDict):
     outbound: OutboundAllow
+    outbound_proxy: Proxy | None
     ca_file: str | None
     trusted_proxies: tuple[str, ...]
     log_level: str
@@ -111,16 +131,33 @@ def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
     proxies = tuple(filter(None, re.split(r"[\s,]+", environ.get("IDJAG_TRUSTED_PROXIES", ""))))
     try:
         trusted_networks(proxies)
-        outbound = OutboundAllow.parse(environ.get("IDJAG_OUTBOUND_ALLOW", ""), loopback=loopback)
     except ValueError as wrong:
         raise SettingsWrong(str(wrong)) from None
+    outbound = _parsed(OutboundAllow.parse, environ, "IDJAG_OUTBOUND_ALLOW") or OutboundAllow()
     return _Settings(
-        outbound=outbound,
+        outbound=replace(outbound, loopback=loopback),
+        outbound_proxy=_parsed(Proxy.parse, environ, "IDJAG_OUTBOUND_PROXY"),
         ca_file=environ.get("IDJAG_CA_FILE") or None,
         trusted_proxies=proxies,
         log_level=_one_of(_LOG_LEVELS, environ, "IDJAG_LOG_LEVEL"),
         log_format=_one_of(_LOG_FORMATS, environ, "IDJAG_LOG_FORMAT"),
     )
+
+
+def _parsed(parse: Callable[[str], T], environ: Mapping[str, str], name: str) -> T | None:
+    """What the setting says, None when it is not given."""
+    try:
+        return parse(environ[name]) if environ.get(name) else None
+    except ValueError as wrong:
+        raise SettingsWrong(f"{name} {wrong}") from None
+
+
+def _fetcher(loaded: Loaded) -> PinnedFetcher:
+    """The one way out; raises SettingsWrong."""
+    try:
+        return PinnedFetcher(loaded.outbound, loaded.ca_file, proxy=loaded.outbound_proxy)
+    except ValueError as wrong:
+        raise SettingsWrong(str(wrong)) from None
 
 
 def _one_of(values: tuple[str, ...], environ: Mapping[str, str], name: str) -> str:
@@ -137,6 +174,7 @@ class Standalone:
 
     ras: Ras
     app: ASGIApp
+    database: Database
     _open: ExitStack = field(repr=False)
 
     def close(self) -> None:
@@ -158,24 +196,27 @@ class Standalone:
 def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standalone:
     """Open the database and put the program together: the one wiring function.
 
-    Raises KekRefused, AccountsWrong, sqlite3.Error, OSError.
+    Raises SettingsWrong, KekRefused, AccountsWrong, sqlite3.Error, OSError.
     """
     from idjag.ras.store_sql import bring_in, open_database
 
+    fetcher = _fetcher(loaded)
     with ExitStack() as opening:
         database = open_database(loaded.database, kek_file=loaded.kek_file)
         opening.callback(database.close)
         now = clock()
         bring_in(database.ledger, loaded.accounts, loaded.links, now=now, decision_id=new_id())
-        fetcher = PinnedFetcher(loaded.outbound, loaded.ca_file)
         ras = Ras(
             loaded.config,
             keys=Jwks(fetcher),
+            publications=Publications(fetcher, loopback=loaded.outbound.loopback),
+            nonce_key=hmac.digest(database.chain_key, _NONCES, "sha256"),
             accounts=database.store,
             store=database.store,
             signer=database.signer(loaded.alg, now=now),
             clock=clock,
         )
+        opening.callback(ras.close)
         app = standalone(ras, trusted_proxies=loaded.trusted_proxies)
-        return Standalone(ras, app, opening.pop_all())
+        return Standalone(ras, app, database, opening.pop_all())
     raise AssertionError("unreachable")

@@ -5,135 +5,39 @@ A field that is accepted works; what is not built is refused with these words.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
-from idjag.protocol.jose import JoseError, KeySet
-from idjag.protocol.resources import is_resource
-from idjag.protocol.scopes import is_scope_token
+from idjag.ras.config_fields import (
+    Domain,
+    Duration,
+    Email,
+    EntityId,
+    Issuer,
+    Keys,
+    Scopes,
+    Text,
+    Time,
+    Uri,
+    not_built,
+    once,
+)
 
-__all__ = ["AccountEntry", "ClientEntry", "IssuerEntry", "RasFile", "is_loopback"]
-
-_DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_PRINTABLE = re.compile(r"[!-~]{1,255}")
-_EMAIL = re.compile(r"[!-?A-~]{1,64}@[a-z0-9.-]{1,189}", re.IGNORECASE | re.ASCII)
-_DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
-_SHORTEST_SECRET = 16
-
-
-def _wrong(text: str) -> PydanticCustomError:
-    """What is wrong, in a sentence that never repeats the value."""
-    return PydanticCustomError("refused", text)
-
-
-def _not_built(what: str) -> Callable[[Any], Any]:
-    """Accepts what means "off" alone."""
-
-    def check(value: Any) -> Any:
-        if value not in (None, False, []):
-            raise _wrong(f"not built: {what}")
-        return value
-
-    return check
-
-
-def _without(**missing: str) -> Callable[[Any], Any]:
-    """Refuses values of an enumeration that the contract names and we do not carry out yet."""
-
-    def check(value: Any) -> Any:
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and each.replace("-", "_") in missing:
-                raise _wrong(f"not built: {missing[each.replace('-', '_')]}")
-        return value
-
-    return check
-
-
-def _matching(pattern: re.Pattern[str], text: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise _wrong(text)
-        return value
-
-    return AfterValidator(check)
-
-
-def _seconds(value: Any) -> int:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise _wrong("a duration is a whole number and s, m, h or d, such as 5m")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def _time(value: Any) -> int:
-    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise _wrong("a time is written like 2027-06-30T00:00:00Z, with its zone")
-    try:
-        return int(datetime.fromisoformat(value).timestamp())
-    except ValueError:
-        raise _wrong("there is no such time") from None
-
-
-def is_loopback(uri: str) -> bool:
-    """Whether the host is this machine."""
-    return (urlsplit(uri).hostname or "").lower() in _LOOPBACK
-
-
-def _issuer(value: str) -> str:
-    if not is_resource(value) or "?" in value:
-        raise _wrong("an issuer is an absolute URL in plain ASCII, without query or fragment")
-    if not value.startswith("https://") and not (value.startswith("http://") and is_loopback(value)):
-        raise _wrong("an issuer is an https URL (http only on this machine's loopback address)")
-    return value
-
-
-def _uri(value: str) -> str:
-    if not is_resource(value):
-        raise _wrong("must be an absolute URI in plain ASCII, without a fragment")
-    return value
-
-
-def _scope(value: str) -> str:
-    if not is_scope_token(value):
-        raise _wrong("a scope is printable ASCII without spaces, quotes and backslashes")
-    return value
-
-
-def _once(values: list[Any]) -> list[Any]:
-    if len({str(value) for value in values}) != len(values):
-        raise _wrong("something is listed twice")
-    return values
-
-
-def _key_set(value: Any) -> KeySet:
-    """A JWK Set, or a list of JWKs; every key must be usable (attack case 128)."""
-    try:
-        keys, skipped = KeySet.parse({"keys": value} if isinstance(value, list) else value)
-    except (JoseError, AttributeError):
-        raise _wrong("not a JWK Set") from None
-    if skipped or not keys.keys:
-        raise _wrong(f"not usable: {skipped[0] if skipped else 'no key'}")
-    return keys
-
-
-Duration: TypeAlias = Annotated[int, BeforeValidator(_seconds)]
-Issuer: TypeAlias = Annotated[str, AfterValidator(_issuer)]
-Uri: TypeAlias = Annotated[str, AfterValidator(_uri)]
-Scopes: TypeAlias = Annotated[list[Annotated[str, AfterValidator(_scope)]], AfterValidator(_once)]
-Issuers: TypeAlias = Annotated[list[Issuer], AfterValidator(_once)]
-Text: TypeAlias = Annotated[str, _matching(_PRINTABLE, "1 to 255 printable ASCII characters, no spaces")]
-Domain: TypeAlias = Annotated[str, _matching(_DOMAIN, "a domain name in lower case")]
-Keys: TypeAlias = Annotated[Any, BeforeValidator(_key_set)]
-Strategy: TypeAlias = Literal["iss_sub", "aud_sub", "email"]
+__all__ = [
+    "AccountEntry",
+    "AuthEntry",
+    "ClientEntry",
+    "IssuerEntry",
+    "IssuerRefEntry",
+    "NameIdEntry",
+    "RasFile",
+    "RequireEntry",
+    "ResourceEntry",
+    "ResourceServerEntry",
+    "RevokerEntry",
+    "SubjectEntry",
+]
 
 
 class Entry(BaseModel):
@@ -142,48 +46,90 @@ class Entry(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class SubjectEntry(Entry):
-    """How persons of an issuer are found here."""
+Strategy: TypeAlias = Literal["iss_sub", "aud_sub", "email", "sub_id"]
 
-    by: Annotated[list[Strategy], BeforeValidator(_without(sub_id="the strategy sub_id"))] = ["iss_sub"]
+
+def _as(name: str) -> BeforeValidator:
+    """A text alone stands for an entry that says nothing but its name."""
+
+    def check(value: Any) -> Any:
+        return {name: value} if isinstance(value, str) else value
+
+    return BeforeValidator(check)
+
+
+class IssuerRefEntry(Entry):
+    """An issuer, or one tenant of it."""
+
+    issuer: Issuer
+    tenant: Text | None = None
+
+
+IssuerRefs: TypeAlias = Annotated[list[Annotated[IssuerRefEntry, _as("issuer")]], AfterValidator(once)]
+
+
+class SubjectEntry(Entry):
+    """How persons of an issuer, or of one tenant of it, are found here."""
+
+    by: list[Strategy] = ["iss_sub"]
     email_domains: list[Domain] = []
     jit: bool = False
+    sub_id_match: Literal["tuple", "nameid"] = "tuple"
+    joins: IssuerRefs = []
+
+
+class TenantEntry(Entry):
+    """A tenant of an issuer that has several; by default its people are found as those of the issuer."""
+
+    tenant: Text
+    subject: SubjectEntry | None = None
+    sub_id_issuers: list[EntityId] = []
 
 
 class IssuerEntry(Entry):
     """An identity provider that we believe."""
 
     issuer: Issuer
-    profiles: Annotated[
-        list[Literal["id-jag"]], BeforeValidator(_without(jwt_bearer="grants other than ID-JAG"))
-    ] = ["id-jag"]
+    profiles: Annotated[list[Literal["id-jag", "jwt-bearer"]], Field(min_length=1), AfterValidator(once)] = [
+        "id-jag"
+    ]
     jwks_uri: Issuer | None = None
     keys: Keys | None = None
     algorithms: list[Literal["ES256", "RS256", "Ed25519"]] = ["ES256", "RS256"]
     reuse: Literal["never", "until_expiry"] = "never"
     max_lifetime: Duration = 600
-    tenants: list[Text] = []
+    tenants: list[Annotated[TenantEntry, _as("tenant")]] = []
     scope_ceiling: Scopes | None = None
     default_scopes: Scopes = []
     subject: SubjectEntry = SubjectEntry()
-    sub_id_issuers: Annotated[list[str], BeforeValidator(_not_built("sub_id"))] = []
-    may_assert_act: Annotated[bool, BeforeValidator(_not_built("actors in tokens"))] = False
-    expires: Annotated[int, BeforeValidator(_time)] | None = None
+    sub_id_issuers: list[EntityId] = []
+    may_assert_act: bool = False
+    expires: Time | None = None
     status: Literal["active", "paused"] = "active"
 
 
 class AuthEntry(Entry):
-    """How a client authenticates."""
+    """How a client authenticates; ``none``: not at all, so that its grants must be bound to a key."""
 
-    method: Annotated[
-        Literal["client_secret", "client_secret_basic", "client_secret_post", "private_key_jwt"],
-        BeforeValidator(_without(none="clients without credentials")),
+    method: Literal[
+        "client_secret",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "client_id_metadata_document",
+        "none",
     ] = "client_secret"
     secret: str | None = Field(default=None, repr=False)
     jwks: Keys | None = None
-    jwks_uri: Annotated[
-        str | None, BeforeValidator(_not_built("fetching a client's keys; put them under jwks"))
-    ] = None
+    jwks_uri: Issuer | None = None
+
+
+class RequireEntry(Entry):
+    """How people must have signed in (RAS-45)."""
+
+    acr: Annotated[list[Text], Field(min_length=1), AfterValidator(once)] | None = None
+    amr: Annotated[list[Text], Field(min_length=1), AfterValidator(once)] | None = None
+    max_auth_age: Duration | None = None
 
 
 class ClientEntry(Entry):
@@ -192,8 +138,9 @@ class ClientEntry(Entry):
     client_id: Text
     auth: AuthEntry
     scopes: Scopes
-    issuers: Issuers
+    issuers: IssuerRefs
     tenant: Text | None = None
+    require: RequireEntry | None = None
 
 
 class ResourceEntry(Entry):
@@ -201,7 +148,8 @@ class ResourceEntry(Entry):
 
     uri: Uri
     scopes: Scopes
-    key_bound: Annotated[bool, BeforeValidator(_not_built("tokens bound to a key (DPoP)"))] = False
+    key_bound: bool = False
+    require: RequireEntry | None = None
 
 
 class AccessTokenEntry(Entry):
@@ -209,6 +157,13 @@ class AccessTokenEntry(Entry):
 
     lifetime: Duration = 900
     alg: Literal["ES256", "RS256", "Ed25519"] = "ES256"
+    one_resource: bool = False
+
+
+class DpopEntry(Entry):
+    """What proofs must have beside what RFC 9449 wants."""
+
+    nonce: Literal["required"] | None = None
 
 
 class LinkEntry(Entry):
@@ -219,16 +174,62 @@ class LinkEntry(Entry):
     tenant: str = ""
 
 
+class NameIdEntry(Entry):
+    """A person at a SAML identity provider, as its assertions say it."""
+
+    format: Literal["saml-nameid"]
+    issuer: EntityId
+    nameid: Annotated[str, Field(min_length=1, max_length=1024)] = Field(repr=False)
+    nameid_format: EntityId | None = None
+    name_qualifier: EntityId | None = None
+    sp_name_qualifier: EntityId | None = None
+    sp_provided_id: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, repr=False
+    )
+
+
 class AccountEntry(Entry):
     """A person here."""
 
     id: Text
-    email: Annotated[str, _matching(_EMAIL, "an email address in plain ASCII")] | None = Field(
-        default=None, repr=False
-    )
+    email: Email | None = Field(default=None, repr=False)
     tenant: Text | None = None
+    scopes: Scopes | None = None
     links: list[LinkEntry] = []
+    sub_ids: list[NameIdEntry] = []
     status: Literal["active", "disabled"] = "active"
+
+
+class ResourceServerEntry(Entry):
+    """An API that may introspect the tokens for its resources."""
+
+    client_id: Text
+    auth: AuthEntry
+    resources: Annotated[list[Uri], Field(min_length=1)]
+
+
+class IntrospectionEntry(Entry):
+    """Who may introspect beside the clients, which may ask about their own tokens."""
+
+    clients: list[ResourceServerEntry] = []
+
+
+class RevokerEntry(Entry):
+    """Who may end everything of the people of these issuers."""
+
+    client_id: Text
+    auth: AuthEntry
+    issuers: Annotated[list[Issuer], Field(min_length=1), AfterValidator(once)]
+    formats: Annotated[list[Literal["iss_sub", "email"]], Field(min_length=1), AfterValidator(once)] = [
+        "iss_sub"
+    ]
+    tenant: Text | None = None
+
+
+class GlobalTokenRevocationEntry(Entry):
+    """The endpoint is served when somebody may call it."""
+
+    clients: list[RevokerEntry] = []
 
 
 class RasFile(Entry):
@@ -241,14 +242,10 @@ class RasFile(Entry):
     resources: Annotated[list[ResourceEntry], Field(min_length=1)]
     default_resource: Uri | None = None
     access_token: AccessTokenEntry = AccessTokenEntry()
+    dpop: DpopEntry = DpopEntry()
     accounts: list[AccountEntry] = []
-    receipts: Annotated[None, BeforeValidator(_not_built("receipts of redemptions"))] = None
+    introspection: IntrospectionEntry = IntrospectionEntry()
+    global_token_revocation: GlobalTokenRevocationEntry = GlobalTokenRevocationEntry()
+    receipts: Annotated[None, BeforeValidator(not_built("receipts of redemptions"))] = None
     database_url: str = "sqlite:///ras.db"
     kek_file: str | None = None
-
-
-def secret_problem(secret: str) -> str | None:
-    """Why this cannot be a client secret; never repeats it."""
-    if len(secret) < _SHORTEST_SECRET or not all("\x20" <= each <= "\x7e" for each in secret):
-        return f"a client secret is printable ASCII of at least {_SHORTEST_SECRET} characters"
-    return None

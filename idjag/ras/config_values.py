@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from idjag.protocol.client_auth import Registration, hash_secret
-from idjag.protocol.names import PRIVATE_KEY_JWT
-from idjag.ras.config_file import AccountEntry, AuthEntry, ClientEntry, IssuerEntry, RasFile, secret_problem
-from idjag.ras.model import Account, Client, Link, RasConfig, Resource, SubjectRules, TrustedIssuer
-from idjag.secrets_ref import Secret, SecretUnusable, resolve
-from idjag.yaml_file import Document, FileError
+from idjag.ras import config_people
+from idjag.ras.callers import Callers, ResourceServer, Revoker
+from idjag.ras.config_clients import Registrations
+from idjag.ras.config_file import (
+    ClientEntry,
+    IssuerEntry,
+    IssuerRefEntry,
+    RasFile,
+    RequireEntry,
+    ResourceEntry,
+    SubjectEntry,
+)
+from idjag.ras.model import Account, Client, Link, RasConfig, Resource
+from idjag.ras.step_up import NO_REQUIREMENT, Requirement
+from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer
+from idjag.yaml_file import Document
 
 __all__ = ["Values"]
 
@@ -31,10 +41,8 @@ class Values:
     ) -> None:
         self._document = document
         self._file = file
-        self._environ = environ
         self._base = base
-        self._loopback = loopback
-        self._issuers = {entry.issuer for entry in file.trusted_issuers}
+        self._registrations = Registrations(document, environ=environ, base=base, loopback=loopback)
 
     def config(self) -> RasConfig:
         """What redemptions are judged by."""
@@ -45,45 +53,25 @@ class Values:
             return RasConfig(
                 issuer=file.issuer,
                 trusted_issuers=tuple(trusted),
-                resources=tuple(Resource(each.uri, frozenset(each.scopes)) for each in file.resources),
+                resources=tuple(self._resource(number, each) for number, each in enumerate(file.resources)),
                 clients=tuple(clients),
                 accepted_audiences=frozenset(file.accepted_audiences),
                 default_resource=file.default_resource,
                 access_token_lifetime=file.access_token.lifetime,
+                one_resource=file.access_token.one_resource,
+                dpop_nonce=file.dpop.nonce == "required",
+                callers=self._callers(),
             )
         except ValueError as wrong:
             raise self._document.error((), str(wrong)) from None
 
     def accounts(self) -> tuple[Account, ...]:
         """The people of the file."""
-        addresses: set[tuple[str | None, str]] = set()
-        seen: set[str] = set()
-        for number, entry in enumerate(self._file.accounts):
-            if entry.id in seen:
-                raise self._document.error(("accounts", number, "id"), f"account {entry.id} is there already")
-            seen.add(entry.id)
-            if entry.email is None:
-                continue
-            address = (entry.tenant, entry.email.lower())
-            if address in addresses:  # two would both be refused: strategies that disagree
-                raise self._document.error(("accounts", number, "email"), "another account has this address")
-            addresses.add(address)
-        return tuple(map(_account, self._file.accounts))
+        return config_people.accounts(self._document, self._file)
 
     def links(self) -> dict[Link, str]:
         """Whom the people of the file are at their issuers."""
-        links: dict[Link, str] = {}
-        for number, account in enumerate(self._file.accounts):
-            for position, entry in enumerate(account.links):
-                place = ("accounts", number, "links", position)
-                self._check_trusted(entry.issuer, (*place, "issuer"))
-                link = Link(entry.issuer, entry.tenant, entry.sub)
-                if link in links:
-                    raise self._document.error(
-                        (*place, "sub"), f"account {links[link]} has this link already"
-                    )
-                links[link] = account.id
-        return links
+        return config_people.links(self._document, self._file)
 
     def database(self) -> Path:
         """The file of the database."""
@@ -101,7 +89,10 @@ class Values:
         return database.with_name(f"{database.name}.kek")
 
     def _trusted(self, number: int, entry: IssuerEntry) -> TrustedIssuer:
-        rules = entry.subject
+        place: Place = ("trusted_issuers", number)
+        own = {each.tenant: each for each in entry.tenants}
+        if len(own) != len(entry.tenants):
+            raise self._document.error((*place, "tenants"), "something is listed twice")
         try:
             return TrustedIssuer(
                 issuer=entry.issuer,
@@ -111,71 +102,98 @@ class Values:
                 algorithms=tuple(entry.algorithms),
                 reuse=entry.reuse,
                 max_lifetime=entry.max_lifetime,
-                tenants=frozenset(entry.tenants),
+                tenants=frozenset(own),
                 scope_ceiling=None if entry.scope_ceiling is None else frozenset(entry.scope_ceiling),
                 default_scopes=tuple(entry.default_scopes),
-                subject=SubjectRules(
-                    by=tuple(rules.by), email_domains=frozenset(rules.email_domains), jit=rules.jit
-                ),
+                subject=self._rules(entry.subject, entry.sub_id_issuers, place),
+                tenant_subjects={
+                    name: self._rules(each.subject or entry.subject, each.sub_id_issuers, place)
+                    for name, each in own.items()
+                    if each.subject is not None or each.sub_id_issuers
+                },
+                may_assert_act=entry.may_assert_act,
                 expires=entry.expires,
                 active=entry.status == "active",
             )
         except ValueError as wrong:
-            raise self._document.error(("trusted_issuers", number), str(wrong)) from None
+            raise self._document.error(place, str(wrong)) from None
+
+    def _rules(self, entry: SubjectEntry, sub_id_issuers: Sequence[str], place: Place) -> SubjectRules:
+        return SubjectRules(
+            by=tuple(entry.by),
+            email_domains=frozenset(entry.email_domains),
+            jit=entry.jit,
+            sub_id_issuers=frozenset(sub_id_issuers),
+            sub_id_match=entry.sub_id_match,
+            joins=self._refs(entry.joins, (*place, "subject", "joins")),
+        )
+
+    def _refs(self, entries: Sequence[IssuerRefEntry], place: Place) -> frozenset[IssuerRef]:
+        """Issuers, or tenants of issuers; each must be one that is trusted."""
+        known = {
+            entry.issuer: {each.tenant for each in entry.tenants} for entry in self._file.trusted_issuers
+        }
+        for position, entry in enumerate(entries):
+            if entry.issuer not in known:
+                problem = f"{entry.issuer} is not among trusted_issuers, byte for byte"
+                raise self._document.error((*place, position), problem)
+            if entry.tenant is not None and entry.tenant not in known[entry.issuer]:
+                problem = f"{entry.tenant} is not among the tenants of {entry.issuer}"
+                raise self._document.error((*place, position), problem)
+        return frozenset(
+            each.issuer if each.tenant is None else (each.issuer, each.tenant) for each in entries
+        )
 
     def _client(self, number: int, entry: ClientEntry) -> Client:
         place: Place = ("clients", number)
         if not entry.issuers:
             raise self._document.error((*place, "issuers"), "name at least one: nobody is trusted by default")
-        for position, issuer in enumerate(entry.issuers):
-            self._check_trusted(issuer, (*place, "issuers", position))
         return Client(
             client_id=entry.client_id,
             scopes=frozenset(entry.scopes),
-            issuers=frozenset(entry.issuers),
+            issuers=self._refs(entry.issuers, (*place, "issuers")),
             tenant=entry.tenant,
-            registration=self._registration(entry, place),
+            registration=self._registrations.of(entry, place),
+            require=self._requirement(entry.require, (*place, "require")),
         )
 
-    def _registration(self, entry: ClientEntry, place: Place) -> Registration:
-        auth = entry.auth
-        by_key = auth.method == PRIVATE_KEY_JWT
-        if by_key and (auth.jwks is None or auth.secret is not None):
-            raise self._document.error((*place, "auth"), "private_key_jwt needs jwks, and no secret")
-        if not by_key and (auth.secret is None or auth.jwks is not None):
-            raise self._document.error((*place, "auth"), f"{auth.method} needs secret, and no jwks")
-        return Registration(
-            client_id=entry.client_id,
-            method=auth.method,
-            secret_hashes=() if by_key else (hash_secret(self._secret(auth, place)),),
-            keys=auth.jwks,
+    def _resource(self, number: int, entry: ResourceEntry) -> Resource:
+        return Resource(
+            entry.uri,
+            frozenset(entry.scopes),
+            key_bound=entry.key_bound,
+            require=self._requirement(entry.require, ("resources", number, "require")),
         )
 
-    def _secret(self, auth: AuthEntry, place: Place) -> str:
+    def _requirement(self, entry: RequireEntry | None, place: Place) -> Requirement:
+        if entry is None:
+            return NO_REQUIREMENT
         try:
-            secret = resolve(
-                auth.secret or "", environ=self._environ, loopback=self._loopback, base=self._base
+            return Requirement(
+                acr=tuple(entry.acr or ()),
+                amr=frozenset(entry.amr or ()),
+                max_auth_age=entry.max_auth_age,
             )
-        except SecretUnusable as unusable:
-            raise self._wrong_secret(place, str(unusable)) from None
-        if not isinstance(secret, Secret):
-            raise self._wrong_secret(place, "a client secret is no password hash")
-        if problem := secret_problem(secret.value):
-            raise self._wrong_secret(place, problem)
-        return secret.value
+        except ValueError as wrong:
+            raise self._document.error(place, str(wrong)) from None
 
-    def _wrong_secret(self, place: Place, problem: str) -> FileError:
-        return self._document.error((*place, "auth", "secret"), problem)
-
-    def _check_trusted(self, issuer: str, place: Place) -> None:
-        if issuer not in self._issuers:
-            raise self._document.error(place, f"{issuer} is not among trusted_issuers, byte for byte")
-
-
-def _account(entry: AccountEntry) -> Account:
-    return Account(
-        id=entry.id,
-        email=entry.email,
-        tenant=entry.tenant,
-        active=entry.status == "active",
-    )
+    def _callers(self) -> Callers:
+        """Who may introspect, and who may end everything of a person."""
+        return Callers(
+            resource_servers=tuple(
+                ResourceServer(
+                    self._registrations.of(entry, ("introspection", "clients", number)),
+                    resources=frozenset(entry.resources),
+                )
+                for number, entry in enumerate(self._file.introspection.clients)
+            ),
+            revokers=tuple(
+                Revoker(
+                    self._registrations.of(entry, ("global_token_revocation", "clients", number)),
+                    issuers=frozenset(entry.issuers),
+                    by_email="email" in entry.formats,
+                    tenant=entry.tenant,
+                )
+                for number, entry in enumerate(self._file.global_token_revocation.clients)
+            ),
+        )

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from idjag.protocol import metadata
+from idjag.protocol import metadata, names
 from idjag.ras.model import RasConfig, Resource
 
 __all__ = ["document", "protected_resource", "resource_metadata_url"]
 
 # Half of what a key stays published before it is used; long enough to matter, short enough to change a mind.
 _MAX_AGE = 300
+_MAY_BE_PUBLIC = (names.NO_AUTHENTICATION, names.CLIENT_ID_METADATA_DOCUMENT)
 _ADDED = ("grant_types_supported", "authorization_grant_profiles_supported", "scopes_supported")
 
 
 def document(
-    config: RasConfig, *, base: str | None = None, host: Mapping[str, object] | None = None
+    config: RasConfig,
+    *,
+    base: str | None = None,
+    host: Mapping[str, object] | None = None,
+    endpoints: Iterable[str] = (),
 ) -> dict[str, object]:
     """The metadata of this server, merged into ``host``'s own document if it has one (MET-05 to MET-08).
 
     Grants, profiles and scopes are added to the host's; every other member of the host's stands, how its
     clients authenticate too.  Raises ValueError when the host names another issuer: one document speaks
-    for one issuer (RFC 8414 section 3.3).
+    for one issuer (RFC 8414 section 3.3).  ``endpoints`` are those that are served beside the token endpoint.
+    DPoP proofs are made for the token endpoint that is advertised: where that is another than
+    ``RasConfig.endpoint``, we would refuse them, and do not advertise DPoP.
     """
     base = config.base if base is None else base.removesuffix("/")
-    ours = metadata.resource_authorization_server(config.issuer, base=base, scopes=config.scopes)
+    token_endpoint = config.token_endpoint or f"{base}/token"
+    advertised = (host or {}).get("token_endpoint", token_endpoint)
+    methods = {client.registration.method for client in config.clients if client.registration}
+    ours = metadata.resource_authorization_server(
+        config.issuer,
+        base=base,
+        scopes=config.scopes,
+        token_endpoint=token_endpoint,
+        dpop=advertised == config.endpoint,
+        documents=names.CLIENT_ID_METADATA_DOCUMENT in methods,
+        public=not methods.isdisjoint(_MAY_BE_PUBLIC),
+    )
+    for endpoint in endpoints:
+        ours |= metadata.beside_token_endpoint(endpoint, base=base)
     if host is None:
         return ours
     if host.get("issuer", config.issuer) != config.issuer:
@@ -39,7 +59,9 @@ def document(
 
 def protected_resource(config: RasConfig, resource: Resource) -> dict[str, object]:
     """The RFC 9728 document of one resource (MET-11)."""
-    return metadata.protected_resource(resource.uri, issuer=config.issuer, scopes=sorted(resource.scopes))
+    return metadata.protected_resource(
+        resource.uri, issuer=config.issuer, scopes=sorted(resource.scopes), key_bound=resource.key_bound
+    )
 
 
 def resource_metadata_url(resource: str) -> str:

@@ -1,17 +1,22 @@
-"""What a resource authorization server is told before it serves: frozen values, checked when made."""
+"""What a resource authorization server is told before it serves: frozen values, checked when made.
+
+Whom it believes is in trusted.py, which of them may speak for the same people in authority.py.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 from urllib.parse import urlsplit
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
-from idjag.protocol.jose import KeySet
-from idjag.protocol.jose.minimums import ALGORITHMS
 from idjag.protocol.resources import comparable, is_resource
 from idjag.protocol.scopes import is_scope_token
+from idjag.protocol.sub_id import SamlNameId
+from idjag.ras import authority
+from idjag.ras.callers import Callers
+from idjag.ras.step_up import NO_REQUIREMENT, Requirement
+from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer, means
 
 __all__ = [
     "Account",
@@ -19,15 +24,11 @@ __all__ = [
     "Link",
     "RasConfig",
     "Resource",
-    "Strategy",
     "SubjectRules",
     "TrustedIssuer",
 ]
 
-Strategy = Literal["iss_sub", "aud_sub", "email"]
-
 _LONGEST_ACCESS_TOKEN = 12 * 3600  # RAS-38: hours at most, never days
-_OTHERS = "a subject strategy other than iss_sub"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -44,7 +45,8 @@ class Link:
 class Account:
     """A person here; ``id`` becomes ``sub`` of our tokens, ``tenant`` is ours, never the issuer's.
 
-    ``scopes``: what this person may be granted at most; None for no ceiling of their own.
+    ``scopes``: what this person may be granted at most; None for no ceiling of their own.  ``sub_ids``:
+    who they are for SAML, for the strategy of that name.
     """
 
     id: str
@@ -53,94 +55,56 @@ class Account:
     tenant: str | None = None
     scopes: frozenset[str] | None = None
     active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectRules:
-    """How persons of one issuer are found here; ``email_domains`` those it is authoritative for."""
-
-    by: tuple[Strategy, ...] = ("iss_sub",)
-    email_domains: frozenset[str] = frozenset()
-    jit: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.by or len(set(self.by)) != len(self.by):
-            raise ValueError("subject.by must name each strategy once, and at least one")
-        if self.jit and "iss_sub" not in self.by:
-            raise ValueError("subject.jit needs iss_sub: a new account is found again by its link")
-        if "email" in self.by and not self.email_domains:
-            raise ValueError("subject.by email needs email_domains: nobody is authoritative for all mail")
-        for domain in self.email_domains:
-            if not domain.isascii() or domain != domain.lower() or "@" in domain or "." not in domain:
-                raise ValueError(f"email_domains: {domain!r} is no lower-case domain name")
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedIssuer:
-    """An identity provider that we believe, and for what (RAS-46).
-
-    ``keys`` pinned, or fetched from ``jwks_uri``, or from the metadata of the issuer.
-    ``max_lifetime`` is seconds; ``tenants`` non-empty makes the issuer multi-tenant (TEN-08);
-    ``expires`` NumericDate; ``scope_ceiling`` None for none.
-    """
-
-    issuer: str
-    profiles: frozenset[str] = frozenset({"id-jag"})
-    jwks_uri: str | None = None
-    keys: KeySet | None = None
-    algorithms: tuple[str, ...] = ("ES256", "RS256")
-    reuse: Literal["never", "until_expiry"] = "never"
-    max_lifetime: int = 600
-    tenants: frozenset[str] = frozenset()
-    scope_ceiling: frozenset[str] | None = None
-    default_scopes: tuple[str, ...] = ()
-    subject: SubjectRules = field(default_factory=SubjectRules)
-    expires: int | None = None
-    active: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.algorithms or not set(self.algorithms) <= ALGORITHMS:
-            raise ValueError(f"algorithms of {self.issuer} must be some of {sorted(ALGORITHMS)}")
-        if not 1 <= self.max_lifetime <= names.MAX_ID_JAG_LIFETIME:
-            raise ValueError(f"max_lifetime must be 1 to {names.MAX_ID_JAG_LIFETIME} seconds")
-        if self.keys is not None and self.jwks_uri is not None:
-            raise ValueError(f"trusted issuer {self.issuer}: keys or jwks_uri, not both")
-        if len(self.tenants) > 1 and self.subject.by != ("iss_sub",):
-            # email_domains say what the issuer speaks for, not which of its customers does: one of them
-            # would name the people of another (RAS-24, TEN-10)
-            raise ValueError(f"trusted issuer {self.issuer}: not built: several tenants with {_OTHERS}")
-
-    def trusted_for_id_jag(self, *, now: int) -> bool:
-        """Whether grants of people are accepted from it at that second (RAS-46, RAS-47)."""
-        return self.active and "id-jag" in self.profiles and (self.expires is None or now < self.expires)
+    sub_ids: tuple[SamlNameId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
     """A requesting app as it is registered here.
 
-    ``registration`` None: only for hosts that authenticate it themselves (``Ras.redeem``).
+    ``registration`` None: only for hosts that authenticate it themselves (``Ras.redeem``); its method
+    ``none`` lets a public client redeem grants that are bound to a key, and no others.
     ``issuers``: whose grants it may bring; none means that it is not registered for this grant.
-    ``tenant``: the one of ours that it belongs to.
+    ``tenant``: the one of ours that it belongs to.  ``require``: how people must have signed in.
     """
 
     client_id: str
     scopes: frozenset[str]
-    issuers: frozenset[str]
+    issuers: frozenset[IssuerRef]
     tenant: str | None = None
     registration: Registration | None = None
+    require: Requirement = NO_REQUIREMENT
 
     def __post_init__(self) -> None:
         if self.registration is not None and self.registration.client_id != self.client_id:
             raise ValueError(f"client {self.client_id}: its registration is for another client_id")
 
+    @property
+    def public(self) -> bool:
+        """Whether it has no credentials: nothing but a key binds its grants to it (A-14)."""
+        return self.registration is not None and self.registration.method == names.NO_AUTHENTICATION
+
+    def knows(self, issuer: str) -> bool:
+        """Whether it may bring grants of this issuer, of whatever tenant."""
+        return any(issuer == (ref if isinstance(ref, str) else ref[0]) for ref in self.issuers)
+
+    def brings(self, issuer: str, tenant: str) -> bool:
+        """Whether it may bring grants of this tenant of the issuer ("" when it has none)."""
+        return means(self.issuers, issuer, tenant)
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A protected API; ``uri`` in the spelling that tokens carry."""
+    """A protected API; ``uri`` in the spelling that tokens carry.
+
+    ``key_bound``: it takes only tokens that are bound to a key (DPOP-11).  ``require``: how people must
+    have signed in.
+    """
 
     uri: str
     scopes: frozenset[str]
+    key_bound: bool = False
+    require: Requirement = NO_REQUIREMENT
 
     def __post_init__(self) -> None:
         if not is_resource(self.uri):
@@ -154,6 +118,9 @@ class RasConfig:
     """Everything that a redemption is judged by; replaced as a whole by ``Ras.configure``.
 
     ``accepted_audiences``: further exact strings beside ``issuer``.  ``access_token_lifetime`` is seconds.
+    ``token_endpoint``: its URL as clients know it, ``base`` and /token when None.  ``one_resource``: an
+    access token is for a single resource (decision 0022).  ``dpop_nonce``: proofs must carry a nonce.
+    ``callers`` may introspect, or end everything of a person.
     """
 
     issuer: str
@@ -163,13 +130,17 @@ class RasConfig:
     accepted_audiences: frozenset[str] = frozenset()
     default_resource: str | None = None
     access_token_lifetime: int = 900
+    token_endpoint: str | None = None
+    one_resource: bool = False
+    dpop_nonce: bool = False
+    callers: Callers = field(default_factory=Callers)
     _issuers: dict[str, TrustedIssuer] = field(init=False, repr=False, compare=False)
     _resources: dict[str, Resource] = field(init=False, repr=False, compare=False)
     _clients: dict[str, tuple[Client, ...]] = field(init=False, repr=False, compare=False)
+    _reach: authority.Reach = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not _is_issuer(self.issuer):  # MET-02
-            raise ValueError("issuer: an https URL without query or fragment (http only on this machine)")
+        self._check_addresses()
         issuers = {trusted.issuer: trusted for trusted in self.trusted_issuers}
         governed = {comparable(resource.uri): resource for resource in self.resources}
         clients: dict[str, tuple[Client, ...]] = {}
@@ -192,6 +163,15 @@ class RasConfig:
         object.__setattr__(self, "_clients", clients)
         if self.default_resource is not None and self.resource(self.default_resource) is None:
             raise ValueError("default_resource: it is not among the resources")
+        object.__setattr__(self, "_reach", authority.reach(self.trusted_issuers, self.clients))
+        authority.check(self.trusted_issuers, self._reach)
+        self.callers.check(clients=clients, resources=(each.uri for each in self.resources), issuers=issuers)
+
+    def _check_addresses(self) -> None:
+        if not _is_issuer(self.issuer):  # MET-02
+            raise ValueError("issuer: an https URL without query or fragment (http only on this machine)")
+        if self.token_endpoint is not None and not _is_issuer(self.token_endpoint.partition("?")[0]):
+            raise ValueError("token_endpoint: an https URL without fragment (http only on this machine)")
 
     @property
     def audiences(self) -> frozenset[str]:
@@ -204,6 +184,11 @@ class RasConfig:
         return self.issuer.removesuffix("/")
 
     @property
+    def endpoint(self) -> str:
+        """The URL of the token endpoint: what DPoP proofs are made for, and generic grants may be."""
+        return self.token_endpoint or f"{self.base}/token"
+
+    @property
     def scopes(self) -> list[str]:
         """Every declared scope, sorted, for the metadata."""
         return sorted({scope for resource in self.resources for scope in resource.scopes})
@@ -211,6 +196,16 @@ class RasConfig:
     def trusted_issuer(self, issuer: str) -> TrustedIssuer | None:
         """The entry of exactly this issuer."""
         return self._issuers.get(issuer)
+
+    def serves(self, issuer: str, issuer_tenant: str, *, tenant: str | None) -> bool:
+        """Whether people of this issuer (of its tenant) may enter our ``tenant``, as said here (TEN-10)."""
+        return tenant in self._reach.get((issuer, issuer_tenant), ())
+
+    def opens(self, issuer: str, issuer_tenant: str, *, tenant: str | None) -> bool:
+        """``serves``, where a client of the host's own table speaks for what is not said here."""
+        return not self._reach.get((issuer, issuer_tenant)) or self.serves(
+            issuer, issuer_tenant, tenant=tenant
+        )
 
     def resource(self, uri: str) -> Resource | None:
         """The governed resource that ``uri`` means (XCH-27)."""

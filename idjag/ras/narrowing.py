@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
 from idjag.protocol.resources import comparable
-from idjag.ras.model import Account, Client, RasConfig, Resource, TrustedIssuer
+from idjag.ras.model import Account, Client, RasConfig, Resource
+from idjag.ras.trusted import TrustedIssuer
 
 __all__ = ["Asked", "Reach", "narrow", "within_account"]
 
@@ -18,6 +21,15 @@ class Asked:
 
     scopes: tuple[str, ...] | None = None
     resources: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, scope: str | Sequence[str] | None, resource: str | Sequence[str]) -> Self:
+        """What a host passes on, in one text or in several."""
+        scopes = scope.split(" ") if isinstance(scope, str) else scope
+        return cls(
+            scopes=None if scopes is None else tuple(scopes),
+            resources=(resource,) if isinstance(resource, str) else tuple(resource),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +43,11 @@ class Reach:
 def narrow(grant: IdJag, asked: Asked, *, config: RasConfig, client: Client, trusted: TrustedIssuer) -> Reach:
     """The reach of a grant for this request; every source can only narrow it (RAS-27 to RAS-33).
 
-    Raises Refused: RESOURCE_CLAIM_WRONG, RESOURCE_NOT_ALLOWED, SCOPE_NOT_ALLOWED.
+    Raises Refused: RESOURCE_CLAIM_WRONG, RESOURCE_NOT_ALLOWED, RESOURCE_REQUIRED, SCOPE_NOT_ALLOWED.
     """
     resources = _resources(grant, asked, config)
+    if config.one_resource and len(resources) > 1:
+        raise Refused(Reason.RESOURCE_REQUIRED, granted=" ".join(each.uri for each in resources))
     # RAS-33: a grant that names no scope never means every scope
     scopes = grant.scopes or trusted.default_scopes
     for ceiling in (client.scopes, trusted.scope_ceiling, *(each.scopes for each in resources)):

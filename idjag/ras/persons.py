@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from idjag.protocol.errors import Reason, Refused
 from idjag.ras.audit import Trail
-from idjag.ras.model import RasConfig, SubjectRules
-from idjag.ras.ports import AuditEvent, Committed, Lost, Query, Record
+from idjag.ras.model import RasConfig
+from idjag.ras.ports import AuditEvent, Committed, Lost, Query, Record, Stopped
+from idjag.ras.standing import Grounds
 from idjag.ras.steps import Flow, commit, person_of
 from idjag.ras.subjects import Found, Identity, query_of, resolve
+from idjag.ras.trusted import SubjectRules
 
 __all__ = ["settle", "sign_in"]
 
 T = TypeVar("T")
 
 _ATTEMPTS = 3
+_NOT_HERE = "no client of this tenant brings grants of the issuer, and our_tenants does not name it"
 
 
 def settle(
@@ -30,7 +34,8 @@ def settle(
 ) -> Flow[T]:
     """Resolve the person, ``make`` what is wanted of them, commit its record.
 
-    Raises Refused: those of ``resolve``, REPLAY, CLIENT_ASSERTION_REPLAY, UNAVAILABLE.
+    Raises Refused: those of ``resolve`` and of ``objection``, REPLAY, CLIENT_ASSERTION_REPLAY,
+    DPOP_PROOF_INVALID, UNAVAILABLE.
     """
     for _ in range(_ATTEMPTS):
         person = yield from person_of(query)
@@ -41,8 +46,11 @@ def settle(
         if outcome is Committed:
             return made
         if isinstance(outcome, Lost):
+            trail.recorded = True
             raise Trail.refusal_of(outcome.once)
-        trail.always = ()  # claimed by the attempt that met a moved link
+        trail.always = ()  # claimed by the attempt that met a moved link, or a stop
+        if isinstance(outcome, Stopped):
+            raise outcome.why
     raise Refused(Reason.UNAVAILABLE, problem="the links of this person keep changing")
 
 
@@ -50,14 +58,18 @@ def sign_in(identity: Identity, *, config: RasConfig, new_id: Callable[[], str],
     """The account of a person who signed in at a trusted issuer: the same one as for a grant (RAS-25)."""
     try:
         trusted = config.trusted_issuer(identity.issuer)
-        if trusted is None or not trusted.trusted_for_id_jag(now=trail.now):
+        if trusted is None or not trusted.trusted_for("id-jag", now=trail.now):
             raise Refused(Reason.ISSUER_NOT_TRUSTED, got=identity.issuer)  # noqa: TRY301  # one door below
+        query = query_of(identity, trusted, tenant=trail.tenant)
+        if not config.serves(query.link.issuer, query.link.tenant, tenant=trail.tenant):
+            raise Refused(Reason.TENANT_WRONG, problem=_NOT_HERE, got=trail.tenant)  # noqa: TRY301  # the same
+        since = trail.now if identity.since is None else identity.since
 
         def make(found: Found) -> tuple[Found, Record]:
-            return found, _record(found, _event("login.succeeded", identity, trail), trail)
+            record = _record(found, _event("login.succeeded", identity, trail), trail)
+            return found, replace(record, grounds=Grounds(found.account.id, query.link, since))
 
-        query = query_of(identity, trusted, tenant=trail.tenant)
-        rules = trusted.subject
+        rules = trusted.rules_of(query.link.tenant)
         return (yield from settle(query, identity, rules=rules, new_id=new_id, trail=trail, make=make))
     except Refused as refused:
         if refused.reason is not Reason.UNAVAILABLE:
@@ -73,6 +85,7 @@ def _record(found: Found | None, event: AuditEvent, trail: Trail) -> Record:
         lost=trail.lost,
         account_id=found.account.id if found else None,
         link=found.link if found else None,
+        beside=found.beside if found else frozenset(),
         create=found.account if found and found.created else None,
     )
 

@@ -12,12 +12,17 @@ from enum import Enum, auto
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from idjag.protocol.access_token import AccessToken
+from idjag.protocol.errors import Refused
 from idjag.protocol.jose import KeySet
+from idjag.protocol.sub_id import SamlNameId
 from idjag.ras.model import Account, Client, Link
+from idjag.ras.standing import Change, Grounds, IssuedToken, Kept, Standing
 
 __all__ = [
     "Accounts",
+    "AccountsBySubId",
     "AuditEvent",
+    "AwaitedKeys",
     "Clients",
     "Committed",
     "IssuerKeys",
@@ -29,8 +34,10 @@ __all__ = [
     "Query",
     "Record",
     "Signer",
+    "Stopped",
     "Store",
     "Submitting",
+    "Tokens",
 ]
 
 
@@ -61,18 +68,26 @@ class Record:
 
     ``always`` is claimed whatever was decided, ``on_success`` only by an accepted request (RAS-20);
     ``lost`` makes the event when one of them had been claimed by another holder.
-    ``link`` and ``create``: the link to write, and the account if it is new (JIT).
+    ``link`` and ``create``: the link to write, and the account if it is new (JIT).  ``beside`` are the
+    links that the account was seen to have: who may be linked was judged by them.
+    ``grounds``, ``issued`` and ``changes`` are for stores that keep tokens (``Tokens``): what must not be
+    stopped, the token to remember, and what operators and issuers say.  ``event`` None: one that is only
+    counted, and ``always`` is claimed all the same.
     """
 
     decision_id: str
     now: int
-    event: AuditEvent
+    event: AuditEvent | None
     lost: Callable[[Once], AuditEvent]
     always: tuple[Once, ...] = ()
     on_success: tuple[Once, ...] = ()
     account_id: str | None = None
     link: Link | None = None
+    beside: frozenset[Link] = frozenset()
     create: Account | None = field(default=None, repr=False)
+    grounds: Grounds | None = None
+    issued: IssuedToken | None = None
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +108,29 @@ LinkMoved = _Done.LINK_MOVED
 """The link or the account's other links changed since the person was looked up: ``always`` is claimed,
 nothing else is written."""
 
-Outcome: TypeAlias = Lost | _Done
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """``grounds`` do not count any more: ``always`` is claimed, nothing else is written."""
+
+    why: Refused
+
+
+Outcome: TypeAlias = Lost | Stopped | _Done
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which facts about a person are wanted; ``tenant`` is ours, that of the client.
 
-    ``aud_sub`` and ``email`` are None unless that strategy may use them.
+    ``aud_sub``, ``email`` and ``sub_id`` are None unless that strategy may use them.
     """
 
     link: Link
     tenant: str | None
     aud_sub: str | None = None
     email: str | None = field(default=None, repr=False)
+    sub_id: SamlNameId | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +138,15 @@ class Person:
     """What is known here about the person of a query.
 
     ``linked`` is the id the link names, whether or not that account still exists (``by_link``).
-    ``other_links``: candidates by id that are linked to another sub of the same issuer and tenant.
+    ``links``: those of every account that another strategy found, by its id.
     """
 
     linked: str | None
     by_link: Account | None
     by_aud_sub: tuple[Account, ...] = ()
     by_email: tuple[Account, ...] = ()
-    other_links: frozenset[str] = frozenset()
+    by_sub_id: tuple[Account, ...] = ()
+    links: Mapping[str, frozenset[Link]] = field(default_factory=dict)
 
 
 class Clients(Protocol):
@@ -144,6 +169,18 @@ class Accounts(Protocol):
         ...
 
 
+@runtime_checkable
+class AccountsBySubId(Accounts, Protocol):
+    """Accounts that know the SAML NameIDs of people: what the strategy ``sub_id`` needs."""
+
+    def by_sub_id(self, name_id: SamlNameId, *, tenant: str | None) -> tuple[Account, ...]:
+        """Every account of our ``tenant`` with a NameID of this issuer and value, disabled ones included.
+
+        Their ``Account.sub_ids`` say which: the other members are compared here (SAML-14).
+        """
+        ...
+
+
 class Store(Protocol):
     """What must be durable: one-time ids, links, new accounts and the audit."""
 
@@ -158,14 +195,31 @@ class Store(Protocol):
     def commit(self, record: Record) -> Outcome:
         """Write it all atomically: of two records that claim the same, at most one is Committed.
 
-        LinkMoved when by now ``link`` names another account, or the account is linked to another sub of
-        that issuer and tenant, or somebody else has the address of the account to ``create``.
+        LinkMoved when by now ``link`` names another account, or the account has a link that is neither
+        ``link`` nor ``beside``, or somebody else has the address or a NameID of the account to ``create``.
         Raises any exception when it cannot be made durable: 503, no token.
         """
         ...
 
     def ready(self) -> bool:
         """Whether a commit would probably succeed now."""
+        ...
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """What a Store may have beside ``commit``: introspection, revocation and pauses then work.
+
+    Its ``commit`` gives Stopped when there is an ``objection`` to the standing of ``Record.grounds`` in that
+    very transaction, and carries ``Record.issued`` and ``Record.changes`` out in it.
+    """
+
+    def token(self, jti: str) -> Kept | None:
+        """A token of ours as it stands now; None when it was never issued, or has long expired."""
+        ...
+
+    def standing(self, grounds: Grounds) -> Standing:
+        """How account, issuer and person stand now."""
         ...
 
 
@@ -190,6 +244,15 @@ class IssuerKeys(Protocol):
 
     def forget(self, issuer: str) -> None:
         """Drop what is known of an issuer that is no longer trusted (attack case 163)."""
+        ...
+
+
+@runtime_checkable
+class AwaitedKeys(Protocol):
+    """What IssuerKeys may have beside ``keys``: who waits in an event loop then holds no thread."""
+
+    async def akeys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
+        """``keys``, awaited."""
         ...
 
 

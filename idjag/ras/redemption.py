@@ -1,4 +1,4 @@
-"""The redemption of an ID-JAG, from the assertion to the token, in the order of architecture section 3.
+"""The redemption of a grant, from the assertion to the token, in the order of architecture section 3.
 
 No I/O and no clock: what it needs it asks for (steps.py).
 """
@@ -6,37 +6,49 @@ No I/O and no clock: what it needs it asks for (steps.py).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from idjag.protocol import id_jag, names
+from idjag.protocol import names
 from idjag.protocol.access_token import AccessToken
+from idjag.protocol.dpop import Proof
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.id_jag import IdJag
-from idjag.protocol.jose import JoseError, UnverifiedJwt, jws
-from idjag.protocol.jose.json import JsonValue
-from idjag.protocol.resources import claim_of, comparable
+from idjag.protocol.resources import claim_of
 from idjag.protocol.scopes import join
+from idjag.ras import step_up
+from idjag.ras.assertion import accepted
 from idjag.ras.audit import Trail
-from idjag.ras.model import Client, RasConfig, TrustedIssuer
+from idjag.ras.model import Client, Link, RasConfig
 from idjag.ras.narrowing import Reach, narrow, within_account
 from idjag.ras.persons import settle
 from idjag.ras.ports import Lost, Once, Record
-from idjag.ras.steps import Commit, Flow, commit, keys_of
+from idjag.ras.possession import key_of, require_key
+from idjag.ras.standing import IssuedToken
+from idjag.ras.steps import Commit, Flow, commit
 from idjag.ras.subjects import Found, identity_of, query_of
+from idjag.ras.trusted import TrustedIssuer
 
-__all__ = ["Issue", "Redemption", "audited_refusal", "redeem"]
+__all__ = ["Brought", "Issue", "Redemption", "audited_refusal", "redeem"]
 
 log = logging.getLogger("idjag.ras")
 
-_RECORDED = frozenset({Reason.REPLAY, Reason.CLIENT_ASSERTION_REPLAY})
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a client brings to its grant; ``proof`` was verified and is still to be used up."""
+
+    assertion: str = field(repr=False)
+    grant_type: str = names.JWT_BEARER
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
     """A token that may leave, and what it is good for; ``expires_in`` is seconds.
 
-    ``account_id`` is the person here, ``issuer`` and ``subject`` who they are at the identity provider.
+    ``account_id`` is the person here, ``issuer`` and ``subject`` who they are at the identity provider;
+    ``jti`` is what the token is remembered by; ``jkt`` the key that it is bound to, None for a bearer token.
     """
 
     access_token: str = field(repr=False)
@@ -49,12 +61,19 @@ class Redemption:
     subject: str
     decision_id: str
     created: bool = False
+    jti: str = ""
+    jkt: str | None = None
+
+    @property
+    def token_type(self) -> str:
+        """How the token is to be presented (DPOP-12)."""
+        return names.TOKEN_TYPE_BEARER if self.jkt is None else names.TOKEN_TYPE_DPOP
 
     def members(self) -> dict[str, object]:
         """The members of the token answer: RAS-35 to RAS-37; no refresh token, no ID token."""
         return {
             "access_token": self.access_token,
-            "token_type": "Bearer",
+            "token_type": self.token_type,
             "expires_in": self.expires_in,
             "scope": join(self.scopes),
             "resource": claim_of(self.resources),
@@ -70,40 +89,46 @@ class Issue:
 
 
 def redeem(
-    assertion: str, *, client: Client, config: RasConfig, issue: Issue, trail: Trail
+    brought: Brought, *, client: Client, config: RasConfig, issue: Issue, trail: Trail
 ) -> Flow[Redemption]:
     """Turn the grant of an authenticated client into a token; ``trail`` learns what has been verified.
 
+    A public client is known from the moment that it proves the key of its grant.
     Raises Refused; nothing is written then, and nobody's jti is burnt (RAS-20).
     """
     if not client.issuers:  # RAS-05
         raise Refused(Reason.GRANT_NOT_ALLOWED)
-    jwt = _parse(assertion)
-    trusted = _trusted_issuer(jwt, client=client, config=config, trail=trail)
-    if jwt.typ != names.ID_JAG_TYP:  # RAS-07
-        raise Refused(Reason.ASSERTION_TYPE, got=jwt.typ or "absent")
-    claims = yield from _verified(jwt, trusted)
-    trail.grant = grant = id_jag.accept(
-        claims,
-        audiences=config.audiences,
-        client_id=client.client_id,
-        now=trail.now,
-        skew=names.SKEW,
-        max_lifetime=trusted.max_lifetime,
-    )
+    believed = yield from accepted(brought.assertion, client=client, config=config, trail=trail)
+    grant, trusted = believed.grant, believed.trusted
+    trail.jkt = key_of(grant, brought.proof, client=client, grant_type=brought.grant_type)
+    trail.client_id = client.client_id
     if grant.aud_tenant is not None and grant.aud_tenant != client.tenant:  # TEN-09
         raise Refused(Reason.TENANT_WRONG, claim="aud_tenant", expected=client.tenant, got=grant.aud_tenant)
     identity = identity_of(grant)
     query = query_of(identity, trusted, tenant=client.tenant)
+    _check_tie(query.link, client=client, config=config)
     trail.reach = reach = narrow(grant, trail.asked, config=config, client=client, trusted=trusted)
+    resources = [each for each in map(config.resource, reach.resources) if each is not None]
+    require_key(trail.jkt, resources)
 
     def make(found: Found) -> tuple[Redemption, Record]:
         trail.reach = within_account(reach, found.account)
+        # asked last: nobody is sent to a better sign-in that would not help (RAS-45)
+        step_up.check((client.require, *(each.require for each in resources)), grant, now=trail.now)
         redemption = _redemption(grant, found, trail.reach, config=config, issue=issue, trail=trail)
-        return redemption, _record(grant, found, trusted=trusted, trail=trail)
+        issued = _issued(redemption, query.link, client=client, since=identity.since or 0, now=trail.now)
+        return redemption, _record(grant, found, issued, trusted=trusted, trail=trail)
 
-    rules = trusted.subject
+    rules = trusted.rules_of(query.link.tenant)
     return (yield from settle(query, identity, rules=rules, new_id=issue.new_id, trail=trail, make=make))
+
+
+def _check_tie(link: Link, *, client: Client, config: RasConfig) -> None:
+    """TEN-10: this tenant of the issuer, this client and our tenant belong together."""
+    if not client.brings(link.issuer, link.tenant):
+        raise Refused(Reason.TENANT_WRONG, claim="tenant", got=link.tenant, problem="not this client's")
+    if not config.opens(link.issuer, link.tenant, tenant=client.tenant):
+        raise Refused(Reason.TENANT_WRONG, got=client.tenant, problem="our_tenants does not name it")
 
 
 def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
@@ -116,7 +141,7 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
         log.error("redemption unavailable decision_id=%s %s", trail.decision_id, refused)
     else:  # the facts may quote what came in: they are for the audit log alone
         log.info("redemption refused decision_id=%s reason=%s", trail.decision_id, refused.reason)
-    if refused.reason in _RECORDED or refused.fact.get("port") == Commit.__name__:
+    if trail.recorded or refused.fact.get("port") == Commit.__name__:
         return refused
     record = Record(
         decision_id=trail.decision_id,
@@ -131,47 +156,6 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
         log.error("refusal not recorded decision_id=%s %s", trail.decision_id, failed)  # noqa: TRY400  # the port said what; a trace may hold what a request brought
         return failed
     return Trail.refusal_of(outcome.once) if isinstance(outcome, Lost) else refused
-
-
-def _parse(assertion: str) -> UnverifiedJwt:
-    try:
-        return jws.parse(assertion, max_bytes=names.MAX_ID_JAG)
-    except JoseError as wrong:
-        raise Refused(Reason.ASSERTION_INVALID, problem=wrong.code) from None
-
-
-def _trusted_issuer(jwt: UnverifiedJwt, *, client: Client, config: RasConfig, trail: Trail) -> TrustedIssuer:
-    """RAS-08, RAS-46, TEN-10: configured, alive, for people, and for this very client; before any fetch."""
-    claimed = jwt.claims.get("iss")
-    if not isinstance(claimed, str):
-        raise Refused(Reason.ISSUER_NOT_TRUSTED, problem="no iss")
-    trail.claimed_issuer = claimed[:200]
-    trusted = config.trusted_issuer(claimed)
-    if trusted is None:
-        raise Refused(Reason.ISSUER_NOT_TRUSTED, got=claimed, near_miss=_near_miss(claimed, config))
-    if not trusted.trusted_for_id_jag(now=trail.now):
-        raise Refused(Reason.ISSUER_NOT_TRUSTED, got=claimed, problem="paused, expired or not for id-jag")
-    if claimed not in client.issuers:
-        raise Refused(Reason.ISSUER_NOT_TRUSTED, got=claimed, problem="not an issuer of this client")
-    return trusted
-
-
-def _near_miss(claimed: str, config: RasConfig) -> str | None:
-    """The trusted issuer that differs by a slash, a case or a port alone: said to the administrator."""
-    loose = comparable(claimed).rstrip("/")
-    names_ = (trusted.issuer for trusted in config.trusted_issuers)
-    return next((name for name in names_ if comparable(name).rstrip("/") == loose), None)
-
-
-def _verified(jwt: UnverifiedJwt, trusted: TrustedIssuer) -> Flow[Mapping[str, JsonValue]]:
-    """RAS-09 to RAS-11: the keys of exactly this issuer, and only its algorithms."""
-    keys = trusted.keys
-    if keys is None:
-        keys = yield from keys_of(trusted.issuer, jwks_uri=trusted.jwks_uri, kid=jwt.kid)
-    try:
-        return jws.verify(jwt, keys=keys, algorithms=trusted.algorithms)
-    except JoseError as wrong:
-        raise Refused(Reason.SIGNATURE_INVALID, problem=wrong.code, kid=jwt.kid) from None
 
 
 def _redemption(
@@ -190,6 +174,8 @@ def _redemption(
         auth_time=grant.auth_time,
         acr=grant.acr,
         amr=grant.amr,
+        jkt=trail.jkt,
+        actors=grant.actors,
     )
     return Redemption(
         access_token=_signed(issue, token),
@@ -202,6 +188,24 @@ def _redemption(
         subject=grant.sub,
         decision_id=trail.decision_id,
         created=found.created,
+        jti=token.jti,
+        jkt=trail.jkt,
+    )
+
+
+def _issued(redemption: Redemption, link: Link, *, client: Client, since: int, now: int) -> IssuedToken:
+    """What is remembered of the token, for introspection and revocation."""
+    return IssuedToken(
+        jti=redemption.jti,
+        account_id=redemption.account_id,
+        client_id=client.client_id,
+        issuer=link.issuer,
+        tenant=link.tenant,
+        sub=link.sub,
+        iat=now,
+        exp=now + redemption.expires_in,
+        since=since,
+        our_tenant=client.tenant,
     )
 
 
@@ -212,7 +216,9 @@ def _signed(issue: Issue, token: AccessToken) -> str:
         raise Refused(Reason.UNAVAILABLE, problem="signer", error=type(failed).__name__) from failed
 
 
-def _record(grant: IdJag, found: Found, *, trusted: TrustedIssuer, trail: Trail) -> Record:
+def _record(
+    grant: IdJag, found: Found, issued: IssuedToken, *, trusted: TrustedIssuer, trail: Trail
+) -> Record:
     once = Once("id_jag", grant.iss, grant.jti, until=grant.exp + names.SKEW)
     return Record(
         decision_id=trail.decision_id,
@@ -223,5 +229,8 @@ def _record(grant: IdJag, found: Found, *, trusted: TrustedIssuer, trail: Trail)
         on_success=(once,) if trusted.reuse == "never" else (),  # RAS-19
         account_id=found.account.id,
         link=found.link,
+        beside=found.beside,
         create=found.account if found.created else None,
+        grounds=issued.grounds,
+        issued=issued,
     )

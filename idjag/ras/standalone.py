@@ -32,6 +32,11 @@ def standalone(ras: Ras, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
 
     Health needs no authentication and says nothing but yes or no (attack case 231).
     """
+    return _Paths(ras, lambda: _routes(ras, trusted_proxies))
+
+
+def _routes(ras: Ras, trusted_proxies: Sequence[str]) -> dict[str, ASGIApp]:
+    """The one table of paths, for the configuration as it is now."""
     base = urlsplit(ras.config.issuer).path.rstrip("/")
     well_known = authorization_server_path(ras.config.issuer)
     read = {
@@ -46,22 +51,37 @@ def standalone(ras: Ras, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
         read.setdefault(path, _protected_resource(ras, resources))
     routes: dict[str, ASGIApp] = {path: Door(_only_read(answer)) for path, answer in read.items()}
     routes[f"{base}/token"] = ras.door(trusted_proxies=trusted_proxies)
+    for endpoint in ras.endpoints:
+        routes[f"{base}/{endpoint}"] = ras.door(endpoint, trusted_proxies=trusted_proxies)
     routes[f"{base}/authorize"] = Door(_no_authorize)
-    return _Paths(routes)
+    return routes
 
 
 class _Paths:
-    """Dispatches by exact path; everything else is 404 in JSON."""
+    """Dispatches by exact path; everything else is 404 in JSON.
 
-    def __init__(self, routes: dict[str, ASGIApp]) -> None:
-        self._routes = routes
+    Another configuration may have other resources and endpoints: the table is then made anew (RAS-47).
+    """
+
+    def __init__(self, ras: Ras, make: Callable[[], dict[str, ASGIApp]]) -> None:
+        self._ras = ras
+        self._make = make
+        self._made = (ras.config, make())
         self._nothing = Door(_not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        await self._routes.get(scope["path"], self._nothing)(scope, receive, send)
+        await self._table().get(scope["path"], self._nothing)(scope, receive, send)
+
+    def _table(self) -> dict[str, ASGIApp]:
+        config, routes = self._made
+        if config is not self._ras.config:
+            config = self._ras.config
+            routes = self._make()
+            self._made = (config, routes)
+        return routes
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -73,7 +93,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def _metadata(ras: Ras) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        return public_reply(ras.metadata(), if_none_match=request.header(b"if-none-match"))
+        members = ras.metadata(endpoints=ras.endpoints)
+        return public_reply(members, if_none_match=request.header(b"if-none-match"))
 
     return answer
 

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from idjag.protocol.client_auth import Registration
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import KeySet
-from idjag.ras.model import Client
+from idjag.ras.model import Account, Client
 from idjag.ras.ports import Outcome, Person, Query, Record
+from idjag.ras.standing import Kept
 from idjag.trust.jwks import KeysUnavailable
 
 __all__ = [
     "Answer",
     "Commit",
     "Flow",
+    "FoundToken",
+    "NeedAccounts",
     "NeedClient",
     "NeedKeys",
     "NeedPerson",
+    "NeedRegistration",
+    "NeedToken",
     "Step",
+    "accounts_at",
     "arun",
     "client_of",
     "commit",
     "keys_of",
     "person_of",
+    "published",
     "run",
+    "token_of",
 ]
 
 T = TypeVar("T")
@@ -37,6 +46,14 @@ class NeedClient:
 
     client_id: str
     tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRegistration:
+    """A registration with what the client publishes elsewhere; ``kid`` is what its assertion names."""
+
+    registered: Registration
+    kid: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +73,39 @@ class NeedPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedToken:
+    """A token that we issued, as it stands now, and the account that it is for."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """The answer; the account is None when it is gone."""
+
+    kept: Kept
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedAccounts:
+    """The accounts of our tenant that have an address."""
+
+    email: str = field(repr=False)
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """The one write of the request."""
 
     record: Record
 
 
-Step: TypeAlias = NeedClient | NeedKeys | NeedPerson | Commit
-Answer: TypeAlias = Client | KeySet | Person | Outcome | None
+Step: TypeAlias = NeedClient | NeedRegistration | NeedKeys | NeedPerson | NeedToken | NeedAccounts | Commit
+Answer: TypeAlias = (
+    Client | Registration | KeySet | Person | FoundToken | tuple[Account, ...] | Outcome | None
+)
 Flow: TypeAlias = Generator[Step, Answer, T]
 
 
@@ -71,6 +113,14 @@ def client_of(client_id: str, *, tenant: str | None) -> Flow[Client | None]:
     """Ask for a client; None when there is none.  Raises Refused UNAVAILABLE."""
     answer = yield from _asked(NeedClient(client_id, tenant), Reason.UNAVAILABLE)
     return answer if isinstance(answer, Client) else None
+
+
+def published(registered: Registration, *, kid: str | None) -> Flow[Registration]:
+    """Ask what a client publishes about itself; raises Refused CLIENT_*_UNAVAILABLE, UNAVAILABLE."""
+    answer = yield from _asked(NeedRegistration(registered, kid), Reason.UNAVAILABLE)
+    if not isinstance(answer, Registration):
+        raise TypeError("a registration is answered with a registration")
+    return answer
 
 
 def keys_of(issuer: str, *, jwks_uri: str | None, kid: str | None) -> Flow[KeySet]:
@@ -92,8 +142,24 @@ def person_of(query: Query) -> Flow[Person]:
 def commit(record: Record) -> Flow[Outcome]:
     """Write; raises Refused UNAVAILABLE, after which nobody knows whether it is written."""
     answer = yield from _asked(Commit(record), Reason.UNAVAILABLE)
-    if answer is None or isinstance(answer, Client | KeySet | Person):
+    if answer is None or isinstance(answer, Client | Registration | KeySet | Person | FoundToken | tuple):
         raise TypeError("Store.commit must give an Outcome")
+    return answer
+
+
+def token_of(jti: str) -> Flow[FoundToken | None]:
+    """Ask what became of a token; None when we know none of this id.  Raises Refused UNAVAILABLE."""
+    answer = yield from _asked(NeedToken(jti), Reason.UNAVAILABLE)
+    if not isinstance(answer, FoundToken | None):
+        raise TypeError("a token is answered with FoundToken")
+    return answer
+
+
+def accounts_at(email: str, *, tenant: str | None) -> Flow[tuple[Account, ...]]:
+    """Ask who has an address; raises Refused UNAVAILABLE."""
+    answer = yield from _asked(NeedAccounts(email, tenant), Reason.UNAVAILABLE)
+    if not isinstance(answer, tuple):
+        raise TypeError("an address is answered with accounts")
     return answer
 
 

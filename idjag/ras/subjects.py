@@ -1,6 +1,7 @@
 """Which account here a grant's person is: pure; the look-ups are asked for and answered elsewhere.
 
-The rules keep one person from taking over another's account: contract section 5, RAS-21 to RAS-25.
+The rules keep one person from taking over another's account, and one identity provider the people of
+another: contract section 5, RAS-21 to RAS-26, decision 0022.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
-from idjag.ras.model import Account, Link, Strategy, SubjectRules, TrustedIssuer
-from idjag.ras.ports import Accounts, Person, Query, Store
+from idjag.protocol.sub_id import SamlNameId
+from idjag.ras.model import Account, Link
+from idjag.ras.ports import Accounts, AccountsBySubId, Person, Query, Store
+from idjag.ras.trusted import Strategy, SubjectRules, TrustedIssuer, means
 
 __all__ = ["Found", "Identity", "identity_of", "issuer_tenant", "look_up", "query_of", "resolve"]
 
@@ -19,7 +22,8 @@ __all__ = ["Found", "Identity", "identity_of", "issuer_tenant", "look_up", "quer
 class Identity:
     """A person as a trusted issuer has described them, by an ID-JAG or by an ID token: both are read alike.
 
-    ``tenant`` is the issuer's; ``email_verified`` the boolean and nothing like it.
+    ``tenant`` is the issuer's; ``email_verified`` the boolean and nothing like it.  ``since`` (NumericDate):
+    the earlier of when they signed in there and when this was said, if it is known.
     """
 
     issuer: str
@@ -29,14 +33,20 @@ class Identity:
     email_verified: bool = False
     name: str | None = field(default=None, repr=False)
     aud_sub: str | None = None
+    sub_id: SamlNameId | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The person's account; ``link`` is still to be written unless None, ``created`` tells JIT."""
+    """The person's account; ``link`` is still to be written unless None, ``created`` tells JIT.
+
+    ``beside`` are the links that the account had when that was decided.
+    """
 
     account: Account
     link: Link | None = None
+    beside: frozenset[Link] = frozenset()
     created: bool = False
 
 
@@ -50,6 +60,8 @@ def identity_of(grant: IdJag) -> Identity:
         email_verified=grant.email_verified,
         name=grant.name,
         aud_sub=grant.aud_sub,
+        sub_id=grant.sub_id,
+        since=min(grant.iat, grant.iat if grant.auth_time is None else grant.auth_time),
     )
 
 
@@ -68,14 +80,16 @@ def issuer_tenant(identity: Identity, trusted: TrustedIssuer) -> str:
 def query_of(identity: Identity, trusted: TrustedIssuer, *, tenant: str | None) -> Query:
     """What must be known to resolve the person in our ``tenant``; unusable claims are not asked about.
 
-    Raises Refused TENANT_WRONG.
+    Raises Refused TENANT_WRONG, CLAIM_WRONG.
     """
-    rules = trusted.subject
+    theirs = issuer_tenant(identity, trusted)
+    rules = trusted.rules_of(theirs)
     return Query(
-        link=Link(identity.issuer, issuer_tenant(identity, trusted), identity.sub),
+        link=Link(identity.issuer, theirs, identity.sub),
         tenant=tenant,
         aud_sub=identity.aud_sub if "aud_sub" in rules.by else None,
         email=_authoritative_email(identity, rules) if "email" in rules.by else None,
+        sub_id=_authoritative_sub_id(identity, rules) if "sub_id" in rules.by else None,
     )
 
 
@@ -84,23 +98,22 @@ def look_up(query: Query, *, accounts: Accounts, store: Store) -> Person:
     linked = store.linked(query.link)
     by_aud_sub = None if query.aud_sub is None else accounts.by_id(query.aud_sub)
     by_email = () if query.email is None else accounts.by_email(query.email, tenant=query.tenant)
-    candidates = {account.id for account in (*by_email, *((by_aud_sub,) if by_aud_sub else ()))}
+    by_sub_id = _by_sub_id(query, accounts)
+    by_claims = (*by_email, *by_sub_id, *((by_aud_sub,) if by_aud_sub else ()))
     return Person(
         linked=linked,
         by_link=None if linked is None else accounts.by_id(linked),
         by_aud_sub=() if by_aud_sub is None else (by_aud_sub,),
         by_email=by_email,
-        other_links=frozenset(
-            account_id
-            for account_id in candidates
-            if any(_rival(link, query.link) for link in store.links_of(account_id))
-        ),
+        by_sub_id=by_sub_id,
+        links={account.id: frozenset(store.links_of(account.id)) for account in by_claims},
     )
 
 
-def _rival(link: Link, wanted: Link) -> bool:
-    """Another sub of the same issuer and tenant: the account is somebody else's there."""
-    return (link.issuer, link.tenant) == (wanted.issuer, wanted.tenant) and link.sub != wanted.sub
+def _by_sub_id(query: Query, accounts: Accounts) -> tuple[Account, ...]:
+    if query.sub_id is None or not isinstance(accounts, AccountsBySubId):
+        return ()  # Ras refuses the strategy at the start when the accounts cannot be asked
+    return accounts.by_sub_id(query.sub_id, tenant=query.tenant)
 
 
 def resolve(person: Person, query: Query, identity: Identity, *, rules: SubjectRules, new_id: str) -> Found:
@@ -118,11 +131,23 @@ def resolve(person: Person, query: Query, identity: Identity, *, rules: SubjectR
     [account] = accounts.values()
     if person.linked not in (None, account.id):
         raise Refused(Reason.SUBJECT_CONFLICT, problem="this sub is linked to another account")
-    if account.id in person.other_links:
-        raise Refused(Reason.SUBJECT_CONFLICT, problem="the account is linked to another sub")
     if not account.active:
         raise Refused(Reason.ACCOUNT_DISABLED, account=account.id)
-    return Found(account, link=None if person.linked == account.id else query.link)
+    if person.linked == account.id:
+        return Found(account)
+    beside = person.links[account.id]
+    _check_others(beside, query.link, rules)
+    return Found(account, link=query.link, beside=beside)
+
+
+def _check_others(links: frozenset[Link], wanted: Link, rules: SubjectRules) -> None:
+    """RAS-24: who is in an account already says who may come in; raises Refused SUBJECT_CONFLICT."""
+    for link in links - {wanted}:  # written by a neighbour since the person was looked up
+        if (link.issuer, link.tenant) == (wanted.issuer, wanted.tenant):
+            raise Refused(Reason.SUBJECT_CONFLICT, problem="the account is linked to another sub")
+        if not means(rules.joins, link.issuer, link.tenant):
+            problem = "the account is linked at another issuer, which this one does not join"
+            raise Refused(Reason.SUBJECT_CONFLICT, problem=problem, other=link.issuer)
 
 
 def _hits(person: Person, query: Query, rules: SubjectRules) -> dict[Strategy, tuple[Account, ...]]:
@@ -131,6 +156,7 @@ def _hits(person: Person, query: Query, rules: SubjectRules) -> dict[Strategy, t
         "iss_sub": by_link,
         "aud_sub": person.by_aud_sub,
         "email": person.by_email,
+        "sub_id": tuple(each for each in person.by_sub_id if _is_named(each, query.sub_id, rules)),
     }
     # TEN-10: an account of another tenant of ours does not exist for this client
     hits = {
@@ -140,6 +166,16 @@ def _hits(person: Person, query: Query, rules: SubjectRules) -> dict[Strategy, t
     return {strategy: found for strategy, found in hits.items() if found}
 
 
+def _is_named(account: Account, name_id: SamlNameId | None, rules: SubjectRules) -> bool:
+    """SAML-14: every member counts, of which ``sp_name_qualifier`` tells two service providers apart."""
+    if name_id is None:
+        return False
+    if rules.sub_id_match == "tuple":
+        return name_id in account.sub_ids
+    name = (name_id.issuer, name_id.nameid)
+    return any((each.issuer, each.nameid) == name for each in account.sub_ids)
+
+
 def _unfound(person: Person, query: Query, identity: Identity, *, rules: SubjectRules, new_id: str) -> Found:
     if person.linked is not None:
         # deleted, another tenant's, or found by a strategy that is switched off: never made anew
@@ -147,6 +183,7 @@ def _unfound(person: Person, query: Query, identity: Identity, *, rules: Subject
     claims: dict[Strategy, str | None] = {
         "aud_sub": identity.aud_sub,
         "email": identity.email if identity.email_verified else None,
+        "sub_id": None if query.sub_id is None else query.sub_id.nameid,
     }
     needed = [strategy for strategy in rules.by if strategy != "iss_sub"]
     if needed and not any(claims[strategy] for strategy in needed):  # RAS-22
@@ -157,7 +194,13 @@ def _unfound(person: Person, query: Query, identity: Identity, *, rules: Subject
         raise Refused(Reason.ACCOUNT_UNKNOWN, problem="aud_sub names nobody here")
     if "email" in rules.by and claims["email"] and query.email is None:
         raise Refused(Reason.ACCOUNT_UNKNOWN, problem="the issuer does not speak for this mail domain")
-    created = Account(id=new_id, email=query.email, name=identity.name, tenant=query.tenant)
+    created = Account(
+        id=new_id,
+        email=query.email,
+        name=identity.name,
+        tenant=query.tenant,
+        sub_ids=() if query.sub_id is None else (query.sub_id,),  # RAS-25: SAML sign-in finds it again
+    )
     return Found(created, link=query.link, created=True)
 
 
@@ -172,3 +215,17 @@ def _authoritative_email(identity: Identity, rules: SubjectRules) -> str | None:
     return (
         f"{local}@{domain}" if at and local and "@" not in local and domain in rules.email_domains else None
     )
+
+
+def _authoritative_sub_id(identity: Identity, rules: SubjectRules) -> SamlNameId | None:
+    """The NameID, if the issuer may name people of that SAML issuer (SAML-16); none for a transient one.
+
+    Raises Refused CLAIM_WRONG for another's (SAML-15).
+    """
+    name_id = identity.sub_id
+    if name_id is None or name_id.transient:
+        return None
+    if name_id.issuer not in rules.sub_id_issuers:
+        problem = "not associated with this issuer"
+        raise Refused(Reason.CLAIM_WRONG, claim="sub_id", problem=problem, got=name_id.issuer)
+    return name_id

@@ -1,13 +1,12 @@
 """The one outbound fetcher: GET over verified TLS to an address that was checked, and nothing else.
 
-No redirects, no proxy from the environment, no compression, no cookies, no second DNS look-up.
+No redirects, no compression, no cookies, no second DNS look-up, and no proxy but the one it is given.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
-import queue
 import socket
 import ssl
 import threading
@@ -17,12 +16,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
-from idjag.trust.outbound import Address, FetchFailed, OutboundAllow, Target, address_of, parse_url
+from idjag.trust.deadline import Deadline, in_time
+from idjag.trust.outbound import (
+    Address,
+    FetchFailed,
+    OutboundAllow,
+    Target,
+    address_of,
+    is_special,
+    parse_url,
+)
+from idjag.trust.proxy import Proxy, tunnel
 
 __all__ = ["FetchFailed", "Fetched", "Fetcher", "OutboundAllow", "PinnedFetcher", "Resolver"]
 
 Resolver: TypeAlias = Callable[[str, int, int, int], Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]]
 """As socket.getaddrinfo: host, port, family, type."""
+
+_MOST_LOOK_UPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,9 @@ class Fetcher(Protocol):
 class PinnedFetcher:
     """Fetches with the standard library; may be used from many threads at once.
 
-    ``ca_file`` adds certification authorities to the system's. Seconds: ``timeout`` for one attempt to
-    connect or one read, ``total_deadline`` for everything from the look-up to the last byte.
+    ``ca_file`` adds certification authorities to the system's.  ``proxy`` is the way to every public address,
+    and to no other.  Seconds: ``timeout`` for one attempt to connect or one read, ``total_deadline`` for
+    everything from the look-up to the last byte.
     """
 
     def __init__(
@@ -59,6 +71,7 @@ class PinnedFetcher:
         allow: OutboundAllow,
         ca_file: str | Path | None = None,
         *,
+        proxy: Proxy | None = None,
         timeout: float = 3.0,
         total_deadline: float = 8.0,
         resolver: Resolver = socket.getaddrinfo,
@@ -66,6 +79,8 @@ class PinnedFetcher:
     ) -> None:
         self._allow = allow
         self._tls = _tls(ca_file)
+        self._proxy = proxy
+        self._look_ups = threading.Semaphore(_MOST_LOOK_UPS)
         self._timeout = timeout
         self._total = total_deadline
         self._resolver = resolver
@@ -74,7 +89,7 @@ class PinnedFetcher:
     def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
         """Fetch over one connection that is closed afterwards; raises FetchFailed."""
         target = parse_url(url)
-        deadline = _Deadline(self._monotonic, self._total, self._timeout)
+        deadline = Deadline(self._monotonic, self._total, self._timeout)
         try:
             addresses = self._addresses(target, deadline)
             self._allow.check(target, addresses)
@@ -85,34 +100,71 @@ class PinnedFetcher:
             # Without its cause: the exceptions of http.client quote what the other side sent.
             raise FetchFailed(f"{target.shown}: {_sentence(error, self._total)}") from None
 
-    def _addresses(self, target: Target, deadline: _Deadline) -> tuple[Address, ...]:
+    def _addresses(self, target: Target, deadline: Deadline) -> tuple[Address, ...]:
         """The addresses of the target's host, looked up once, in the resolver's order."""
         if target.address is not None:
             return (target.address,)
-        found = _in_time(lambda: self._resolver(target.host, target.port, 0, socket.SOCK_STREAM), deadline)
+        found = in_time(
+            lambda: self._resolver(target.host, target.port, 0, socket.SOCK_STREAM), deadline, self._look_ups
+        )
         return tuple(dict.fromkeys(address_of(str(entry[4][0])) for entry in found))
 
-    def _connect(self, target: Target, addresses: Sequence[Address], deadline: _Deadline) -> socket.socket:
+    def _connect(self, target: Target, addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
         """A connection to the first address that answers, under TLS unless the scheme is http."""
-        problem: OSError = TimeoutError()
-        for address in addresses:
-            plain = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
-            try:
-                plain.settimeout(deadline.next_step())
-                plain.connect((str(address), target.port))
-                return plain if target.scheme == "http" else self._secured(plain, target, deadline)
-            except BaseException as error:
-                plain.close()
-                # Another address would show the same certificate; only a broken one is worth a second try.
-                if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
-                    raise
-                problem = error
-        raise problem
 
-    def _secured(self, plain: socket.socket, target: Target, deadline: _Deadline) -> ssl.SSLSocket:
+        def reach(address: Address) -> socket.socket:
+            plain = self._plain(target, address, deadline)
+            try:
+                return plain if target.scheme == "http" else self._secured(plain, target, deadline)
+            except BaseException:
+                plain.close()
+                raise
+
+        return _first(reach, addresses)
+
+    def _plain(self, target: Target, address: Address, deadline: Deadline) -> socket.socket:
+        """A connection to this very address: through the proxy, if there is one and it is not inside."""
+        if self._proxy is None or is_special(address):
+            return _opened(address, target.port, deadline)
+        through = self._proxy.target
+        connection = _first(
+            lambda one: _opened(one, through.port, deadline), self._addresses(through, deadline)
+        )
+        try:
+            tunnel(connection, target, address, deadline=deadline)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _secured(self, plain: socket.socket, target: Target, deadline: Deadline) -> ssl.SSLSocket:
         plain.settimeout(deadline.next_step())
         # A connection that is cut must not look like a document that has ended.
         return self._tls.wrap_socket(plain, server_hostname=target.host, suppress_ragged_eofs=False)
+
+
+def _opened(address: Address, port: int, deadline: Deadline) -> socket.socket:
+    plain = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+    try:
+        plain.settimeout(deadline.next_step())
+        plain.connect((str(address), port))
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def _first(reach: Callable[[Address], socket.socket], addresses: Sequence[Address]) -> socket.socket:
+    """What the first address gives that can be reached; a host has several so that one may be down."""
+    problem: OSError = TimeoutError()
+    for address in addresses:
+        try:
+            return reach(address)
+        except ssl.SSLError:
+            raise  # another address would show the same certificate
+        except OSError as error:
+            problem = error
+    raise problem
 
 
 def _tls(ca_file: str | Path | None) -> ssl.SSLContext:
@@ -188,32 +240,10 @@ def _sentence(error: Exception, total: float) -> str:
             return "the answer is not HTTP"
 
 
-class _Deadline:
-    """The moment at which a fetch is over, however slowly the bytes come."""
-
-    __slots__ = ("_end", "_monotonic", "_step")
-
-    def __init__(self, monotonic: Callable[[], float], total: float, step: float) -> None:
-        self._monotonic = monotonic
-        self._end = monotonic() + total
-        self._step = step
-
-    def left(self) -> float:
-        """Seconds until the end; raises TimeoutError when there are none."""
-        left = self._end - self._monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-    def next_step(self) -> float:
-        """Seconds that the next connect or read may take."""
-        return min(self._step, self.left())
-
-
 class _Timed(io.RawIOBase):
     """Reads a socket for http.client; a fresh timeout before every read, so that drips add up."""
 
-    def __init__(self, connection: socket.socket, deadline: _Deadline) -> None:
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         super().__init__()
         self._connection = connection
         self._deadline = deadline
@@ -229,26 +259,3 @@ class _Timed(io.RawIOBase):
         """At least one byte, or 0 at the end."""
         self._connection.settimeout(self._deadline.next_step())
         return self._connection.recv_into(buffer)
-
-
-def _in_time(look_up: Callable[[], Any], deadline: _Deadline) -> Any:
-    """The look-up's result; getaddrinfo knows no timeout, so a thread waits for it in our place.
-
-    The thread is a daemon: a name server that never answers must not keep the process from ending.
-    """
-    results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            results.put((look_up(), None))
-        except BaseException as error:  # noqa: BLE001 - carried to the waiting thread, whatever it is
-            results.put((None, error))
-
-    threading.Thread(target=run, name="idjag-resolver", daemon=True).start()
-    try:
-        found, error = results.get(timeout=deadline.left())
-    except queue.Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return found

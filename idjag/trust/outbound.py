@@ -15,7 +15,7 @@ from ipaddress import (
 )
 from typing import Self, TypeAlias
 
-__all__ = ["FetchFailed", "OutboundAllow", "Target", "parse_url"]
+__all__ = ["Address", "FetchFailed", "OutboundAllow", "Target", "address_of", "is_special", "parse_url"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -199,7 +199,7 @@ class OutboundAllow:
             else:
                 networks.append(network)
         if problems:
-            raise ValueError(f"IDJAG_OUTBOUND_ALLOW: {'; '.join(problems)}")
+            raise ValueError("; ".join(problems))
         return cls(frozenset(hosts), tuple(networks), loopback)
 
     def check(self, target: Target, addresses: Sequence[Address]) -> None:
@@ -222,7 +222,7 @@ class OutboundAllow:
                 raise FetchFailed(f"{target.shown}: port {target.port} is not one to fetch from")
 
     def _opens(self, host: str, address: Address) -> bool:
-        if not _is_special(address):
+        if not is_special(address):
             return True
         embedded = _embedded(address)
         if embedded is not None:
@@ -260,7 +260,7 @@ def _network(entry: str) -> Network | None:
     return None
 
 
-def _is_special(address: Address) -> bool:
+def is_special(address: Address) -> bool:
     """Whether nobody on the Internet answers there; the ipaddress module's own flags miss a third."""
     if isinstance(address, IPv6Address) and address not in _GLOBAL_V6:
         return True

@@ -179,7 +179,9 @@ def _subject_token(chance: random.Random, target: Target, wire: Wire) -> None:
     before = claims.pop(name, None)
     if value is not None:
         claims[name] = value
-    token = jws.sign(claims, key=keys.signing(chance.choice(names.ASYMMETRIC)), typ=typ)
+    token = jws.sign(
+        claims, key=keys.signing(chance.choice(names.ASYMMETRIC), now=target.acme.clock.now), typ=typ
+    )
     wire.form = [(each, token if each == "subject_token" else old) for each, old in wire.form]
     if typ != "JWT" or (name not in _MAY_CHANGE and claims.get(name) != before):
         wire.spoiled.add(token)

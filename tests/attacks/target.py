@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +14,19 @@ from urllib.parse import quote_plus, urlencode
 
 from idjag.asgi import ASGIApp
 from idjag.idp.app import assemble
+from idjag.idp.families import LIFETIME, Family, token_row
+from idjag.idp.signin.codes import code_key
+from idjag.ledger import trail
 from idjag.protocol import names
 from idjag.protocol.jose import PrivateKey, jws
 from tests.asgi_parts import Exchange, chunk
+from tests.idp.grants import offline
 from tests.idp.grants.acme import (
     API,
     CHAT,
     ISSUER,
     SECRETS,
+    TENANT,
     Acme,
     acme,
     app,
@@ -30,6 +35,7 @@ from tests.idp.grants.acme import (
     rule,
     state,
 )
+from tests.idp.grants.offline import OFFLINE, PUBLIC
 
 __all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "acme_state", "basic", "exchange_of", "target"]
 
@@ -45,10 +51,10 @@ def acme_state(**changes: Any) -> dict[str, Any]:
     return (
         state(
             apps=[
-                app("wiki"),
-                app("notes", auth={"method": "client_secret_basic", "secret": "env:notes"}),
-                app("board", auth=keys),
-                app("desk", kind="native", auth={"method": "none"}, grants=["authorization_code"]),
+                app("wiki", **OFFLINE),
+                app("notes", auth={"method": "client_secret_basic", "secret": "env:notes"}, **OFFLINE),
+                app("board", auth=keys, **OFFLINE),
+                app("desk", kind="native", **PUBLIC),
                 app("old", auth={"method": "client_secret", "secret": "env:wiki"}, status="disabled"),
             ],
             resource_apps=[chat(aliases=["urn:acme:chat"]), chat(id="vault", issuer="https://vault.example")],
@@ -67,11 +73,12 @@ def _rule(name: str, scopes: list[str], conditions: dict[str, Any]) -> dict[str,
 
 @dataclass(slots=True)
 class Wire:
-    """A token request that can be bent before it is sent; ``spoiled`` are values that were good before."""
+    """A request that can be bent before it is sent; ``spoiled`` are values that were good before."""
 
     client: str
     form: list[tuple[str, str]]
     headers: list[tuple[bytes, bytes]]
+    path: str = "/token"
     method: str = "POST"
     query: bytes = b""
     body: bytes | None = None
@@ -83,6 +90,7 @@ class Wire:
         body = self.body if self.body is not None else urlencode(self.form, errors="surrogatepass").encode()
         return Exchange(
             method=self.method,
+            path=self.path,
             query=self.query,
             headers=self.headers,
             client=(self.source, 5000),
@@ -98,21 +106,60 @@ class Target:
     app: ASGIApp
     tokens: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    seen: int = 0
 
     def valid(self, client: str, **changes: str) -> Wire:
-        """An exchange as this client may send it; the board signs, the others have secrets."""
-        form = [*exchange_of(self.tokens[client]).items()]
+        """An exchange as this client may send it."""
+        return self.wire(client, exchange_of(self.tokens[client]) | changes)
+
+    def wire(self, client: str, form: Mapping[str, str], path: str = "/token") -> Wire:
+        """A form of this client: the board signs, the desk cannot prove who it is, others have secrets."""
+        pairs = [*form.items()]
         headers = [(b"host", HOST), (b"content-type", b"application/x-www-form-urlencoded")]
         if client == "board":
-            form += [
+            pairs += [
                 ("client_assertion_type", names.CLIENT_ASSERTION_TYPE),
                 ("client_assertion", self.assertion()),
             ]
         elif client == "desk":
-            form.append(("client_id", "desk"))
+            pairs.append(("client_id", "desk"))
         else:
             headers.append((b"authorization", basic(client, SECRETS[client])))
-        return Wire(client, [(name, changes.get(name, value)) for name, value in form], headers)
+        return Wire(client, pairs, headers, path)
+
+    def code(self, client: str, *, session_id: str = "") -> str:
+        """A fresh code of alice, in a session of its own or in this one."""
+        if session_id:
+            return offline.another_code(self.acme, session_id, client=client)
+        return offline.code(self.acme, client=client)[0]
+
+    def refresh_token(self, client: str) -> str:
+        """A fresh refresh token of alice, in a session of its own."""
+        code, session_id = offline.code(self.acme, client=client)
+        now, value = self.acme.clock(), self.acme.new_id() + self.acme.new_id()
+        made = Family(
+            id=self.acme.new_id(),
+            code_id=code_key(code).value,
+            app_id=self.acme.app_id(client),
+            person_id=self.acme.person("alice"),
+            session_id=session_id,
+            epoch=0,
+            created=now,
+            expires=now + LIFETIME,
+            last_used=now,
+            scopes=offline.SCOPES,
+            acr="urn:idjag:acr:pwd",
+            amr=("pwd",),
+            auth_time=now,
+            sector="",
+            sid=self.sid(session_id),
+        )
+        self.acme.write(made.insert(TENANT), token_row(made, value, tenant=TENANT, now=now))
+        return value
+
+    def sid(self, session_id: str) -> str:
+        """What the one app of a session knows it by."""
+        return str(self.acme.row("session_app", "session_id", session_id)["sid"])
 
     def assertion(self, *, typ: str = "client-authentication+jwt", **changes: Any) -> str:
         """A client assertion of the board; None removes a claim."""
@@ -120,6 +167,14 @@ class Target:
         claims: dict[str, Any] = {"iss": "board", "sub": "board", "aud": ISSUER, "exp": now + 60, "iat": now}
         claims |= {"jti": f"assertion-{next(self.numbers)}", **changes}
         return jws.sign({n: v for n, v in claims.items() if v is not None}, key=BOARD_KEY, typ=typ)
+
+    def news(self) -> list[dict[str, Any]]:
+        """The events since the last look: a log of thousands is not read again for each request."""
+        found: list[dict[str, Any]] = []
+        while page := trail.events(self.acme.ledger, TENANT, after_no=self.seen):
+            found += page
+            self.seen = int(str(page[-1]["id"]))
+        return found
 
     async def send(self, wire: Wire) -> Exchange:
         """One request, in whatever event loop runs."""

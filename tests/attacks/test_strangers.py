@@ -108,7 +108,7 @@ def test_a_request_that_no_rule_could_save_reads_nothing(bend: Callable[[Wire], 
 
 
 def test_wrong_secrets_that_come_together_share_one_look() -> None:
-    """Promise P12: a flood of wrong passwords is not a flood of reads."""
+    """Promise P12: a flood of wrong secrets is not a flood of reads, and one write in five counts them."""
     with counted() as (idp, ledger):
 
         async def flood() -> list[Exchange]:
@@ -119,13 +119,16 @@ def test_wrong_secrets_that_come_together_share_one_look() -> None:
 
         assert {answer.status for answer in asyncio.run(flood())} == {401}
         assert 1 <= ledger.reads <= 3
-        assert ledger.entries == 1
+        assert ledger.entries <= 1 + 100 // 5
+        idp.acme.clock.now += 60
         assert idp.valid("wiki").exchange().through(idp.app).status == 200
 
 
 def test_pages_of_unknown_origins_share_one_look() -> None:
     """Promise P12, attack case 190: an Origin header costs nobody a read of his own."""
     with counted() as (idp, ledger):
+        assert idp.valid("wiki").exchange().through(idp.app).status == 200
+        ledger.reads = 0
 
         async def flood() -> list[Exchange]:
             wires = [idp.valid("wiki") for _ in range(50)]

@@ -100,8 +100,9 @@ class Deployment:
         return Said(code, out.getvalue(), err.getvalue())
 
     def events(self) -> list[dict[str, Any]]:
-        """The audit log."""
-        return [json.loads(line) for line in self.run("audit", "export").out.splitlines()]
+        """The audit log, without what reading it adds."""
+        events = (json.loads(line) for line in self.run("audit", "export").out.splitlines())
+        return [event for event in events if event["event"] != "audit.exported"]
 
     def apply(self, text: str, *options: str) -> Said:
         """Bring the state to what the text says."""

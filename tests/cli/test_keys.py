@@ -82,6 +82,74 @@ def test_a_database_without_schema_is_not_made_by_looking(environ: dict[str, str
     assert not Path(environ["IDJAG_DATA_DIR"]).exists()
 
 
-@pytest.mark.parametrize("arguments", [("rotate",), ("revoke", "kid-a")])
-def test_what_is_not_built_says_so(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
-    assert idjag(environ, "keys", *arguments) == (2, "", f"idjag: keys {arguments[0]}: not built\n")
+def started(environ: dict[str, str]) -> list[dict[str, object]]:
+    """A deployment with its first keys, as `keys list` shows them."""
+    state = Path(environ["IDJAG_DATA_DIR"]).parent / "state.yaml"
+    state.write_text("version: 1\n", "utf-8")
+    assert idjag(environ, "apply", "-f", str(state))[0] == 0
+    return listed(environ)
+
+
+def listed(environ: dict[str, str]) -> list[dict[str, object]]:
+    keys: list[dict[str, object]] = json.loads(idjag(environ, "keys", "list", "--json")[1])
+    return keys
+
+
+def test_a_rotation_publishes_the_next_key_and_says_when_it_signs(environ: dict[str, str]) -> None:
+    """MET-09."""
+    started(environ)
+    code, out, err = idjag(environ, "keys", "rotate", "--alg", "ES256", "--in", "2h", "--json")
+
+    (change,) = json.loads(out)["changes"]
+    assert (code, err, change["alg"], change["status"], change["made"]) == (0, "", "ES256", "next", True)
+    (planned,) = [key for key in listed(environ) if key["status"] == "next"]
+    assert (planned["kid"], planned["activated"]) == (change["kid"], change["at"])
+    again = idjag(environ, "keys", "rotate", "--alg", "ES256")
+    assert (again[0], "planned before" in again[1]) == (1, True)
+
+
+def test_an_emergency_rotation_signs_at_once(environ: dict[str, str]) -> None:
+    before = started(environ)
+    code, out, err = idjag(environ, "keys", "rotate", "--now")
+
+    assert (code, err) == (0, "")
+    after = listed(environ)
+    assert {key["kid"] for key in after if key["status"] == "retiring"} == {key["kid"] for key in before}
+    assert sorted(str(key["alg"]) for key in after if key["status"] == "active") == [
+        "ES256",
+        "Ed25519",
+        "RS256",
+    ]
+    assert all(str(key["kid"]) in out for key in after)
+
+
+def test_a_revoked_key_is_replaced_and_everything_is_in_the_audit_log(environ: dict[str, str]) -> None:
+    """Attack case 205."""
+    kid = next(str(key["kid"]) for key in started(environ) if key["alg"] == "ES256")
+    code, out, _ = idjag(environ, "keys", "revoke", kid, "--reason", "seen in a chat")
+
+    assert (code, f"ES256 key {kid} is revoked" in out) == (0, True)
+    states = {key["status"] for key in listed(environ) if key["alg"] == "ES256"}
+    assert states == {"revoked", "active"}
+    events = [json.loads(line) for line in idjag(environ, "audit", "export")[1].splitlines()]
+    (revoked,) = [event for event in events if event["event"] == "key.revoked"]
+    assert (revoked["after"]["kid"], revoked["after"]["reason"]) == (kid, "seen in a chat")
+    assert revoked["actor"]["kind"] == "operator"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(("revoke", "no-such-kid", "--reason", "x"), "no living key", id="unknown kid"),
+        pytest.param(("revoke", "kid", "--reason", "a\nb"), "--reason", id="a reason of two lines"),
+        pytest.param(("rotate", "--in", "5m"), "at least 10m", id="sooner than caches forget"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    environ: dict[str, str], arguments: tuple[str, ...], message: str
+) -> None:
+    started(environ)
+    code, out, err = idjag(environ, "keys", *arguments)
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err

@@ -52,7 +52,6 @@ def test_wrong_use_is_said_in_one_line(
     [
         *[((name, "list"), name) for name in NOT_BUILT],
         (("--server", "https://idp.example", "apply", "-f", "acme.yaml"), "--server"),
-        (("audit", "export", "--csv"), "--csv"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name(

@@ -35,6 +35,10 @@ def test_every_endpoint_that_is_advertised_answers(site: Site) -> None:
 
     assert answer("jwks_uri").status == 200
     assert answer("token_endpoint", {"grant_type": "x"}).status == 401
+    for name in ("revocation_endpoint", "introspection_endpoint"):
+        assert answer(name, {"token": "x"}).status == 401
+        refused = answer(name)
+        assert (refused.status, refused.headers["allow"]) == (405, "POST")
     assert answer("authorization_endpoint").status == 400  # a page: no client is named
 
 

@@ -50,7 +50,7 @@ def kids(keys: SigningKeys, now: int = NOW) -> list[object]:
 def test_each_state_signs_verifies_and_is_published_as_it_must() -> None:
     """MET-09: the next key is published before use, the old one until its tokens have expired."""
     keys = loaded(row("n", "next"), row("a"), row("old", "retiring"), row("bad", "revoked"))
-    assert keys.signing("ES256").kid == "a"
+    assert keys.signing("ES256", now=NOW).kid == "a"
     assert [key.kid for key in keys.verifying().keys] == ["n", "a", "old"]
     assert kids(keys) == ["n", "a", "old"]
 
@@ -82,18 +82,22 @@ def _private(stored: dict[str, object]) -> PrivateKey:
 
 @pytest.mark.parametrize("status", ["next", "retiring", "revoked"])
 def test_only_an_active_key_signs(status: str) -> None:
-    assert loaded(row("k")).signing("ES256").kid == "k"
+    assert loaded(row("k")).signing("ES256", now=NOW).kid == "k"
     with pytest.raises(Refused) as refused:
-        loaded(row("k", status)).signing("ES256")
+        loaded(row("k", status)).signing("ES256", now=NOW)
     assert refused.value.reason is Reason.UNAVAILABLE
 
 
 def test_each_algorithm_has_its_own_active_key() -> None:
     keys = loaded(row("e"), row("r", alg="RS256"), row("d", alg="Ed25519"))
-    assert [keys.signing(alg).kid for alg in ("ES256", "RS256", "Ed25519")] == ["e", "r", "d"]
-    assert [keys.signing(alg).alg for alg in ("ES256", "RS256", "Ed25519")] == ["ES256", "RS256", "Ed25519"]
+    assert [keys.signing(alg, now=NOW).kid for alg in ("ES256", "RS256", "Ed25519")] == ["e", "r", "d"]
+    assert [keys.signing(alg, now=NOW).alg for alg in ("ES256", "RS256", "Ed25519")] == [
+        "ES256",
+        "RS256",
+        "Ed25519",
+    ]
     with pytest.raises(Refused):
-        keys.signing("ES384")
+        keys.signing("ES384", now=NOW)
 
 
 def test_a_tenant_without_keys_has_none() -> None:
@@ -101,7 +105,7 @@ def test_a_tenant_without_keys_has_none() -> None:
     assert keys.published(NOW) == []
     assert len(keys.verifying()) == 0
     with pytest.raises(Refused):
-        keys.signing("ES256")
+        keys.signing("ES256", now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_no_private_key_shows() -> None:
         str(keys),
         repr(keys._keys),
         json.dumps(keys.published(NOW)),
-        repr(keys.signing("ES256")),
+        repr(keys.signing("ES256", now=NOW)),
     ):
         assert secret[:20] not in shown
     assert repr(keys) == "SigningKeys(k: active)"
@@ -154,7 +158,7 @@ def test_a_row_opens_in_its_own_tenant_under_its_own_kid(change: dict[str, objec
 
 def test_another_key_encryption_key_opens_no_row() -> None:
     mine = cast("Row", row("k"))
-    assert load([mine], SEALER).signing("ES256").kid == "k"
+    assert load([mine], SEALER).signing("ES256", now=NOW).kid == "k"
     with pytest.raises(SealBroken):
         load([mine], OTHER_SEALER)
 
@@ -191,7 +195,7 @@ def test_two_active_keys_of_one_algorithm_are_refused() -> None:
     """Attack case 206: which of them signs must never be a matter of order."""
     with pytest.raises(KeysBroken, match="two active"):
         loaded(row("one"), row("two"))
-    assert loaded(row("one"), row("two", alg="Ed25519")).signing("ES256").kid == "one"
+    assert loaded(row("one"), row("two", alg="Ed25519")).signing("ES256", now=NOW).kid == "one"
 
 
 def test_one_kid_twice_is_refused() -> None:
@@ -226,20 +230,20 @@ def test_a_key_is_unsealed_once_however_often_the_policy_changes() -> None:
     loader, rows = KeyLoader(sealer), cast("list[Row]", [row("a"), row("n", "next"), row("bad", "revoked")])
     first, second = loader.load(rows), loader.load(rows)
     assert sealer.opened == 2
-    assert first.signing("ES256") is second.signing("ES256")
+    assert first.signing("ES256", now=NOW) is second.signing("ES256", now=NOW)
     loader.load(cast("list[Row]", [row("x", tenant="t2")]))
-    assert loader.load(rows).signing("ES256") is first.signing("ES256")
+    assert loader.load(rows).signing("ES256", now=NOW) is first.signing("ES256", now=NOW)
     assert sealer.opened == 3
 
 
 def test_a_row_that_changed_is_opened_again_and_a_revoked_key_forgotten() -> None:
     loader, mine = KeyLoader(SEALER), cast("Row", row("a"))
-    before = loader.load([mine]).signing("ES256")
+    before = loader.load([mine]).signing("ES256", now=NOW)
     again = {
         **mine,
         "sealed": SEALER.seal(before.to_pem(), context=context_of(TENANT, "signing_key", "sealed", "a")),
     }
-    assert loader.load([again]).signing("ES256") is not before
+    assert loader.load([again]).signing("ES256", now=NOW) is not before
     loader.load([{**again, "status": "revoked"}])
     assert loader._opened == {}
     with pytest.raises(SealBroken):

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from idjag.idp.settings import Settings, SettingsWrong, sqlite_path
+from idjag.trust.outbound import OutboundAllow
+from idjag.trust.proxy import Proxy
 
 ISSUER = "https://idp.acme.example"
 KEK = "8f3b6c0de2a95714f0c17b92d46e38a5176de90b42fc8563aa1e70d93c5b28f4"
@@ -37,9 +39,13 @@ def test_the_issuer_alone_is_enough() -> None:
         port=8700,
         workers=1,
         trusted_proxies=(),
-        outbound_allow=(),
+        outbound_allow=OutboundAllow(),
+        outbound_proxy=None,
         ca_file=None,
         log_format="json",
+        dpop_nonce="off",
+        audit_retention=None,
+        audit_checkpoint=None,
         log_level="info",
     )
 
@@ -59,9 +65,15 @@ def test_the_issuer_alone_is_enough() -> None:
         ("port", "65535", 65535),
         ("workers", "1", 1),
         ("trusted_proxies", "10.0.0.1, fd00::/8", (ip_network("10.0.0.1"), ip_network("fd00::/8"))),
-        ("outbound_allow", "idp.internal,10.1.0.0/16", ("idp.internal", ip_network("10.1.0.0/16"))),
+        ("outbound_allow", "idp.internal,10.1.0.0/16", OutboundAllow.parse("10.1.0.0/16 IDP.internal")),
+        ("outbound_proxy", "http://proxy.internal:3128", Proxy.parse("http://proxy.internal:3128/")),
         ("ca_file", "/etc/ca.pem", Path("/etc/ca.pem")),
         ("log_format", "console", "console"),
+        ("dpop_nonce", "required", "required"),
+        ("audit_retention", "400d", 400 * 86_400),
+        ("audit_checkpoint", "/var/lib/heads", Path("/var/lib/heads")),
+        ("audit_checkpoint", "-", "stderr"),
+        ("audit_checkpoint", "stderr", "stderr"),
         ("log_level", "debug", "debug"),
     ],
 )
@@ -133,7 +145,13 @@ INVALID: list[Any] = [
     ("OUTBOUND_ALLOW", "idp.internal:443"),
     ("OUTBOUND_ALLOW", "127.1"),
     ("OUTBOUND_ALLOW", "10.0.0.1/8"),
-    ("OUTBOUND_ALLOW", "IDP.internal"),
+    ("OUTBOUND_ALLOW", "0.0.0.0/0"),
+    ("OUTBOUND_ALLOW", "::/0"),
+    ("OUTBOUND_PROXY", "proxy.internal:3128"),
+    ("OUTBOUND_PROXY", "https://proxy.internal:3128"),
+    ("OUTBOUND_PROXY", "http://user:s3cret@proxy.internal:3128"),
+    ("OUTBOUND_PROXY", "http://proxy.internal:3128/path"),
+    ("OUTBOUND_PROXY", "socks5://proxy.internal:1080"),
     ("LOG_FORMAT", "xml"),
     ("LOG_FORMAT", "JSON"),
     ("LOG_LEVEL", "trace"),
@@ -141,7 +159,7 @@ INVALID: list[Any] = [
         (name, "")
         for name in [
             *("ISSUER", "DATA_DIR", "DATABASE_URL", "KEK_FILE", "KEK", "HOST", "PORT", "WORKERS"),
-            *("TRUSTED_PROXIES", "OUTBOUND_ALLOW", "CA_FILE", "LOG_FORMAT", "LOG_LEVEL"),
+            *("TRUSTED_PROXIES", "OUTBOUND_ALLOW", "OUTBOUND_PROXY", "CA_FILE", "LOG_FORMAT", "LOG_LEVEL"),
         ]
     ),
 ]
@@ -195,7 +213,7 @@ def test_an_unknown_name_in_the_file_stops_the_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["SERVER", "API_TOKEN_FILE", "AUDIT_RETENTION", "AUDIT_CHECKPOINT", "METRICS", "OUTBOUND_PROXY"],
+    ["SERVER", "API_TOKEN_FILE", "METRICS"],
 )
 @pytest.mark.parametrize("text", ["x", ""])
 def test_what_is_not_built_is_refused_and_never_ignored(name: str, text: str) -> None:
@@ -264,6 +282,17 @@ def test_a_key_in_the_environment_warns_and_takes_the_place_of_the_file() -> Non
 def test_two_keys_are_one_too_many() -> None:
     environ = {**ENVIRON, "IDJAG_KEK": KEK, "IDJAG_KEK_FILE": "/run/kek"}
     assert _refused(environ) == "IDJAG_KEK and IDJAG_KEK_FILE are both set: keep the file"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "loopback"),
+    [(ISSUER, False), ("http://localhost:8700", True), ("https://127.0.0.1:8700", True)],
+)
+def test_loopback_may_be_fetched_only_while_the_issuer_is_there(issuer: str, *, loopback: bool) -> None:
+    """Contract section 3."""
+    environ = {**ENVIRON, "IDJAG_ISSUER": issuer, "IDJAG_OUTBOUND_ALLOW": "idp.internal"}
+    allowed = OutboundAllow(frozenset({"idp.internal"}), loopback=loopback)
+    assert Settings.load(environ).outbound == allowed
 
 
 def test_no_secret_shows() -> None:

@@ -7,25 +7,37 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ALICE_SUB", "SCOPES", "App", "Target", "ras_file", "state_file"]
+__all__ = ["ALICE_SUB", "SCOPES", "WANTS_NONCES", "App", "Target", "ras_file", "state_file"]
 
 ALICE_SUB = "alice-at-acme"
 SCOPES = ("chat.read", "chat.history")
+WANTS_NONCES = "path"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resource app: its RAS, its API, and who Wiki and Calendar are there."""
+    """A resource app: its RAS, its API, a second API where ``files`` is one, and who its clients are."""
 
     id: str
     issuer: str
     resource: str
     alg: str = "ES256"
+    files: str | None = None
+
+    @property
+    def resources(self) -> list[str]:
+        """Its APIs."""
+        return [self.resource, *([self.files] if self.files else [])]
 
     @property
     def wiki(self) -> str:
         """Wiki's client id there."""
         return f"wiki-at-{self.id}"
+
+    @property
+    def keyed(self) -> str:
+        """There, the client id of the app that signs for itself."""
+        return f"keyed-at-{self.id}"
 
     @property
     def calendar(self) -> str:
@@ -39,20 +51,28 @@ class App:
 
     client_id: str
     redirect_uri: str
-    auth: Mapping[str, str] = field(repr=False)
+    auth: Mapping[str, Any] = field(repr=False)
     kind: str = "web"
     id_token_alg: str = "RS256"
+    offline: bool = False
+
+    @property
+    def id(self) -> str:
+        """What the file calls it; a client id that is an address is no name."""
+        return "published" if "://" in self.client_id else self.client_id
 
     @property
     def grants(self) -> list[str]:
         """Public clients get no ID-JAG."""
         confidential = self.auth["method"] != "none"
-        return ["authorization_code", *(["token_exchange"] if confidential else [])]
+        more = [("token_exchange", confidential), ("refresh_token", self.offline)]
+        return ["authorization_code", *(grant for grant, may in more if may)]
 
 
 def state_file(apps: Iterable[App], targets: Iterable[Target], *, password: str) -> str:
-    """Acme's state: alice, the apps, and a rule from Wiki and from Calendar to each target."""
-    targets = list(targets)
+    """Acme's state: alice, the apps, and a rule from each of four of them to each target."""
+    apps, targets = list(apps), list(targets)
+    [published] = [app for app in apps if app.id == "published"]
     state = {
         "version": 1,
         "groups": [{"name": "engineering"}],
@@ -72,6 +92,9 @@ def state_file(apps: Iterable[App], targets: Iterable[Target], *, password: str)
         "connections": [
             *(_connection("wiki", target, target.wiki) for target in targets),
             *(_connection("calendar", target, target.calendar) for target in targets),
+            *(_connection("keyed", target, target.keyed) for target in targets),
+            # The same name at both ends (JAG-09).
+            *(_connection("published", target, published.client_id) for target in targets),
         ],
     }
     return json.dumps(state, indent=2)
@@ -79,12 +102,13 @@ def state_file(apps: Iterable[App], targets: Iterable[Target], *, password: str)
 
 def _app(app: App) -> dict[str, Any]:
     return {
-        "id": app.client_id,
+        "id": app.id,
+        "client_id": app.client_id,
         "kind": app.kind,
         "redirect_uris": [app.redirect_uri],
         "auth": dict(app.auth),
         "grants": app.grants,
-        "scopes": ["openid", "profile", "email"],
+        "scopes": ["openid", "profile", "email", *(["offline_access"] if app.offline else [])],
         "id_token_alg": app.id_token_alg,
         "assigned": {"everyone": True},
     }
@@ -95,7 +119,7 @@ def _resource_app(target: Target) -> dict[str, Any]:
         "id": target.id,
         "issuer": target.issuer,
         "aliases": [f"urn:acme:{target.id}"],
-        "resources": [{"uri": target.resource, "scopes": [*SCOPES, "chat.write"]}],
+        "resources": [{"uri": uri, "scopes": [*SCOPES, "chat.write"]} for uri in target.resources],
         "id_jag_alg": target.alg,
         "release": ["email", "name"],
     }
@@ -122,17 +146,22 @@ def _connection(app: str, target: Target, client_id: str) -> dict[str, Any]:
 
 
 def ras_file(
-    target: Target, *, idp: str, secrets: Mapping[str, str], issuers: Iterable[Mapping[str, Any]] = ()
+    target: Target,
+    *,
+    idp: str,
+    clients: Mapping[str, Mapping[str, Any]],
+    issuers: Iterable[Mapping[str, Any]] = (),
 ) -> str:
-    """A RAS that trusts Acme and whoever else is given; ``secrets`` by client id."""
-    others = list(issuers)
+    """A RAS that trusts Acme and whoever else is given; of each client, how it authenticates."""
+    entries = list(issuers)
+    others = [str(entry["issuer"]) for entry in entries]
     trusted = [
         {
             "issuer": idp,
             "profiles": ["id-jag"],
             "subject": {"by": ["iss_sub", "email"], "email_domains": ["acme.example"]},
         },
-        *others,
+        *entries,
     ]
     return json.dumps(
         {
@@ -141,20 +170,18 @@ def ras_file(
             "clients": [
                 {
                     "client_id": client_id,
-                    "auth": {"method": "client_secret", "secret": secret},
+                    "auth": dict(auth),
                     "scopes": list(SCOPES),
                     "issuers": [entry["issuer"] for entry in trusted],
                 }
-                for client_id, secret in secrets.items()
+                for client_id, auth in clients.items()
             ],
-            "resources": [{"uri": target.resource, "scopes": [*SCOPES, "chat.write"]}],
+            "resources": [{"uri": uri, "scopes": [*SCOPES, "chat.write"]} for uri in target.resources],
             "default_resource": target.resource,
+            **({"dpop": {"nonce": "required"}} if target.id == WANTS_NONCES else {}),
             "accounts": [
-                {
-                    "id": "u-alice",
-                    "email": "alice@acme.example",
-                    "links": [{"issuer": other["issuer"], "sub": "00u1alice"} for other in others],
-                }
+                {"id": "u-alice", "email": "alice@acme.example"},
+                {"id": "u-linked", "links": [{"issuer": issuer, "sub": "00u1alice"} for issuer in others]},
             ],
             "database_url": f"sqlite:///{target.id}.db",
         },

@@ -95,7 +95,10 @@ class _Grant(IDJAGGrant):  # type: ignore[misc]
         return not known
 
     def check_id_jag_permission(self, _client: _Client, _user: str, scopes: list[str]) -> bool:
-        return set(scopes) <= {"chat.read", "chat.history"}
+        asked = self.request.id_jag_claims.get("resource", f"{self.server.issuer}/api")
+        resources = {asked} if isinstance(asked, str) else set(asked)
+        own = {f"{self.server.issuer}/api", f"{self.server.issuer}/files"}
+        return set(scopes) <= {"chat.read", "chat.history"} and bool(resources) and resources <= own
 
 
 class _Server(AuthorizationServer):  # type: ignore[misc]

@@ -1,11 +1,15 @@
-"""Identity providers that are not ours: recorded shapes of their ID-JAGs, signed with keys of the tests."""
+"""Identity providers that are not ours: tests/vectors/other_issuers.json, signed with keys of the tests."""
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from idjag.asgi import ASGIApp, Door, router
 from idjag.protocol import names
@@ -13,17 +17,36 @@ from idjag.protocol.http import Reply, TokenRequest, json_reply
 from idjag.protocol.jose import KeySet, PrivateKey, jws
 from tests.interop.files import Target
 
-__all__ = ["OKTA", "SUB", "okta_shaped", "product_issuer", "product_shaped", "site", "trusted"]
+__all__ = [
+    "OKTA",
+    "VECTORS",
+    "key",
+    "of_shape",
+    "okta_shaped",
+    "product_issuer",
+    "product_shaped",
+    "signed",
+    "site",
+    "trusted",
+]
 
-OKTA = "https://acme.okta.example"
-SUB = "00u1alice"
-_TENANT = "/tenants/7f3a"
+Claims: TypeAlias = dict[str, Any]
+
+VECTORS: Claims = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "other_issuers.json").read_text(encoding="utf-8")
+)
+OKTA: str = VECTORS["shapes"]["okta"]["claims"]["iss"]
+_PRODUCT = "https://login.product.example"
+_TENANT: str = VECTORS["shapes"]["product"]["claims"]["iss"].removeprefix(_PRODUCT)
+_TIMES = {"iat", "nbf", "exp", "auth_time"}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @cache
 def key(name: str) -> PrivateKey:
     """One key a name and process."""
-    return PrivateKey.generate("RS256" if name == "okta" else "ES256", kid=f"{name}-2026")
+    header = VECTORS["shapes"][name]["header"]
+    return PrivateKey.generate(header["alg"], kid=header["kid"])
 
 
 def product_issuer(url: str) -> str:
@@ -60,51 +83,40 @@ def _answering(members: dict[str, Any], *, status: int = 200) -> Any:
 
 
 def okta_shaped(target: Target, **changes: Any) -> str:
-    """RS256, 300 s, an actor that nobody asked for, no resource, a SAML sub_id, a jti with a prefix."""
-    now = int(time.time())
-    claims = {
-        "jti": f"IDAAG.{secrets.token_urlsafe(24)}",
-        "iss": OKTA,
-        "aud": target.issuer,
-        "iat": now,
-        "exp": now + 300,
-        "sub": SUB,
-        "client_id": target.wiki,
-        "scope": "chat.read chat.history",
-        "email": "alice@acme.example",
-        "act": {"sub": "0oa9wiki", "sub_profile": "ai_agent"},
-        "sub_id": {
-            "format": "saml-nameid",
-            "issuer": f"{OKTA}/saml",
-            "nameid": "alice@acme.example",
-            "nameid_format": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
-        },
-        "auth_time": now - 60,
-        "amr": ["mfa", "otp", "pwd"],
-    }
-    return _signed("okta", {**claims, **changes})
+    """The shape `okta` for a resource app of ours."""
+    return signed("okta", of_shape("okta", target) | changes)
 
 
 def product_shaped(target: Target, url: str, **changes: Any) -> str:
-    """A path for each tenant, the tenant as claim too, audience and resource in arrays, a private claim."""
-    now = int(time.time())
-    claims = {
-        "iss": product_issuer(url),
-        "sub": SUB,
-        "aud": [target.issuer],
-        "client_id": target.wiki,
-        "jti": secrets.token_hex(16),
-        "iat": now,
-        "nbf": now,
-        "exp": now + 120,
-        "tenant": "7f3a",
-        "scope": "chat.read",
-        "resource": [target.resource],
-        "https://product.example/plan": "enterprise",
+    """The shape `product`, whose issuer we play at that address."""
+    return signed("product", of_shape("product", target, url) | changes)
+
+
+def of_shape(name: str, target: Target, url: str = _PRODUCT, change: Mapping[str, Any] = _NOTHING) -> Claims:
+    """The claims of a shape, changed, and then made our own: addresses, the client's name, the time."""
+    ours = {
+        VECTORS["audience"]: target.issuer,
+        VECTORS["client_id"]: target.wiki,
+        VECTORS["resource"]: target.resource,
     }
-    return _signed("product", {**claims, **changes})
+
+    def here(value: Any) -> Any:
+        if isinstance(value, list):
+            return [here(each) for each in value]
+        if isinstance(value, str) and value.startswith(_PRODUCT):
+            return url + value.removeprefix(_PRODUCT)
+        return ours.get(value, value) if isinstance(value, str) else value
+
+    claims = {
+        member: here(value) for member, value in {**VECTORS["shapes"][name]["claims"], **change}.items()
+    }
+    later = int(time.time()) - VECTORS["now"]
+    moved = {member: claims[member] + later for member in _TIMES & claims.keys()}
+    fresh = {"jti": f"{claims['jti']}.{secrets.token_hex(8)}"} if claims["jti"] else {}
+    return claims | moved | fresh
 
 
-def _signed(name: str, claims: dict[str, Any]) -> str:
+def signed(name: str, claims: Claims) -> str:
+    """With the issuer's key; a claim that is None is left out."""
     present = {claim: value for claim, value in claims.items() if value is not None}
     return jws.sign(present, key=key(name), typ=names.ID_JAG_TYP)

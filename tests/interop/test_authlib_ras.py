@@ -8,9 +8,10 @@ import pytest
 
 from idjag.demo.wire import Answer, fetch
 from idjag.protocol import names
-from tests.interop.files import ALICE_SUB
+from tests.interop.files import ALICE_SUB, Target
 from tests.interop.foreign_ras import foreign_ras
 from tests.interop.serving import served
+from tests.interop.wire import encoded_basic, post
 from tests.interop.world import World, claims_of
 
 FOREIGN = ("foreign-es256", "foreign-rs256")
@@ -91,6 +92,38 @@ def test_authlib_refuses_a_scope_beyond_the_grant_and_accepts_less(world: World)
         world, "foreign-es256", world.id_jag("foreign-es256", scope="chat.read"), scope="chat.history"
     )
     assert (beyond.status, beyond.json()["error"]) == (400, "invalid_scope")
+
+
+def test_authlib_accepts_our_id_jags_for_one_api_and_for_several(world: World) -> None:
+    """XCH-23, XCH-26, XCH-27: one is a string, two are an array, none is no claim."""
+    target = world.targets["foreign-es256"]
+    api, files = target.resources
+    cases: list[tuple[list[str], str | list[str] | None]] = [
+        ([api], api),
+        ([files.replace("http:", "HTTP:")], files),
+        ([api, files], [api, files]),
+        ([], None),
+    ]
+    for asked, claim in cases:
+        id_jag = exchanged(world, target, resource=asked)
+        assert claims_of(id_jag).get("resource") == claim
+        accepted = redeem(world, "foreign-es256", id_jag)
+        assert accepted.status == 200, accepted.body
+
+
+def exchanged(world: World, target: Target, *, resource: list[str]) -> str:
+    """An ID-JAG for as many resources."""
+    form: dict[str, str | list[str]] = {
+        "grant_type": names.TOKEN_EXCHANGE,
+        "requested_token_type": names.ID_JAG_TOKEN,
+        "subject_token": world.id_token,
+        "subject_token_type": names.ID_TOKEN,
+        "audience": target.issuer,
+        "resource": resource,
+    }
+    answer = post(f"{world.idp}/token", form, basic=encoded_basic("wiki", world.secrets["wiki"]))
+    assert answer.status == 200, answer.body
+    return world.canaries.add(str(answer.json()["access_token"]))
 
 
 def test_what_was_changed_on_the_way_is_refused(world: World) -> None:

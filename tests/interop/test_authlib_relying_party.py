@@ -72,13 +72,15 @@ def test_authlib_is_told_why_when_the_idp_refuses(world: World) -> None:
     assert (shown.status, shown.json()["error"]) == (400, "invalid_request")
 
 
-def session(world: World, *, method: str = "client_secret_basic", scope: str = "openid") -> Any:
+def session(
+    world: World, app: str = "wiki", *, method: str = "client_secret_basic", scope: str = "openid"
+) -> Any:
     return OAuth2Client(
-        "wiki",
-        world.secrets["wiki"],
+        app,
+        world.secrets[app],
         token_endpoint_auth_method=method,
         scope=scope,
-        redirect_uri=world.apps["wiki"].redirect_uri,
+        redirect_uri=world.apps[app].redirect_uri,
         code_challenge_method="S256",
     )
 
@@ -124,3 +126,19 @@ def test_authlibs_session_exchanges_an_id_token_for_an_id_jag(world: World, meth
     assert (token["issued_token_type"], token["token_type"]) == (names.ID_JAG_TOKEN, "N_A")
     assert token["scope"] == "chat.read"  # what the rule does not allow was left out, and Authlib is told
     assert claims_of(token["access_token"])["aud"] == target.issuer
+
+
+def test_authlibs_session_refreshes(world: World) -> None:
+    """OIDC-17, OIDC-18: the secret needs encoding in Basic, so this client must use post (fact 2)."""
+    token_url, scope = f"{world.idp}/token", "openid offline_access"
+    with session(world, "inspector", method="client_secret_post", scope=scope) as client:
+        url = code_url(world, client)
+        first = client.fetch_token(token_url, authorization_response=url, code_verifier=VERIFIER)
+        with (
+            session(world, "inspector") as raw,
+            pytest.raises(OAuthError, match="invalid_client"),
+        ):
+            raw.refresh_token(token_url, refresh_token=first["refresh_token"])
+        second = client.refresh_token(token_url, refresh_token=world.canaries.add(first["refresh_token"]))
+    assert claims_of(second["id_token"])["sub"] == ALICE_SUB
+    assert world.canaries.add(second["refresh_token"]) != first["refresh_token"]

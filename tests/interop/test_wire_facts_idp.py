@@ -11,7 +11,7 @@ from idjag.demo.wire import Answer, Browser
 from idjag.protocol import names
 from idjag.protocol.jose import jws
 from tests.interop.files import SCOPES
-from tests.interop.wire import assert_refused, encoded_basic, post
+from tests.interop.wire import assert_refused, encoded_basic, post, raw_basic
 from tests.interop.world import ISSUERS, World, claims_of
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123456789"
@@ -99,12 +99,12 @@ def test_fact_5_what_the_strictest_ras_takes(world: World, target: str, alg: str
     assert isinstance(claims["aud"], str)
 
 
-def authorize(world: World, **parameters: str) -> tuple[str, Answer, Browser]:
-    """The sign-in page for a request of Wiki's that is nothing but OAuth 2.1."""
+def authorize(world: World, app: str = "wiki", **parameters: str) -> tuple[str, Answer, Browser]:
+    """The sign-in page for a request that is nothing but OAuth 2.1."""
     usual = {
         "response_type": "code",
-        "client_id": "wiki",
-        "redirect_uri": world.apps["wiki"].redirect_uri,
+        "client_id": app,
+        "redirect_uri": world.apps[app].redirect_uri,
         "code_challenge": CHALLENGE,
         "code_challenge_method": "S256",
         "state": "af0ifjsldkj",
@@ -114,22 +114,22 @@ def authorize(world: World, **parameters: str) -> tuple[str, Answer, Browser]:
     return url, page, browser
 
 
-def redeemed(world: World, at: tuple[str, Answer, Browser], **more: str) -> dict[str, Any]:
+def redeemed(world: World, at: tuple[str, Answer, Browser], app: str = "wiki", **more: str) -> dict[str, Any]:
     """Sign in on that page and redeem the code."""
     url, page, browser = at
     assert page.status == 200, page.body
     typed = {"username": "alice", "password": world.password}
-    back, _ = browser.submit(url, page, typed=typed, until=world.apps["wiki"].redirect_uri)
+    back, _ = browser.submit(url, page, typed=typed, until=world.apps[app].redirect_uri)
     query = parse_qs(urlsplit(back).query)
     assert (query["state"], query["iss"]) == (["af0ifjsldkj"], [world.idp])
     form = {
         "grant_type": names.AUTHORIZATION_CODE,
         "code": world.canaries.add(query["code"][0]),
-        "redirect_uri": world.apps["wiki"].redirect_uri,
+        "redirect_uri": world.apps[app].redirect_uri,
         "code_verifier": VERIFIER,
         **more,
     }
-    answer = post(f"{world.idp}/token", form, basic=encoded_basic("wiki", world.secrets["wiki"]))
+    answer = post(f"{world.idp}/token", form, basic=encoded_basic(app, world.secrets[app]))
     assert answer.status == 200, answer.body
     return answer.json()
 
@@ -141,12 +141,43 @@ def test_fact_7_a_request_without_scope_and_with_resource_is_no_error(world: Wor
     assert token["token_type"] == "Bearer"
 
 
-def test_fact_8_prompt_consent_and_offline_access_are_accepted(world: World) -> None:
-    """Fact 8, the part that is built: refresh tokens are not, so that none is promised."""
+def test_fact_8_offline_access_is_left_out_for_an_app_without_it(world: World) -> None:
+    """Fact 8: asked by everybody, given to those that are registered for it; OIDC-17."""
     token = redeemed(world, authorize(world, scope="openid offline_access", prompt="consent"))
     assert token["scope"] == "openid"
     assert "refresh_token" not in token
     assert claims_of(token["id_token"])["aud"] == "wiki"
+
+
+def test_fact_8_the_inspector_gets_an_id_token_with_every_refresh(world: World) -> None:
+    """Facts 1 and 8, OIDC-17, OIDC-18: `prompt=consent`; Basic for the code, post for the refresh."""
+    scope = "openid offline_access"
+    first = redeemed(world, authorize(world, "inspector", scope=scope, prompt="consent"), "inspector")
+    form = {
+        "grant_type": names.REFRESH_TOKEN,
+        "refresh_token": world.canaries.add(first["refresh_token"]),
+        "client_id": "inspector",
+        "client_secret": world.secrets["inspector"],
+    }
+    more = {"resource": world.targets["bare"].resource, "state": "af0ifjsldkj"}  # fact 12
+    second = post(f"{world.idp}/token", form | more)
+    assert second.status == 200, second.body
+    before, now = (claims_of(str(each["id_token"])) for each in (first, second.json()))
+    same = ("iss", "sub", "aud", "auth_time", "sid")
+    assert {name: now[name] for name in same} == {name: before[name] for name in same}
+    assert world.canaries.add(str(second.json()["refresh_token"])) != first["refresh_token"]
+    assert_refused(post(f"{world.idp}/token", form), "invalid_grant")
+
+
+def test_fact_2_characters_that_must_be_encoded_are_decoded_at_the_idp(world: World) -> None:
+    """Fact 2, CAU-01: the secret has a space, plus, percent, ampersand, equals, colon and slash."""
+    secret, form = world.secrets["inspector"], {"grant_type": "password"}
+    in_body = {"client_id": "inspector", "client_secret": secret}
+    encoded = post(f"{world.idp}/token", form, basic=encoded_basic("inspector", secret))
+    raw = post(f"{world.idp}/token", form, basic=raw_basic("inspector", secret))
+    assert_refused(encoded, "unsupported_grant_type")
+    assert_refused(post(f"{world.idp}/token", form | in_body), "unsupported_grant_type")
+    assert_refused(raw, "invalid_client", status=401)
 
 
 def test_fact_12_a_code_is_redeemed_beside_parameters_that_belong_elsewhere(world: World) -> None:

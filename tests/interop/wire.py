@@ -31,10 +31,16 @@ def ask(
         connection.close()
 
 
-def post(url: str, form: Mapping[str, str], *, basic: str | None = None) -> Answer:
-    """A token request; ``basic`` is the whole header."""
-    headers = {"content-type": _FORM, **({"authorization": basic} if basic else {})}
-    return ask("POST", url, headers=headers, body=urlencode(form))
+def post(
+    url: str,
+    form: Mapping[str, str | list[str]],
+    *,
+    basic: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """A token request; ``basic`` is the whole header, a list is one parameter several times."""
+    sent = {"content-type": _FORM, **({"authorization": basic} if basic else {}), **(headers or {})}
+    return ask("POST", url, headers=sent, body=urlencode(form, doseq=True))
 
 
 def encoded_basic(client_id: str, secret: str) -> str:

@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from idjag import cli
 from idjag.demo.wiki import Wiki
 from idjag.demo.wire import Browser
-from idjag.protocol.jose import jws
+from idjag.protocol.jose import KeySet, PrivateKey, jws
 from tests.interop.files import App, Target, ras_file, state_file
 from tests.interop.other_issuers import trusted
 from tests.interop.serving import listener
@@ -27,12 +27,16 @@ __all__ = ["ISSUERS", "World", "claims_of", "world_in"]
 ISSUERS = {"bare": "", "slash": "/", "path": "/t/acme"}
 """How the issuers of the three RAS processes end."""
 
-_PLAYED = ("api", "rp", "foreign", "host", "product")
+_PLAYED = ("api", "rp", "foreign", "host", "product", "django", "published")
+_BY_DOCUMENT = {"method": "client_id_metadata_document"}
 
 
 @dataclass(frozen=True)
 class World:
-    """What is up; ``played`` are sockets whose addresses the servers know and that tests may serve."""
+    """What is up; ``played`` are sockets whose addresses the servers know and that tests may serve.
+
+    ``key`` is that of the app `keyed`, at the IdP and at the RAS processes.
+    """
 
     idp: str
     targets: Mapping[str, Target]
@@ -41,6 +45,7 @@ class World:
     urls: Mapping[str, str]
     password: str = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    key: PrivateKey
     canaries: Secrets = field(repr=False)
     folder: Path
 
@@ -109,19 +114,22 @@ def _world(folder: Path, stack: ExitStack) -> World:
         played[name], urls[name] = listener()
         stack.callback(played[name].close)
     targets = _targets(urls)
-    known = {name: secrets.token_urlsafe(24) for name in ("wiki", "calendar", "pinned-post", "es256")}
+    confidential = ("wiki", "calendar", "pinned-post", "es256", "django")
+    known = {name: secrets.token_urlsafe(24) for name in confidential}
     known |= {target.wiki: secrets.token_urlsafe(24) for target in targets.values()}
     # What Basic has to encode, and what a form has to.
-    known |= {target.calendar: f"{secrets.token_urlsafe(12)} +%&=:/" for target in targets.values()}
-    password = secrets.token_urlsafe(16)
+    reserved = ("inspector", *(target.calendar for target in targets.values()))
+    known |= {name: f"{secrets.token_urlsafe(12)} +%&=:/" for name in reserved}
+    password, key = secrets.token_urlsafe(16), PrivateKey.generate("ES256", kid="keyed-1")
     return World(
         idp=f"http://127.0.0.1:{free_port()}",
         targets=targets,
-        apps=_apps(urls["rp"], known),
+        apps=_apps(urls, known, key),
         played=played,
         urls=urls,
         password=password,
         secrets=known,
+        key=key,
         canaries=Secrets(password, *known.values()),
         folder=folder,
     )
@@ -133,25 +141,36 @@ def _targets(urls: Mapping[str, str]) -> dict[str, Target]:
         for name, end in ISSUERS.items()
     }
     for alg in ("ES256", "RS256"):
-        name = f"foreign-{alg.lower()}"
-        targets[name] = Target(name, f"{urls['foreign']}/{alg}", f"{urls['foreign']}/{alg}/api", alg)
+        name, issuer = f"foreign-{alg.lower()}", f"{urls['foreign']}/{alg}"
+        targets[name] = Target(name, issuer, f"{issuer}/api", alg, files=f"{issuer}/files")
     targets["host"] = Target("host", f"{urls['host']}/", f"{urls['host']}/mcp")
     return targets
 
 
-def _apps(rp: str, known: Mapping[str, str]) -> dict[str, App]:
-    def app(name: str, method: str = "client_secret", **changes: str) -> App:
+def _apps(urls: Mapping[str, str], known: Mapping[str, str], key: PrivateKey) -> dict[str, App]:
+    def app(name: str, method: str = "client_secret", **changes: Any) -> App:
         auth = {"method": method, **({"secret": known[name]} if name in known else {})}
-        return App(name, f"{rp}/{name}/callback", auth, **changes)
+        return App(name, f"{urls['rp']}/{name}/callback", auth, **changes)
 
     apps = (
         app("wiki"),
         app("calendar"),
         app("pinned-post", "client_secret_post"),
         app("es256", "client_secret_basic", id_token_alg="ES256"),
-        app("spa", "none", kind="spa"),
+        app("spa", "none", kind="spa", offline=True),
+        app("inspector", offline=True),
+        replace(app("django"), redirect_uri=f"{urls['django']}/oidc/callback/"),
+        replace(app("keyed"), auth=_signing(key)),
+        # What it is says the document at that address; it authenticates with the same key.
+        App(f"{urls['published']}/app.json", f"{urls['published']}/callback", _BY_DOCUMENT, offline=True),
+        # Any port of this machine (RFC 8252 section 7.3): the conformance suite of MCP listens there.
+        App("conformance", "http://127.0.0.1/callback", {"method": "none"}, kind="native"),
     )
-    return {each.client_id: each for each in apps}
+    return {each.id: each for each in apps}
+
+
+def _signing(key: PrivateKey) -> dict[str, Any]:
+    return {"method": "private_key_jwt", "jwks": KeySet([key.public]).to_dict()}
 
 
 def _environ(made: World) -> dict[str, str]:
@@ -159,6 +178,7 @@ def _environ(made: World) -> dict[str, str]:
         "IDJAG_ISSUER": made.idp,
         "IDJAG_PORT": str(urlsplit(made.idp).port),
         "IDJAG_DATA_DIR": str(made.folder / "idp"),
+        "IDJAG_DPOP_NONCE": "required",
     }
 
 
@@ -176,8 +196,14 @@ def _apply(made: World) -> None:
 def _ras(made: World, target: Target, others: list[dict[str, Any]]) -> Iterator[None]:
     path = made.folder / f"{target.id}.json"
     path.touch(mode=0o600)
-    clients = {client: made.secrets[client] for client in (target.wiki, target.calendar)}
-    path.write_text(ras_file(target, idp=made.idp, secrets=clients, issuers=others), encoding="utf-8")
+    with_secret = (target.wiki, target.calendar)
+    clients = {
+        **{name: {"method": "client_secret", "secret": made.secrets[name]} for name in with_secret},
+        target.keyed: _signing(made.key),
+        made.apps["published"].client_id: _BY_DOCUMENT,
+    }
+    text = ras_file(target, idp=made.idp, clients=clients, issuers=others)
+    path.write_text(text, encoding="utf-8")
     arguments = ["ras", "serve", "-f", path.name, "--port", str(urlsplit(target.issuer).port)]
     with started(arguments, environ={}, folder=made.folder, secrets=made.canaries):
         yield

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from idjag.policy.decide import decide
 from idjag.policy.index import Deferred, Policy
+from idjag.policy.lint import Lint, lint
 from idjag.policy.model import Connection
-from tests.policy.parts import CHAT, CHAT_ID, WIKI, WIKI_ID, connection, question, rule
+from idjag.protocol.errors import Reason
+from tests.policy.parts import CHAT, CHAT_ID, NOW, WIKI, WIKI_ID, connection, question, rule
 
 
 class Row:
@@ -35,3 +41,29 @@ def test_all_connections_are_there_for_those_who_look_at_the_whole() -> None:
     assert [one.key for one in policy.connections.values()] == ["wiki-chat"]
     assert policy.connection("app-9", CHAT_ID) is None
     assert row.decoded == 1
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_an_app_that_is_an_address_has_that_name_at_the_resource_app_too(*, deferred: bool) -> None:
+    """JAG-09: the same https URL on both sides; JAG-08: any other app without a mapping gets nothing."""
+    url = "https://wiki.example/app.json"
+    unmapped = connection(rule(), client_id=None)
+    stored = Deferred("c1", WIKI_ID, CHAT_ID, Row(unmapped)) if deferred else unmapped
+    for app, reason, client_id in (
+        (replace(WIKI, client_id=url, by_document=True), None, url),
+        (replace(WIKI, client_id=url), Reason.NO_CLIENT_ID_MAPPING, None),
+    ):
+        policy = Policy(apps=[app], resource_apps=[CHAT], connections=[stored])
+        decision = decide(policy, question())
+        assert (decision.reason, decision.connection and decision.connection.client_id) == (reason, client_id)
+        found = {one.lint for one in lint(policy, now=NOW, names={})}
+        assert (Lint.MISSING_MAPPING in found) is (reason is not None)
+
+
+def test_a_client_id_that_the_administrator_entered_is_the_one() -> None:
+    """JAG-09: a resource app that knows the app by another name says so out of band."""
+    app = replace(WIKI, client_id="https://wiki.example/app.json", by_document=True)
+    policy = Policy(apps=[app], resource_apps=[CHAT], connections=[connection(rule(), client_id="own")])
+    found = decide(policy, question()).connection
+    assert found is not None
+    assert found.client_id == "own"

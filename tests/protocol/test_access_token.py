@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from idjag.protocol.access_token import AccessToken
 from idjag.protocol.errors import ANSWERS, Reason
 from idjag.protocol.id_jag import IdJag
 from idjag.protocol.id_token import IdToken
-from idjag.protocol.jose import KeySet, jws
+from idjag.protocol.jose import KeySet, jws, thumbprint
 from tests.protocol.parts import (
     API,
     CLIENT,
@@ -40,6 +41,7 @@ TOKEN = AccessToken(
     scopes=("chat.read", "chat.history"),
 )
 CLAIMS = access_token.claims(TOKEN)
+JKT = thumbprint(KEY.public)
 AT = names.ACCESS_TOKEN_TYP
 
 
@@ -170,10 +172,19 @@ def test_a_token_for_another_resource_is_refused(aud: Any, resource: str) -> Non
     assert refused_for(with_claims(aud=aud), resource=resource) == {"claim": "aud"}
 
 
-@pytest.mark.parametrize("cnf", [{"jkt": "x"}, {}, None])
-def test_a_bound_token_is_not_a_bearer_token(cnf: Any) -> None:
-    """DPOP-17, attack case 112."""
-    assert refused_for(with_claims(cnf=cnf)) == {"claim": "cnf"}
+def test_a_bound_token_says_to_which_key() -> None:
+    """RFC 9449 section 6.1; without a binding there is no claim."""
+    bound = replace(TOKEN, jkt=JKT)
+    assert access_token.claims(bound) == CLAIMS | {"cnf": {"jkt": JKT}}
+    assert accepted(signed(access_token.claims(bound), typ=AT)) == bound
+    assert "cnf" not in CLAIMS
+    assert accepted(with_claims()).jkt is None
+
+
+@pytest.mark.parametrize("cnf", [{"jkt": "x"}, {"x5t#S256": JKT}, {"jkt": JKT, "x5t#S256": JKT}, {}, None])
+def test_a_token_that_is_bound_in_another_way_is_refused(cnf: Any) -> None:
+    """DPOP-14, DPOP-17: never read as unbound."""
+    assert refused_for(with_claims(cnf=cnf)) == {"claim": "cnf", "problem": "unsupported"}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TABLE: list[tuple[str, int, str]] = [
         "invalid_request",
         400,
         "malformed_form duplicate_parameter parameter_missing parameter_wrong duplicate_header"
-        " length_ambiguous secret_in_query client_methods_several not_built pkce_required",
+        " length_ambiguous secret_in_query client_methods_several not_built pkce_required malformed_json",
     ),
     ("unsupported_grant_type", 400, "grant_type_unknown"),
     (
@@ -29,9 +29,10 @@ TABLE: list[tuple[str, int, str]] = [
         401,
         "client_unknown client_disabled client_credentials_missing client_credentials_malformed"
         " client_secret_wrong client_method_wrong client_assertion_invalid client_assertion_type"
-        " client_assertion_aud client_assertion_expired client_assertion_replay",
+        " client_assertion_aud client_assertion_expired client_assertion_replay client_keys_unavailable"
+        " client_metadata_unavailable",
     ),
-    ("unauthorized_client", 400, "client_public grant_not_allowed"),
+    ("unauthorized_client", 400, "client_public grant_not_allowed token_foreign"),
     (
         "invalid_grant",
         400,
@@ -43,8 +44,15 @@ TABLE: list[tuple[str, int, str]] = [
         400,
         "assertion_invalid assertion_type issuer_not_trusted signature_invalid keys_unavailable"
         " audience_wrong claim_wrong expired not_yet_valid lifetime_too_long client_mismatch tenant_wrong"
-        " replay resource_claim_wrong confirmation_unsupported identity_claims_missing subject_conflict"
-        " same_domain",
+        " replay resource_claim_wrong confirmation_unsupported confirmation_missing confirmation_mismatch"
+        " confirmation_required identity_claims_missing subject_conflict"
+        " same_domain grant_too_old",
+    ),
+    (
+        "invalid_grant",
+        400,
+        "refresh_token_unknown refresh_token_client_mismatch refresh_token_replayed refresh_token_revoked"
+        " refresh_token_expired refresh_token_key offline_access_withdrawn",
     ),
     (
         "invalid_grant",
@@ -64,18 +72,22 @@ TABLE: list[tuple[str, int, str]] = [
         " connection_expired profile_mismatch no_client_id_mapping guardrail no_rule condition_unmet"
         " account_unknown account_disabled password_wrong",
     ),
-    ("invalid_scope", 400, "scope_malformed scope_not_allowed"),
+    ("invalid_scope", 400, "scope_malformed scope_not_allowed scope_widened"),
     ("invalid_authorization_details", 400, "authorization_details"),
     ("insufficient_user_authentication", 400, "step_up"),
     ("invalid_dpop_proof", 400, "dpop_proof_invalid"),
+    ("use_dpop_nonce", 400, "use_dpop_nonce"),
     ("temporarily_unavailable", 429, "too_many_failures"),
     ("temporarily_unavailable", 503, "unavailable"),
-    ("invalid_token", 401, "token_missing token_invalid"),
+    ("invalid_token", 401, "token_missing token_invalid token_unknown token_expired token_revoked"),
+    ("unsupported_token_type", 400, "token_type_unsupported"),
+    ("access_denied", 403, "subject_foreign"),
+    ("invalid_request", 404, "subject_not_found"),
     ("insufficient_scope", 403, "scope_insufficient"),
     ("invalid_request", 405, "method_wrong"),
     ("invalid_request", 408, "body_too_slow"),
     ("invalid_request", 413, "too_large"),
-    ("invalid_request", 415, "media_type_wrong"),
+    ("invalid_request", 415, "media_type_wrong media_type_not_json"),
     ("invalid_request", 421, "host_unknown"),
     ("invalid_request", 431, "headers_too_large"),
     ("server_error", 500, "fault"),
@@ -99,7 +111,8 @@ ONE_WORDING = [
     pytest.param("code_ redirect_uri_mismatch pkce_wrong", "invalid_grant", id="code"),
     pytest.param(
         "assertion_ issuer_not signature_ keys_ audience_wrong claim_wrong expired not_yet lifetime_ "
-        "client_mismatch tenant_ replay resource_claim confirmation_ identity_ subject_conflict same_domain",
+        "client_mismatch tenant_ replay resource_claim confirmation_ identity_ subject_conflict same_domain "
+        "grant_too",
         "invalid_grant",
         id="assertion",
     ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from idjag.protocol import dpop
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, form_of, json_reply, refusal_reply, token_reply
 from tests.protocol.parts import reason_of, refusal
@@ -86,15 +87,23 @@ def test_nothing_in_the_url_is_honoured(query: bytes) -> None:
     assert reason_of(lambda: form_of(replace(GOOD, query=query))) is Reason.SECRET_IN_QUERY
 
 
-@pytest.mark.parametrize("name", [b"authorization", b"dpop", b"host", b"content-type"])
+@pytest.mark.parametrize("name", [b"authorization", b"host", b"content-type"])
 @pytest.mark.parametrize("values", [(b"a", b"b"), (b"a", b"a")], ids=["different", "the same"])
 def test_a_header_that_decides_something_comes_once(name: bytes, values: tuple[bytes, bytes]) -> None:
-    """Attack cases 20, 108, 211; stack facts: servers hand both over, and ``get`` returns one."""
+    """Attack cases 20, 211; stack facts: servers hand both over, and ``get`` returns one."""
     pairs = [(name, value) for value in values]
     if name != b"content-type":
         assert form_of(with_headers(pairs[0])).one("grant_type") == "x"
     refused = refusal(lambda: form_of(with_headers(*pairs)))
     assert (refused.reason, refused.fact) == (Reason.DUPLICATE_HEADER, {"header": name.decode()})
+
+
+def test_two_proofs_are_left_to_who_reads_them() -> None:
+    """Attack case 108: they are an invalid proof, with its own error; nobody reads the first of two."""
+    request = with_headers((b"dpop", b"a"), (b"dpop", b"b"))
+    assert form_of(request).one("grant_type") == "x"
+    assert reason_of(lambda: request.header(b"dpop")) is Reason.DUPLICATE_HEADER
+    assert reason_of(lambda: dpop.proof_of(request.headers)) is Reason.DPOP_PROOF_INVALID
 
 
 def test_other_headers_may_come_twice() -> None:

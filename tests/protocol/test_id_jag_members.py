@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from idjag.protocol import id_jag
 from idjag.protocol.errors import ANSWERS, Reason
+from idjag.protocol.jose import thumbprint
 from tests.protocol.grants import accepted
-from tests.protocol.parts import API, FILES, OUT, reason_of, refusal
+from tests.protocol.parts import API, FILES, KEY, OUT, reason_of, refusal
 
 
 @pytest.mark.parametrize(
@@ -129,9 +131,19 @@ def test_authorization_details_are_refused_and_never_dropped(details: Any) -> No
     assert reason_of(lambda: accepted(authorization_details=details)) is Reason.AUTHORIZATION_DETAILS
 
 
+def test_a_bound_grant_says_to_which_key() -> None:
+    """DPOP-04, DPOP-05, A-21: ``jkt``, or ``jwk`` by its thumbprint."""
+    jkt = thumbprint(KEY.public)
+    bound = accepted(cnf={"jkt": jkt})
+    assert bound.jkt == accepted(cnf={"jwk": dict(KEY.public.members)}).jkt == jkt
+    assert id_jag.claims(bound)["cnf"] == {"jkt": jkt}
+    assert accepted().jkt is None
+    assert "cnf" not in id_jag.claims(accepted())
+
+
 @pytest.mark.parametrize("cnf", [{"jkt": "x"}, {"x5t#S256": "x"}, {"jwk": {}}, {}, None, "x"], ids=repr)
-def test_a_bound_grant_is_never_a_bearer_grant(cnf: Any) -> None:
-    """DPOP-14, attack case 106."""
+def test_a_grant_with_a_binding_that_we_cannot_check_is_refused(cnf: Any) -> None:
+    """DPOP-14, attack case 106: a bound grant is never a bearer grant."""
     assert reason_of(lambda: accepted(cnf=cnf)) is Reason.CONFIRMATION_UNSUPPORTED
     assert ANSWERS[Reason.CONFIRMATION_UNSUPPORTED].error == "invalid_grant"
 

@@ -24,21 +24,29 @@ def test_the_document_of_the_idp() -> None:
         "issuer": IDP,
         "authorization_endpoint": f"{IDP}/authorize",
         "token_endpoint": f"{IDP}/token",
+        "revocation_endpoint": f"{IDP}/revoke",
+        "introspection_endpoint": f"{IDP}/introspect",
         "jwks_uri": f"{IDP}/jwks",
         "scopes_supported": ["openid", "email"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [
             "authorization_code",
+            "refresh_token",
             "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
         "token_endpoint_auth_methods_supported": [*SECRET_AND_KEY, "none"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        "revocation_endpoint_auth_methods_supported": [*SECRET_AND_KEY, "none"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        "introspection_endpoint_auth_methods_supported": SECRET_AND_KEY,
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": ["urn:acme:mfa"],
         "authorization_response_iss_parameter_supported": True,
+        "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
@@ -57,11 +65,21 @@ def test_the_document_of_the_ras() -> None:
         "scopes_supported": ["chat.read"],
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
-        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "grant_types_supported": [
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:jwt-dpop",
+        ],
         "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
         "token_endpoint_auth_methods_supported": SECRET_AND_KEY,
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
     }
+
+
+def test_public_clients_are_announced_where_there_are_some() -> None:
+    """MET-08: how nobody may authenticate is not advertised."""
+    document = metadata.resource_authorization_server(RAS, base=RAS, scopes=[], public=True)
+    assert document["token_endpoint_auth_methods_supported"] == [*SECRET_AND_KEY, "none"]
 
 
 def test_the_document_of_a_resource() -> None:
@@ -71,7 +89,10 @@ def test_the_document_of_a_resource() -> None:
         "authorization_servers": [RAS],
         "scopes_supported": ["chat.read"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
     }
+    bound = metadata.protected_resource(API, issuer=RAS, scopes=[], key_bound=True)
+    assert bound["dpop_bound_access_tokens_required"] is True
 
 
 def test_what_has_no_elements_is_left_out() -> None:
@@ -90,12 +111,19 @@ def test_the_issuer_is_byte_for_byte_and_the_endpoints_are_below_it(issuer: str)
     """MET-01, JAG-03, attack case 217."""
     base = issuer.rstrip("/")
     idp = metadata.identity_provider(issuer, base=base, scopes=["openid"], acrs=[])
-    ras = metadata.resource_authorization_server(issuer, base=base, scopes=["a"], path="/oauth/token")
+    ras = metadata.resource_authorization_server(issuer, base=base, scopes=["a"])
     assert (idp["issuer"], idp["token_endpoint"]) == (issuer, f"{base}/token")
-    assert (ras["issuer"], ras["token_endpoint"]) == (issuer, f"{base}/oauth/token")
+    assert (ras["issuer"], ras["token_endpoint"]) == (issuer, f"{base}/token")
     for document in (idp, ras):
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             assert str(document[name]).startswith(f"{base}/")
+
+
+def test_a_token_endpoint_may_stand_elsewhere() -> None:
+    """An embedding host has paths of its own."""
+    url = "https://acme.chat.example/oauth/token"
+    ras = metadata.resource_authorization_server(RAS, base=RAS, scopes=[], token_endpoint=url)
+    assert ras["token_endpoint"] == url
 
 
 @pytest.mark.parametrize(
@@ -140,12 +168,9 @@ def test_a_resource_has_its_own_place(resource: str, behind: str) -> None:
 def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) -> None:
     """MET-08, MET-15, MET-16, MET-17, attack case 235: neither members nor values."""
     promises = (
-        "dpop_signing_alg_values_supported",
         "authorization_details_types_supported",
         "client_id_metadata_document_supported",
         "registration_endpoint",
-        "revocation_endpoint",
-        "introspection_endpoint",
         "userinfo_endpoint",
         "end_session_endpoint",
         "pushed_authorization_request_endpoint",
@@ -159,8 +184,9 @@ def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) ->
     )
     assert not document.keys() & set(promises)
     text = json.dumps(document)
-    for value in ("HS256", "plain", "implicit", "fragment", "refresh_token", "dpop", "mtls", "tls_client"):
+    for value in ("HS256", "plain", "implicit", "fragment", "mtls", "tls_client"):
         assert value not in text
+    assert "refresh_token" not in json.dumps(RAS_DOCUMENT)  # RAS-37
     algorithms = document["token_endpoint_auth_signing_alg_values_supported"]
     assert isinstance(algorithms, list)
     assert "none" not in algorithms
@@ -169,6 +195,16 @@ def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) ->
 def test_the_ras_says_nothing_about_whom_it_trusts() -> None:
     """MET-07, -04 section 9.4: the names of its members are all there is to see."""
     assert not [name for name in RAS_DOCUMENT if "issuers" in name or "tenant" in name or "client_id" in name]
+
+
+def test_documents_of_clients_are_advertised_only_where_they_work() -> None:
+    """MET-17: true, or not there at all."""
+    name = "client_id_metadata_document_supported"
+    assert name not in IDP_DOCUMENT
+    assert name not in RAS_DOCUMENT
+    idp = metadata.identity_provider(IDP, base=IDP, scopes=[], acrs=[], documents=True)
+    ras = metadata.resource_authorization_server(RAS, base=RAS, scopes=[], documents=True)
+    assert (idp[name], ras[name]) == (True, True)
 
 
 def test_every_algorithm_that_is_advertised_is_one_that_works() -> None:
@@ -195,3 +231,22 @@ def test_a_document_is_the_caller_s_own() -> None:
     methods.append("none")
     second = metadata.resource_authorization_server(RAS, base=RAS, scopes=["a"])
     assert second["token_endpoint_auth_methods_supported"] == SECRET_AND_KEY
+
+
+def test_further_endpoints_of_the_ras_say_how_clients_authenticate() -> None:
+    """AT-04, AT-05, AT-08; RFC 8414 section 2: JSON has no place for a secret."""
+    base, secrets = "https://acme.chat.example", ["client_secret_basic", "client_secret_post"]
+    expected = {
+        "introspect": ("introspection_endpoint", [*secrets, "private_key_jwt"]),
+        "revoke": ("revocation_endpoint", [*secrets, "private_key_jwt"]),
+        "global-token-revocation": (
+            "global_token_revocation_endpoint",
+            ["client_secret_basic", "private_key_jwt"],
+        ),
+    }
+    for path, (name, methods) in expected.items():
+        assert metadata.beside_token_endpoint(path, base=base) == {
+            name: f"{base}/{path}",
+            f"{name}_auth_methods_supported": methods,
+            f"{name}_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+        }

@@ -10,6 +10,7 @@ WORDS = {
     "DRAFT": "draft-ietf-oauth-identity-assertion-authz-grant-04",
     "AUTHORIZATION_CODE": "authorization_code",
     "REFRESH_TOKEN": "refresh_token",
+    "OFFLINE_ACCESS": "offline_access",
     "TOKEN_EXCHANGE": "urn:ietf:params:oauth:grant-type:token-exchange",
     "JWT_BEARER": "urn:ietf:params:oauth:grant-type:jwt-bearer",
     "ID_JAG_TOKEN": "urn:ietf:params:oauth:token-type:id-jag",
@@ -21,6 +22,9 @@ WORDS = {
     "ID_JAG_TYP": "oauth-id-jag+jwt",
     "ACCESS_TOKEN_TYP": "at+jwt",
     "CLIENT_AUTHENTICATION_TYP": "client-authentication+jwt",
+    "DPOP_TYP": "dpop+jwt",
+    "TOKEN_TYPE_BEARER": "Bearer",
+    "TOKEN_TYPE_DPOP": "DPoP",
     "CLIENT_SECRET_BASIC": "client_secret_basic",
     "CLIENT_SECRET_POST": "client_secret_post",
     "PRIVATE_KEY_JWT": "private_key_jwt",
@@ -34,7 +38,7 @@ def test_a_word_is_that_of_the_specification(name: str) -> None:
     assert getattr(names, name) == WORDS[name]
 
 
-@pytest.mark.parametrize("name", ["ID_JAG_TYP", "ACCESS_TOKEN_TYP", "CLIENT_AUTHENTICATION_TYP"])
+@pytest.mark.parametrize("name", ["ID_JAG_TYP", "ACCESS_TOKEN_TYP", "CLIENT_AUTHENTICATION_TYP", "DPOP_TYP"])
 def test_a_type_is_written_as_the_parser_normalises_it(name: str) -> None:
     """RAS-07: otherwise no token would ever match it."""
     word = getattr(names, name)
@@ -43,7 +47,8 @@ def test_a_type_is_written_as_the_parser_normalises_it(name: str) -> None:
 
 
 def test_only_asymmetric_algorithms_are_known() -> None:
-    """JAG-02, RAS-09, CAU-06."""
+    """JAG-02, RAS-09, CAU-06, MET-15."""
+    assert set(names.ASYMMETRIC) == set(names.DPOP_ALGORITHMS)
     assert set(names.ASYMMETRIC) == {"ES256", "RS256", "Ed25519"}
 
 
@@ -54,6 +59,7 @@ def test_sizes_and_times_are_those_that_we_promise() -> None:
     assert (names.MAX_SCOPES, names.MAX_RESOURCES) == (256, 32)
     assert names.MAX_ID_JAG == names.MAX_SUBJECT_TOKEN == 16_384
     assert names.MAX_CLIENT_ASSERTION == 4096
+    assert names.MAX_DPOP_PROOF == 8192
     assert names.MAX_ID_JAG_LIFETIME == names.MAX_CLIENT_ASSERTION_LIFETIME == 3600
 
 

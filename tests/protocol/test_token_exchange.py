@@ -35,6 +35,7 @@ def test_a_request_is_read() -> None:
     """XCH-05, XCH-07: an ID token as subject, an ID-JAG wanted."""
     assert parsed() == Exchange(
         subject_token=SUBJECT_TOKEN,
+        subject_token_type=names.ID_TOKEN,
         audience=RAS,
         scopes=("chat.read", "chat.history"),
         resources=(API,),
@@ -100,10 +101,15 @@ def test_no_other_token_is_an_identity(subject: str) -> None:
     assert ANSWERS[refused.reason].error == "invalid_request"
 
 
-@pytest.mark.parametrize("subject", [names.REFRESH_TOKEN_TYPE, names.SAML2_TOKEN])
-def test_what_is_not_built_says_so(subject: str) -> None:
-    """XCH-08 and XCH-09 are not built: refused at run time, never taken for something else."""
-    refused = refusal(lambda: parsed(subject_token_type=subject))
+@pytest.mark.parametrize("subject", [names.ID_TOKEN, names.REFRESH_TOKEN_TYPE])
+def test_an_id_token_and_a_refresh_token_are_told_apart_by_their_type(subject: str) -> None:
+    """XCH-07, XCH-08: the client says which, and nobody guesses from the value."""
+    assert parsed(subject_token_type=subject).subject_token_type == subject
+
+
+def test_what_is_not_built_says_so() -> None:
+    """XCH-09 is not built: refused at run time, never taken for something else."""
+    refused = refusal(lambda: parsed(subject_token_type=names.SAML2_TOKEN))
     assert (refused.reason, refused.fact) == (Reason.NOT_BUILT, {"parameter": "subject_token_type"})
     assert "not built" in ANSWERS[refused.reason].text
     assert ANSWERS[refused.reason].error == "invalid_request"
@@ -203,3 +209,10 @@ def test_the_answer_states_scope_and_resource_exactly_when_they_are_granted() ->
     assert (several["scope"], several["resource"]) == ("b a", [API, FILES])
     assert "scope" not in answer(scopes=())
     assert "resource" not in answer(resources=())
+
+
+def test_the_answer_tells_the_key_that_the_grant_is_bound_to() -> None:
+    """DPOP-05, DPOP-06: so that a client sees the binding even of a grant that it cannot read."""
+    bound = success("a.b.c", lifetime=300, granted_scopes=(), granted_resources=(), jkt="thumb")
+    assert bound["cnf"] == {"jkt": "thumb"}
+    assert (bound["token_type"], "cnf" in answer()) == ("N_A", False)

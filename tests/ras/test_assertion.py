@@ -202,12 +202,6 @@ def test_claims_of_the_wrong_shape_are_refused(world: World, changes: dict[str, 
     assert_refused(world, world.post({"assertion": grant(**changes)}), "invalid_grant", "claim_wrong")
 
 
-def test_a_confirmation_is_refused_because_binding_is_not_built(world: World) -> None:
-    """DPOP-09, DPOP-14: a bound grant is never treated as a bearer grant."""
-    assertion = grant(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
-    assert_refused(world, world.post({"assertion": assertion}), "invalid_grant", "confirmation_unsupported")
-
-
 def test_authorization_details_are_refused_and_never_dropped(world: World) -> None:
     """RAS-34."""
     details = [{"type": "chat", "actions": ["read"]}]

@@ -9,9 +9,7 @@ import pytest
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
-from idjag.protocol.errors import Refused
 from idjag.protocol.jose import jws
-from idjag.ras.throttle import Throttle
 from tests.ras.world import (
     CLIENT,
     KEY_CLIENT,
@@ -252,30 +250,3 @@ def test_a_client_assertion_is_used_up_by_a_refusal_too(world: World) -> None:
     assert_refused(world, refused, "invalid_grant", "assertion_invalid")
     reply = world.post(by_key(assertion), authorization=None)
     assert_refused(world, reply, "invalid_client", "client_assertion_replay")
-
-
-def test_twenty_wrong_secrets_slow_down_their_sender_alone(world: World) -> None:
-    """Attack case 38."""
-    for _ in range(20):
-        assert world.post(authorization=basic(secret="wrong")).status == 401
-    reply = world.post()
-    assert (reply.status, body(reply)["error"]) == (429, "temporarily_unavailable")
-    assert dict(reply.headers)[b"retry-after"]
-    assert world.post(source="192.0.2.2").status == 200
-    assert world.post(by_key(), authorization=None).status == 200
-    world.clock.now += 61
-    assert world.post({"assertion": grant(iat=NOW + 61, exp=NOW + 300)}).status == 200
-
-
-def test_invented_clients_do_not_switch_the_throttle_off() -> None:
-    """Attack case 38: what is counted is bounded, and whoever fails now is always counted."""
-    throttle = Throttle()
-    for number in range(12_000):
-        throttle.failed(f"invented-{number}", "192.0.2.1", now=NOW)
-    assert len(throttle._failures) == 10_000
-    for _ in range(20):
-        throttle.check(CLIENT, "192.0.2.1", now=NOW)
-        throttle.failed(CLIENT, "192.0.2.1", now=NOW)
-    with pytest.raises(Refused, match="too_many_failures"):
-        throttle.check(CLIENT, "192.0.2.1", now=NOW)
-    throttle.check(CLIENT, "192.0.2.1", now=NOW + 60)

@@ -27,7 +27,7 @@ def page(root: Path) -> dict[str, Any]:
     """The page, run from top to bottom; its identity provider has our key."""
     text = (root / "docs" / "embedding.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     names_: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "embedding.md", "exec"), names_)  # noqa: S102  # our own documentation
@@ -80,7 +80,7 @@ def test_the_sdk_s_server_redeems_through_us(page: dict[str, Any]) -> None:
     members = answer.json()
     assert (members["token_type"], members["scope"]) == ("Bearer", "tools.call")
     headers = [(b"authorization", f"Bearer {members['access_token']}".encode())]
-    assert page["guard"].check(headers).sub == "u-1"
+    assert page["guard"].check(headers, method="GET", path="/mcp").sub == "u-1"
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,34 @@ def test_the_application_of_the_page_redeems_and_answers(page: dict[str, Any]) -
     assert answer.text == "u-1"
 
 
+def test_the_endpoints_of_the_page_answer(page: dict[str, Any]) -> None:
+    """AT-04: asked by the API of the page; stopped as the page does it."""
+    [trusted] = page["config"].trusted_issuers
+    ours = replace(trusted, keys=KeySet([key("idp").public]))
+    callers = page["Callers"](resource_servers=(page["ResourceServer"](page["tools"], {page["API"]}),))
+    page["ras"].configure(replace(page["config"], trusted_issuers=(ours,), callers=callers))
+    redemption = page["ras"].redeem(grant(page), client_id="wiki")
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=page["introspection"])
+        async with httpx.AsyncClient(transport=transport, base_url=page["ISSUER"]) as http:
+            auth = ("tools-api", "a-secret-of-the-api")
+            return await http.post("/any", data={"token": redemption.access_token}, auth=auth)
+
+    good = asyncio.run(ask()).json()
+    assert (good["active"], good["sub"], good["jti"]) == (True, "u-1", redemption.jti)
+    page["say"](page["Revoke"]("account_id", "u-1"), now=int(time.time()), by="it")
+    assert asyncio.run(ask()).json() == {"active": False}
+
+
 def test_the_file_of_the_page_is_a_ras_file(root: Path, tmp_path: Path) -> None:
     """Read with the secret that it names; without it the message names the variable."""
     text = (root / "docs" / "embedding.md").read_text(encoding="utf-8")
     [shown] = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     path = tmp_path / "ras.yaml"
     path.write_text(shown, encoding="utf-8")
-    loaded = config.load(path, {"WIKI_CHAT_SECRET": "a-secret-of-the-wiki"})
+    secrets = {"WIKI_CHAT_SECRET": "a-secret-of-the-wiki", "CHAT_API_SECRET": "a-secret-of-the-api"}
+    loaded = config.load(path, secrets)
     assert loaded.database == tmp_path / "ras.db"
     assert loaded.kek_file == tmp_path / "ras.db.kek"
     with pytest.raises(FileError, match="env:WIKI_CHAT_SECRET"):

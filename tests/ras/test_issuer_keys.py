@@ -111,7 +111,7 @@ def test_the_keys_of_two_issuers_are_kept_apart() -> None:
         their_keys: dict(KeySet([theirs.public]).to_dict()),
     }
     assert server.world.post({"assertion": grant(ours)}).status == 200
-    linked = grant(theirs, iss=OTHER_IDP, email="bob@acme.example", email_verified=True)
+    linked = grant(theirs, iss=OTHER_IDP, sub="gil", email="gil@globex.example", email_verified=True)
     assert server.world.post({"assertion": linked}).status == 200
     for wrong in (grant(theirs, iss=IDP), grant(ours, iss=OTHER_IDP)):
         reply = server.world.post({"assertion": wrong})

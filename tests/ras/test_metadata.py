@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 import pytest
 
-from idjag.protocol import names
+from idjag.protocol import metadata, names
 from idjag.protocol.jose import KeySet, jws
 from idjag.protocol.jose.minimums import ALGORITHMS
 from idjag.ras import Registration, Resource, hash_secret
 from idjag.ras.config_file import AuthEntry
 from idjag.ras.metadata import resource_metadata_url
 from idjag.ras.standalone import standalone
+from tests.proofs import proof
 from tests.ras.world import (
     API,
     CLIENT,
@@ -39,7 +40,7 @@ MEMBERS: dict[str, Any] = {
     "scopes_supported": ["chat.history", "chat.read", "chat.write", "files.read"],
     "response_types_supported": ["code"],
     "code_challenge_methods_supported": ["S256"],
-    "grant_types_supported": [names.JWT_BEARER],
+    "grant_types_supported": [names.JWT_BEARER, names.JWT_DPOP],
     "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
     "token_endpoint_auth_methods_supported": [
         "client_secret_basic",
@@ -47,7 +48,12 @@ MEMBERS: dict[str, Any] = {
         "private_key_jwt",
     ],
     "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
+    "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
 }
+for _path, _name in (("introspect", "introspection"), ("revoke", "revocation")):
+    MEMBERS[f"{_name}_endpoint"] = f"{RAS}{_path}"
+    MEMBERS[f"{_name}_endpoint_auth_methods_supported"] = MEMBERS["token_endpoint_auth_methods_supported"]
+    MEMBERS[f"{_name}_endpoint_auth_signing_alg_values_supported"] = ["ES256", "RS256", "Ed25519"]
 
 
 class Answer:
@@ -92,7 +98,13 @@ def ask(world: World, path: str, method: str = "GET", *, headers: Any = (), body
 def test_the_metadata_is_what_clients_demand_and_nothing_more(world: World) -> None:
     """MET-05, MET-06, MET-08, interop facts 6 and 7."""
     answer = ask(world, "/.well-known/oauth-authorization-server")
-    assert (answer.status, answer.json) == (200, MEMBERS)
+    beside = {
+        name: value
+        for path in world.ras.endpoints
+        for name, value in metadata.beside_token_endpoint(path, base=RAS.rstrip("/")).items()
+    }
+    assert (answer.status, answer.json) == (200, MEMBERS | beside)
+    assert {"introspection_endpoint", "revocation_endpoint"} <= beside.keys()
     assert answer.headers["content-type"] == "application/json"
 
 
@@ -146,9 +158,40 @@ def test_what_is_advertised_is_what_clients_may_register(world: World) -> None:
 
 
 def test_the_file_lets_clients_register_what_is_advertised_and_nothing_else() -> None:
-    """MET-08: client_secret is ours, and means basic or post."""
-    methods = get_args(AuthEntry.model_fields["method"].annotation)
-    assert {*methods} - {names.CLIENT_SECRET} == {*MEMBERS["token_endpoint_auth_methods_supported"]}
+    """MET-08: two words are ours: basic or post, and what the document at the client_id says."""
+    methods = {*get_args(AuthEntry.model_fields["method"].annotation)}
+    ours = {names.CLIENT_SECRET, names.CLIENT_ID_METADATA_DOCUMENT}
+    public = client(registration=Registration(CLIENT, names.NO_AUTHENTICATION))
+    everything = World(config=config(clients=(public,))).ras.metadata()
+    assert everything["token_endpoint_auth_methods_supported"] == [
+        *MEMBERS["token_endpoint_auth_methods_supported"],
+        "none",
+    ]
+    assert methods - ours == {*MEMBERS["token_endpoint_auth_methods_supported"], "none"}
+
+
+@pytest.mark.parametrize("alg", MEMBERS["dpop_signing_alg_values_supported"])
+def test_proofs_of_every_advertised_algorithm_work(world: World, alg: str) -> None:
+    """MET-15, attack case 235."""
+    assert ask(world, "/.well-known/oauth-authorization-server").json["dpop_signing_alg_values_supported"]
+    made = proof(MEMBERS["token_endpoint"], now=NOW, key=key(f"holder-{alg}", alg))
+    reply = world.post(headers=(*request().headers, (b"dpop", made.encode())))
+    assert json.loads(reply.body)["token_type"] == "DPoP"
+    assert {*MEMBERS["dpop_signing_alg_values_supported"]} <= ALGORITHMS
+
+
+def test_dpop_is_advertised_only_where_proofs_are_accepted(world: World) -> None:
+    """MET-15, attack case 235: a host whose token endpoint is another than we were told."""
+    elsewhere = "https://acme.chat.example/oauth/token"
+    for document in (world.ras.metadata("https://x.example"), world.ras.metadata(host=_host(elsewhere))):
+        assert "dpop_signing_alg_values_supported" not in document
+        assert names.JWT_DPOP not in str(document["grant_types_supported"])
+    told = World(config=config(token_endpoint=elsewhere))
+    assert told.ras.metadata(host=_host(elsewhere))["dpop_signing_alg_values_supported"]
+
+
+def _host(token_endpoint: str) -> dict[str, object]:
+    return {"issuer": RAS, "token_endpoint": token_endpoint}
 
 
 def test_documents_are_cached_and_open_to_browsers(world: World) -> None:
@@ -200,7 +243,12 @@ def test_each_resource_has_its_document(world: World) -> None:
         "authorization_servers": [RAS],
         "scopes_supported": ["chat.history", "chat.read", "chat.write"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
     }
+    world.ras.configure(config(resources=(Resource(API, frozenset({"chat.read"}), key_bound=True),)))
+    strict = ask(world, "/.well-known/oauth-protected-resource").json
+    assert strict["dpop_bound_access_tokens_required"] is True
+    world.ras.configure(config())
     assert ask(world, "/.well-known/oauth-protected-resource/v1").json["resource"] == FILES
     assert (
         resource_metadata_url(FILES) == "https://files.chat.example/.well-known/oauth-protected-resource/v1"

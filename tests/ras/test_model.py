@@ -6,8 +6,22 @@ from typing import Any
 
 import pytest
 
-from idjag.ras import TrustedIssuer
-from tests.ras.world import World, config, rules, trusted
+from idjag.protocol import names
+from idjag.ras import (
+    Account,
+    JwtSigner,
+    MemoryStore,
+    NoKeys,
+    Ras,
+    RasConfig,
+    Registration,
+    SubjectRules,
+    TrustedIssuer,
+)
+from idjag.ras.step_up import Requirement
+from tests.ras.world import CLIENT, World, client, config, key, rules, trusted
+
+SAML = SubjectRules(by=("sub_id",), sub_id_issuers=frozenset({"https://saml.acme.example/metadata"}))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +59,83 @@ def test_an_issuer_is_kept_as_it_is_written(issuer: str) -> None:
 def test_one_tenant_of_an_issuer_does_not_name_the_people_of_another(by: Any) -> None:
     """RAS-24, TEN-10: nobody said which of the issuer's customers speaks for a mail domain."""
     two, one = frozenset({"t-1", "t-2"}), frozenset({"t-1"})
-    with pytest.raises(ValueError, match="not built: several tenants"):
+    with pytest.raises(ValueError, match="give each tenant a subject of its own"):
         trusted(tenants=two, subject=rules(by=by))
+    with pytest.raises(ValueError, match="give each tenant a subject of its own"):
+        trusted(tenants=two, subject=rules(by=by), tenant_subjects={"t-1": rules(by=by)})
+    with pytest.raises(ValueError, match="a tenant that is not accepted"):
+        trusted(tenants=two, tenant_subjects={"t-3": rules(by=by)}, subject=SubjectRules())
     assert trusted(tenants=one, subject=rules(by=by)).tenants == one
     assert TrustedIssuer("https://idp.example", tenants=two).tenants == two
+    own = trusted(tenants=two, tenant_subjects={"t-1": rules(by=by)}, subject=SubjectRules())
+    assert (own.rules_of("t-1").by, own.rules_of("t-2").by) == (by, ("iss_sub",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"by": ("sub_id",)}, "needs sub_id_issuers"),
+        ({"by": ("email",)}, "needs email_domains"),
+        ({"by": ()}, "at least one"),
+        ({"by": ("email",), "email_domains": frozenset({"acme.example"}), "jit": True}, "jit needs iss_sub"),
+    ],
+)
+def test_a_strategy_needs_what_the_issuer_speaks_for(changes: dict[str, Any], message: str) -> None:
+    """RAS-24, SAML-16: nobody speaks for everybody."""
+    with pytest.raises(ValueError, match=message):
+        SubjectRules(**changes)
+
+
+def test_an_issuer_is_trusted_for_something() -> None:
+    """RAS-46."""
+    with pytest.raises(ValueError, match="profiles must name"):
+        trusted(profiles=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"amr": frozenset({"mfa"})}, "needs require.acr"),
+        ({"max_auth_age": 0}, "a second or more"),
+    ],
+)
+def test_a_requirement_is_one_that_a_client_can_be_told(changes: dict[str, Any], message: str) -> None:
+    """RAS-45."""
+    with pytest.raises(ValueError, match=message):
+        Requirement(**changes)
+
+
+def test_what_the_configuration_needs_must_be_there_at_the_start() -> None:
+    """Deployer mistakes fail at start, and with the next configuration."""
+    by_document = client(registration=Registration(CLIENT, names.CLIENT_ID_METADATA_DOCUMENT))
+    needy: list[tuple[dict[str, Any], str]] = [
+        ({"dpop_nonce": True}, "need nonce_key"),
+        ({"clients": (by_document,)}, "need publications"),
+        ({"trusted_issuers": (trusted(subject=SAML),)}, "needs accounts with by_sub_id"),
+    ]
+    for changes, message in needy:
+        with pytest.raises(ValueError, match=message):
+            bare(config(**changes))
+        before = config()
+        ras = bare(before)
+        with pytest.raises(ValueError, match=message):
+            ras.configure(config(**changes))
+        assert ras.config is before
+    with pytest.raises(ValueError, match="32 octets or more"):
+        bare(config(dpop_nonce=True), nonce_key=b"short")
+
+
+class People:
+    """Accounts as hosts had them before there was a strategy for SAML."""
+
+    def by_id(self, account_id: str) -> Account | None:
+        return MemoryStore().by_id(account_id)
+
+    def by_email(self, email: str, *, tenant: str | None) -> tuple[Account, ...]:
+        return MemoryStore().by_email(email, tenant=tenant)
+
+
+def bare(made: RasConfig, **more: Any) -> Ras:
+    """A server with the least that it needs."""
+    store = MemoryStore()
+    return Ras(made, keys=NoKeys(), accounts=People(), store=store, signer=JwtSigner(key("ras")), **more)

@@ -150,3 +150,13 @@ def test_a_scope_must_hold_at_every_granted_resource() -> None:
     both = {"resource": [API, FILES], "scope": "chat.read chat.history files.read"}
     assert redeemed(world, **both) == ("chat.read", [API, FILES])
     assert redeemed(world, {"resource": FILES}, **both) == ("chat.read files.read", FILES)
+
+
+def test_several_resources_are_one_by_one_where_that_is_wished() -> None:
+    """Decision 0022: ``access_token.one_resource``; RAS-28, RFC 8707 section 2.2."""
+    world = World(config=config(one_resource=True))
+    two: dict[str, Any] = {"resource": [API, FILES], "scope": "chat.read"}
+    assert_refused(world, world.post({"assertion": grant(**two)}), "invalid_target", "resource_required")
+    narrowed = world.post({"assertion": grant(**two), "resource": FILES})
+    assert token_claims(narrowed)["aud"] == FILES
+    assert token_claims(world.post())["aud"] == API

@@ -162,15 +162,6 @@ def test_the_host_door_checks_what_it_is_asked_like_the_form(world: World) -> No
     assert redemption.scopes == ("chat.read",)
 
 
-def test_a_proof_is_refused_because_dpop_is_not_built(world: World) -> None:
-    """DPOP-10 is not built; a sender who believes its token bound must learn otherwise."""
-    with pytest.raises(NotRedeemed, match="DPoP is not built") as refusal:
-        world.ras.redeem(grant(), client_id=CLIENT, proof="a.b.c")
-    assert refusal.value.error == "invalid_dpop_proof"
-    headers = (*request().headers, (b"dpop", b"a.b.c"))
-    assert body(world.post(headers=headers))["error"] == "invalid_dpop_proof"
-
-
 def test_the_same_client_id_in_another_tenant_is_another_client() -> None:
     """RAS-18: a door that belongs to one tenant does not know the other's clients."""
     ours, theirs = client(tenant="acme"), client(secret="their-own", tenant="globex")

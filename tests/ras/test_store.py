@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idjag.ledger import trail
+from idjag.ledger.sqlite import connect
 from idjag.ras import Account, Link, MemoryStore
-from idjag.ras.ports import AuditEvent, Committed, LinkMoved, Lost, Once, Record
-from idjag.ras.store_sql import AccountsWrong, bring_in, open_database
+from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Record
+from idjag.ras.store_sql import bring_in, open_database
+from tests.ras.stores import KINDS, names, opened_store, record
 from tests.ras.test_client_auth import by_key
-from tests.ras.world import IDP, NOW, OTHER_IDP, World, grant, ids
+from tests.ras.world import ALICE, IDP, NOW, OTHER_IDP, World, grant, token_claims
 
-_HOLDER = ids("holder")
 JTI = Once("id_jag", IDP, "jti-1", NOW + 300)
 PROOF = Once("client_assertion", "wiki", "proof-1", NOW + 60)
 BOB = Link(IDP, "", "bob")
@@ -28,46 +28,18 @@ PEOPLE = [
 LINKS = {Link(IDP, "", "alice"): "u-alice"}
 
 
-class Kept:
-    """A store, and how its events are read."""
-
-    def __init__(self, store: Any, events: Callable[[], list[str]]) -> None:
-        self.store = store
-        self.events = events
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Each kind of store with the same people."""
-    if request.param == "memory":
-        memory = MemoryStore(PEOPLE, LINKS.items())
-        yield Kept(memory, lambda: [event.name for event in memory.events])
-        return
-    database = open_database(tmp_path / "ras.db", kek_file=tmp_path / "kek")
-    bring_in(database.ledger, PEOPLE, LINKS, now=NOW, decision_id="start")
-    before = len(trail.events(database.ledger, "ras"))
-    yield Kept(
-        database.store,
-        lambda: [str(event["event"]) for event in trail.events(database.ledger, "ras")[before:]],
-    )
-    database.close()
+    with opened_store(request.param, tmp_path, PEOPLE, LINKS) as opened:
+        yield opened
 
 
-def record(**changes: Any) -> Record:
-    good: dict[str, Any] = {
-        "decision_id": _HOLDER(),
-        "now": NOW,
-        "event": AuditEvent("id_jag.redeemed", {}),
-        "lost": lambda _: AuditEvent("id_jag.refused", {"reason": "replay"}),
-    }
-    return Record(**(good | changes))
-
-
-def test_what_is_claimed_is_claimed_once(kept: Kept) -> None:
+def test_what_is_claimed_is_claimed_once(store: Any) -> None:
     """RAS-20: and the event of who came second is written instead."""
-    assert kept.store.commit(record(on_success=(JTI,))) is Committed
-    assert kept.store.commit(record(on_success=(JTI,))) == Lost(JTI)
-    assert kept.events() == ["id_jag.redeemed", "id_jag.refused"]
+    assert store.commit(record(on_success=(JTI,))) is Committed
+    assert store.commit(record(on_success=(JTI,))) == Lost(JTI)
+    assert names(store) == ["id_jag.redeemed", "id_jag.refused"]
 
 
 @pytest.mark.parametrize(
@@ -78,25 +50,25 @@ def test_what_is_claimed_is_claimed_once(kept: Kept) -> None:
         Once("client_assertion", IDP, "jti-1", NOW + 300),
     ],
 )
-def test_kind_and_scope_keep_values_apart(kept: Kept, other: Once) -> None:
+def test_kind_and_scope_keep_values_apart(store: Any, other: Once) -> None:
     """RAS-19."""
-    assert kept.store.commit(record(on_success=(JTI,))) is Committed
-    assert kept.store.commit(record(on_success=(other,))) is Committed
+    assert store.commit(record(on_success=(JTI,))) is Committed
+    assert store.commit(record(on_success=(other,))) is Committed
 
 
-def test_a_loser_claims_nothing_else(kept: Kept) -> None:
+def test_a_loser_claims_nothing_else(store: Any) -> None:
     """RAS-20: nobody's grant is burnt by somebody's old proof."""
-    assert kept.store.commit(record(always=(PROOF,))) is Committed
-    assert kept.store.commit(record(always=(PROOF,), on_success=(JTI,))) == Lost(PROOF)
-    assert kept.store.commit(record(on_success=(JTI,))) is Committed
+    assert store.commit(record(always=(PROOF,))) is Committed
+    assert store.commit(record(always=(PROOF,), on_success=(JTI,))) == Lost(PROOF)
+    assert store.commit(record(on_success=(JTI,))) is Committed
 
 
-def test_a_link_is_written_with_the_event(kept: Kept) -> None:
+def test_a_link_is_written_with_the_event(store: Any) -> None:
     """RAS-24."""
-    assert kept.store.linked(BOB) is None
-    assert kept.store.commit(record(account_id="u-bob", link=BOB)) is Committed
-    assert kept.store.linked(BOB) == "u-bob"
-    assert kept.store.links_of("u-bob") == (BOB,)
+    assert store.linked(BOB) is None
+    assert store.commit(record(account_id="u-bob", link=BOB)) is Committed
+    assert store.linked(BOB) == "u-bob"
+    assert store.links_of("u-bob") == (BOB,)
 
 
 @pytest.mark.parametrize(
@@ -106,52 +78,55 @@ def test_a_link_is_written_with_the_event(kept: Kept) -> None:
         pytest.param("u-alice", BOB, id="the account is another's"),
     ],
 )
-def test_a_link_that_moved_is_not_written(kept: Kept, account_id: str, link: Link) -> None:
+def test_a_link_that_moved_is_not_written(store: Any, account_id: str, link: Link) -> None:
     """RAS-24: looked up free, taken meanwhile; only what is always claimed stays claimed."""
     moved = record(account_id=account_id, link=link, always=(PROOF,), on_success=(JTI,))
-    assert kept.store.commit(moved) is LinkMoved
-    assert kept.events() == []
-    assert kept.store.commit(record(on_success=(JTI,))) is Committed
-    assert kept.store.commit(record(always=(PROOF,))) == Lost(PROOF)
-    assert kept.store.links_of("u-bob") == ()
+    assert store.commit(moved) is LinkMoved
+    assert names(store) == []
+    assert store.commit(record(on_success=(JTI,))) is Committed
+    assert store.commit(record(always=(PROOF,))) == Lost(PROOF)
+    assert store.links_of("u-bob") == ()
 
 
-def test_links_of_other_issuers_and_tenants_do_not_matter(kept: Kept) -> None:
-    """Contract section 5: of that issuer and tenant."""
+def test_links_that_were_seen_do_not_matter_and_others_do(store: Any) -> None:
+    """RAS-24, decision 0022: who may be linked was judged by the links that the account had then."""
     for link in (Link(OTHER_IDP, "", "bob"), Link(IDP, "t-1", "bob")):
-        assert kept.store.commit(record(account_id="u-alice", link=link)) is Committed
-    assert len(kept.store.links_of("u-alice")) == 3
+        beside = frozenset(store.links_of("u-alice"))
+        unseen = record(account_id="u-alice", link=link, beside=beside - {Link(IDP, "", "alice")})
+        assert store.commit(unseen) is LinkMoved
+        assert store.commit(record(account_id="u-alice", link=link, beside=beside)) is Committed
+    assert len(store.links_of("u-alice")) == 3
 
 
-def test_an_account_is_made_with_its_link_or_not_at_all(kept: Kept) -> None:
+def test_an_account_is_made_with_its_link_or_not_at_all(store: Any) -> None:
     """RAS-23."""
     made = Account("u-new", email="new@acme.example", name="New", tenant="globex")
     moved = record(account_id="u-new", create=made, link=Link(IDP, "", "alice"))
-    assert kept.store.commit(moved) is LinkMoved
-    assert kept.store.by_id("u-new") is None
+    assert store.commit(moved) is LinkMoved
+    assert store.by_id("u-new") is None
     good = record(account_id="u-new", create=made, link=Link(IDP, "", "new"))
-    assert kept.store.commit(good) is Committed
-    assert kept.store.by_id("u-new") == made
-    assert kept.store.by_email("new@acme.example", tenant="globex") == (made,)
+    assert store.commit(good) is Committed
+    assert store.by_id("u-new") == made
+    assert store.by_email("new@acme.example", tenant="globex") == (made,)
 
 
-def test_an_address_that_was_taken_meanwhile_is_not_given_twice(kept: Kept) -> None:
+def test_an_address_that_was_taken_meanwhile_is_not_given_twice(store: Any) -> None:
     """RAS-24: two new people of one address at once; the second is looked up again."""
     rival = Account("u-new", email="ALICE@acme.example")
     link = Link(IDP, "", "new")
-    assert kept.store.commit(record(account_id="u-new", create=rival, link=link)) is LinkMoved
+    assert store.commit(record(account_id="u-new", create=rival, link=link)) is LinkMoved
     elsewhere = Account("u-new", email="alice@acme.example", tenant="globex")
-    assert kept.store.commit(record(account_id="u-new", create=elsewhere, link=link)) is Committed
+    assert store.commit(record(account_id="u-new", create=elsewhere, link=link)) is Committed
 
 
-def test_people_are_found_by_id_and_by_address_within_a_tenant(kept: Kept) -> None:
+def test_people_are_found_by_id_and_by_address_within_a_tenant(store: Any) -> None:
     """TEN-10; disabled people are found too, or they would be made anew."""
-    assert kept.store.by_id("nobody") is None
-    assert kept.store.by_id("u-bob-2").active is False
-    assert [each.id for each in kept.store.by_email("bob@acme.example", tenant=None)] == ["u-bob"]
-    assert [each.id for each in kept.store.by_email("bob@acme.example", tenant="globex")] == ["u-bob-2"]
-    assert kept.store.by_email("bob@acme.example", tenant="acme") == ()
-    assert kept.store.ready()
+    assert store.by_id("nobody") is None
+    assert store.by_id("u-bob-2").active is False
+    assert [each.id for each in store.by_email("bob@acme.example", tenant=None)] == ["u-bob"]
+    assert [each.id for each in store.by_email("bob@acme.example", tenant="globex")] == ["u-bob-2"]
+    assert store.by_email("bob@acme.example", tenant="acme") == ()
+    assert store.ready()
 
 
 def test_a_link_that_moves_in_the_middle_is_looked_up_again() -> None:
@@ -209,11 +184,44 @@ def test_an_address_beyond_ascii_is_nobody_else_s() -> None:
     assert [each.id for each in memory.by_email("kate@acme.example", tenant=None)] == ["u-kate"]
 
 
-def test_a_ceiling_that_is_not_stored_is_refused(tmp_path: Path) -> None:
-    """RAS-31: never dropped into an account that may have everything."""
-    limited = [Account("u-alice", scopes=frozenset({"chat.read"}))]
+CEILINGS = [None, frozenset[str](), frozenset({"chat.read"}), frozenset({"chat.read", "chat.history"})]
+
+
+@pytest.mark.parametrize("scopes", CEILINGS, ids=["no ceiling", "nothing", "one", "two"])
+def test_the_ceiling_of_an_account_is_kept(tmp_path: Path, scopes: frozenset[str] | None) -> None:
+    """RAS-31: none, one that lets nothing through, and others; changed by the file alone."""
     with closing(open_database(tmp_path / "ras.db", kek_file=tmp_path / "kek")) as database:
-        with pytest.raises(AccountsWrong, match="u-alice: not built: scopes"):
-            bring_in(database.ledger, limited, LINKS, now=NOW, decision_id="start")
-        assert database.store.by_id("u-alice") is None
-        bring_in(database.ledger, [Account("u-alice")], LINKS, now=NOW, decision_id="start")
+        for account in (Account("u-alice", scopes=scopes), Account("u-alice", scopes=frozenset({"files"}))):
+            bring_in(database.ledger, [account], LINKS, now=NOW, decision_id=f"start {account.scopes}")
+            assert database.store.by_id("u-alice") == account
+
+
+def test_a_ceiling_in_the_database_narrows_the_token(tmp_path: Path) -> None:
+    """RAS-31: the whole way; a second start with the same file changes nothing."""
+    people = [Account("u-alice", scopes=frozenset({"chat.history"}))]
+    links = {Link(IDP, "", ALICE): "u-alice"}
+    with opened_store("sqlite", tmp_path, people, links) as store:
+        assert token_claims(World(store=store).post())["scope"] == "chat.history"
+        bring_in(store.database.ledger, people, links, now=NOW, decision_id="again")
+        assert names(store) == ["id_jag.redeemed"]
+
+
+def test_a_database_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None:
+    """Operators upgrade in place."""
+    path, kek = tmp_path / "ras.db", tmp_path / "kek"
+    with opened_store("sqlite", tmp_path, [Account("u-alice")], {}):
+        pass
+    with closing(connect(path)) as connection:
+        connection.execute("ALTER TABLE account DROP COLUMN scopes")
+        connection.execute("DROP TABLE issued_token")
+        connection.execute("DROP TABLE standing")
+    with closing(open_database(path, kek_file=kek)) as database:
+        assert database.store.by_id("u-alice") == Account("u-alice")
+        assert database.store.token("jti") is None
+
+
+def test_the_folder_of_a_database_is_ours_alone(tmp_path: Path) -> None:
+    """The key-encryption key stands beside it."""
+    folder = tmp_path / "data"
+    open_database(folder / "ras.db", kek_file=folder / "ras.db.kek").close()
+    assert folder.stat().st_mode & 0o777 == 0o700

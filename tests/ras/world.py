@@ -30,8 +30,9 @@ from idjag.ras import (
     TrustedIssuer,
     hash_secret,
 )
-from idjag.ras.model import Strategy
 from idjag.ras.ports import IssuerKeys, Store
+from idjag.ras.trusted import Strategy
+from idjag.trust.publications import Publications
 
 NOW = 1_800_000_000
 IDP = "https://idp.acme.example"
@@ -77,9 +78,12 @@ class FakeKeys:
 
 
 def trusted(issuer: str = IDP, **changes: Any) -> TrustedIssuer:
-    """A trusted issuer whose people are found by link, id and mail."""
+    """A trusted issuer whose people are found by link, id and mail; the other one's not by id."""
     by: tuple[Strategy, ...] = ("iss_sub", "aud_sub", "email")
-    rules = SubjectRules(by=by, email_domains=frozenset({"acme.example"}))
+    if issuer == IDP:  # who names accounts by their id could name the other's: it must be told so
+        rules = SubjectRules(by=by, email_domains=frozenset({"acme.example"}), joins=frozenset({OTHER_IDP}))
+    else:
+        rules = SubjectRules(by=("iss_sub", "email"), email_domains=frozenset({"globex.example"}))
     return replace(TrustedIssuer(issuer, subject=rules), **changes)
 
 
@@ -122,12 +126,13 @@ def config(**changes: Any) -> RasConfig:
 
 
 def memory_store() -> MemoryStore:
-    """Alice, known by her link; Bob, known by his mail; Eve, disabled."""
+    """Alice, known by her link; Bob, known by his mail, Gil at the other issuer; Eve, disabled."""
     return MemoryStore(
         [
             Account("u-alice", email="alice@acme.example"),
             Account("u-bob", email="bob@acme.example"),
             Account("u-eve", email="eve@acme.example", active=False),
+            Account("u-gil", email="gil@globex.example"),
         ],
         [(Link(IDP, "", ALICE), "u-alice")],
     )
@@ -203,6 +208,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     config: RasConfig = field(default_factory=config)
     signing_key: PrivateKey = field(default_factory=lambda: key("ras"))
+    publications: Publications | None = None
 
     def __post_init__(self) -> None:
         store: Store = self.store
@@ -213,6 +219,7 @@ class World:
             accounts=self.store,
             store=store,
             signer=JwtSigner(self.signing_key),
+            publications=self.publications,
             clock=self.clock,
             new_id=ids("ref"),
         )

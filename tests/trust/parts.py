@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from idjag.protocol.jose.jwk import KeySet, PrivateKey
+from idjag.trust.kept import Limits
 from idjag.trust.outbound import FetchFailed
 
 ISSUER = "https://idp.example"
 URI = "https://idp.example/jwks"
 METADATA = "https://idp.example/.well-known/oauth-authorization-server"
 TTL, COOLDOWN, MAX_STALE, RETRY = 600, 30, 3600, 5
+# a busy machine must not turn a wait into a refusal
+LIMITS = Limits(ttl=TTL, cooldown=COOLDOWN, retry=RETRY, max_stale=MAX_STALE, patience=30, brief=30)
 
 
 def key_set(*kids: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tests.trust.parts import (
     COOLDOWN,
     DOWN,
     ISSUER,
+    LIMITS,
     MAX_STALE,
     METADATA,
     ONE,
@@ -34,7 +35,7 @@ class Cache:
     def __init__(self, document: Any, *, metadata: Any = None) -> None:
         self.clock = Clock()
         self.fetcher = MemoryFetcher({URI: document, METADATA: metadata} if metadata else {URI: document})
-        self.jwks = Jwks(self.fetcher, self.clock, ttl=TTL, cooldown=COOLDOWN, max_stale=MAX_STALE)
+        self.jwks = Jwks(self.fetcher, self.clock, limits=LIMITS)
 
     def publish(self, document: Any) -> None:
         self.fetcher.documents[URI] = document
@@ -47,7 +48,7 @@ class Cache:
     def refreshed(self, seconds: float = 0) -> list[str | None]:
         """The kids after an unknown one turned up that much later."""
         self.clock.now += seconds
-        return kids(self.jwks.refresh(ISSUER, URI))
+        return kids(self.jwks.keys(ISSUER, URI, kid="unknown"))
 
     @property
     def fetches(self) -> int:
@@ -188,10 +189,10 @@ def test_a_poisoned_set_never_replaces_a_good_one_silently(
     cache = Cache(ONE)
     cache.after(0)
     cache.publish(document)
-    with caplog.at_level(logging.WARNING, "idjag.trust.jwks"):
+    with caplog.at_level(logging.WARNING, "idjag.trust"):
         assert cache.after(TTL) == ["one"]
         assert cache.refreshed(COOLDOWN) == ["one"]
-    assert [record.getMessage() for record in caplog.records if "stay in use" in record.getMessage()]
+    assert [record.getMessage() for record in caplog.records if "stays in use" in record.getMessage()]
     with pytest.raises(KeysUnavailable):
         cache.after(MAX_STALE)
 
@@ -222,7 +223,7 @@ def test_a_key_that_cannot_be_used_is_logged_and_costs_its_neighbours_nothing(
 ) -> None:
     """Attack case 120: weak and symmetric keys are left out."""
     weak = {"kty": "oct", "k": "canary", "kid": "shared"}
-    with caplog.at_level(logging.WARNING, "idjag.trust.jwks"):
+    with caplog.at_level(logging.WARNING, "idjag.trust"):
         assert Cache({"keys": [weak, *ONE["keys"]]}).after(0) == ["one"]
     (record,) = caplog.records
     assert "left out: key 0" in record.getMessage()
@@ -278,20 +279,6 @@ def test_metadata_that_gives_no_keys_closes_but_keeps_a_good_set(metadata: Any) 
     cache.fetcher.documents[METADATA] = metadata
     cache.clock.now += TTL
     assert kids(cache.jwks.keys(ISSUER, None)) == ["one"]
-
-
-@pytest.mark.parametrize(
-    "limits",
-    [
-        {"cooldown": 0.0},
-        {"ttl": 10.0},
-        {"max_stale": 10.0},
-    ],
-)
-def test_limits_that_contradict_each_other_stop_the_start(limits: dict[str, float]) -> None:
-    """A deployer's mistake fails at once."""
-    with pytest.raises(ValueError, match="key cache"):
-        Jwks(MemoryFetcher({}), Clock(), **limits)
 
 
 def test_keys_come_over_real_tls(authority: Authority) -> None:

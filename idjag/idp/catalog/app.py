@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from idjag.idp.catalog.addresses import Issuer, RedirectUri, host_of, is_private_use
+from idjag.idp.catalog.addresses import Issuer, RedirectUri
 from idjag.idp.catalog.client_auth import AuthEntry, auth_entry
 from idjag.idp.catalog.documents import document, spec_of
 from idjag.idp.catalog.fields import ClientId, FileEntry, Id, Name, refused, unique
@@ -16,12 +16,17 @@ from idjag.idp.catalog.references import Path, References
 from idjag.idp.catalog.who import WhoEntry, who_entry, who_model, who_problems, who_spec
 from idjag.ledger.entry import Row
 from idjag.policy.model import App, AppStatus
+from idjag.protocol.addresses import host_of, is_loopback, is_private_use
+from idjag.protocol.client_metadata import looks_like_one, url_problem
+from idjag.protocol.names import CLIENT_ID_METADATA_DOCUMENT
+from idjag.trust.outbound import FetchFailed, parse_url
 
-__all__ = ["AppEntry", "app_columns", "app_entry", "app_model", "app_problems"]
+__all__ = ["AppEntry", "app_columns", "app_entry", "app_model", "app_problems", "app_row_problems"]
 
-_GRANTS = ("authorization_code", "token_exchange")
-_SCOPES = ("openid", "profile", "email")
+_GRANTS = ("authorization_code", "refresh_token", "token_exchange")
+_SCOPES = ("openid", "profile", "email", "offline_access")
 _MOST_REDIRECT_URIS = 50
+_LOOPBACK = "is on a loopback address, which is for an issuer on loopback alone"
 
 
 def _one_of(field: str, known: tuple[str, ...]) -> AfterValidator:
@@ -47,13 +52,6 @@ def _none_yet(values: list[str]) -> list[str]:
     return values
 
 
-def _client_id(value: str) -> str:
-    # Addresses as client ids are the namespace of metadata documents; a local one must not sit in it.
-    if value.lower().startswith("https://") and (error := not_built("app", "client_id", "https://")):
-        raise error
-    return value
-
-
 Grant: TypeAlias = Annotated[str, _one_of("grants", _GRANTS)]
 LoginScope: TypeAlias = Annotated[str, _one_of("scopes", _SCOPES)]
 
@@ -63,14 +61,15 @@ class AppEntry(FileEntry):
 
     id: Id
     """What connections and guardrails call it."""
-    client_id: Annotated[ClientId, AfterValidator(_client_id)] | None = None
-    """Its client_id here; the id when left out."""
+    client_id: ClientId | None = None
+    """Its client_id here; the id when left out.  An address is that of its metadata document."""
     name: Name | None = None
     """The name that people read; the id when left out."""
     kind: Literal["web", "spa", "native", "service", "ai_agent"] = "web"
     """What it is."""
     redirect_uris: Annotated[list[RedirectUri], AfterValidator(_few_redirect_uris)] = Field(default=[])
-    """Where people come back to after signing in, compared exactly."""
+    """Where people come back to after signing in, compared exactly.  For an app with a metadata document:
+    which of the document's are allowed; when left out, those on the document's own origin."""
     post_logout_redirect_uris: Annotated[list[RedirectUri], AfterValidator(_none_yet)] = Field(default=[])
     """Where people come back to after signing out."""
     auth: AuthEntry
@@ -95,12 +94,32 @@ class AppEntry(FileEntry):
     def _fits_together(self) -> AppEntry:
         if self.auth.public and "token_exchange" in self.grants:
             raise refused("token_exchange is for apps that authenticate: auth.method must not be none")
-        if "authorization_code" in self.grants and not self.redirect_uris:
+        if "authorization_code" in self.grants and not (self.redirect_uris or self.auth.by_document):
             raise refused("authorization_code needs redirect_uris")
         if "authorization_code" in self.grants and "openid" not in self.scopes:
             raise refused("authorization_code needs the scope openid")
+        if ("refresh_token" in self.grants) != ("offline_access" in self.scopes):
+            raise refused("the grant refresh_token and the scope offline_access come together")
+        if "refresh_token" in self.grants and "authorization_code" not in self.grants:
+            raise refused("refresh_token needs authorization_code: a refresh token comes with a sign-in")
         if self.kind != "native" and any(map(is_private_use, self.redirect_uris)):
             raise refused("a redirect URI with a scheme of its own is for kind native")
+        return self
+
+    @model_validator(mode="after")
+    def _is_named_as_it_authenticates(self) -> AppEntry:
+        """Addresses are the name space of metadata documents: no local name may sit in it."""
+        client_id = self.client_id or self.id
+        if not self.auth.by_document:
+            if looks_like_one(client_id):
+                raise refused(
+                    "a client_id that is an address is that of a metadata document: "
+                    "write auth: {method: client_id_metadata_document}, or another client_id"
+                )
+            return self
+        # whether our own issuer is on loopback, a single entry cannot know (app_row_problems)
+        if problem := url_problem(client_id, loopback=True) or _unfetchable(client_id):
+            raise refused(f"the client_id of an app with a metadata document {problem}")
         return self
 
     @model_validator(mode="after")
@@ -118,13 +137,34 @@ class AppEntry(FileEntry):
             return ""
         if self.sector_identifier_uri is not None:
             return host_of(self.sector_identifier_uri)
-        hosts = {host_of(uri) for uri in self.redirect_uris}
+        # without a list of its own, a document may name redirect URIs on its own origin alone
+        named = self.redirect_uris or ([self.client_id or ""] if self.auth.by_document else [])
+        hosts = {host_of(uri) for uri in named}
         return hosts.pop() if len(hosts) == 1 else ""
 
 
 def app_problems(entry: AppEntry, refs: References) -> Iterator[tuple[Path, str]]:
     """Where it names groups or people that are not there."""
     yield from who_problems(entry.assigned, refs, ("assigned",))
+
+
+def app_row_problems(row: Row, *, issuers: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """What is wrong with a row under our own ``issuers``: loopback is for an issuer on loopback."""
+    if not issuers or any(map(is_loopback, issuers)):
+        return
+    auth = spec_of(row)["auth"]
+    if auth["method"] == CLIENT_ID_METADATA_DOCUMENT and is_loopback(str(row["client_id"])):
+        yield ("client_id",), f"its client_id {_LOOPBACK}"
+    if is_loopback(auth.get("jwks_uri", "")):
+        yield ("auth", "jwks_uri"), f"its jwks_uri {_LOOPBACK}"
+
+
+def _unfetchable(client_id: str) -> str | None:
+    try:
+        parse_url(client_id)
+    except FetchFailed as failed:
+        return f"cannot be fetched: {failed.problem}"
+    return None
 
 
 def app_columns(entry: AppEntry, refs: References) -> dict[str, Any]:
@@ -183,4 +223,5 @@ def app_model(row: Row) -> App:
         status=AppStatus(str(row["status"])),
         kind=spec["kind"],
         sector=spec["sector"],
+        by_document=spec["auth"]["method"] == CLIENT_ID_METADATA_DOCUMENT,
     )

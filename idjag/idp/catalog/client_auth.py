@@ -7,19 +7,21 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from idjag.idp.catalog.fields import FileEntry, SecretReference, refused
-from idjag.idp.catalog.not_built import reserved
+from idjag.protocol.addresses import is_secure
 from idjag.protocol.jose import JoseError, KeySet
 from idjag.protocol.jose.json import canonical
 from idjag.protocol.names import (
+    CLIENT_ID_METADATA_DOCUMENT,
     CLIENT_SECRET,
     CLIENT_SECRET_BASIC,
     CLIENT_SECRET_POST,
     NO_AUTHENTICATION,
     PRIVATE_KEY_JWT,
 )
+from idjag.trust.outbound import FetchFailed, parse_url
 
 __all__ = ["SECRET_METHODS", "AuthEntry", "auth_entry", "secret_hash", "secret_problem"]
 
@@ -73,27 +75,51 @@ Jwks: TypeAlias = Annotated[
 ]
 
 
+def _jwks_uri(value: str) -> str:
+    """An address that may be fetched as far as its text tells; it is fetched when the app first comes."""
+    try:
+        parse_url(value)
+    except FetchFailed as failed:
+        raise refused(failed.problem) from None
+    if not is_secure(value):
+        raise refused("keys are fetched over https (http only on this machine's loopback address)")
+    return value
+
+
+JwksUri: TypeAlias = Annotated[
+    str, AfterValidator(_jwks_uri), WithJsonSchema({"type": "string", "format": "uri"})
+]
+
+
 class AuthEntry(FileEntry):
     """How the app authenticates."""
 
     method: Literal[
-        "client_secret", "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+        "client_secret",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "none",
+        "client_id_metadata_document",
     ] = "client_secret"
-    """client_secret takes both the header and the body; none is for apps that cannot keep a secret."""
+    """client_secret takes both the header and the body; none is for apps that cannot keep a secret;
+    client_id_metadata_document is for apps whose client_id is the address of the document that says it."""
     secret: SecretReference | None = Field(default=None, repr=False)
     """env:NAME or file:PATH; null keeps the secret that the app has."""
     jwks: Jwks | None = None
     """The app's public keys, for private_key_jwt."""
-    jwks_uri: reserved("app", "jwks_uri") = None  # type: ignore[valid-type]
+    jwks_uri: JwksUri | None = None
+    """Where the app publishes them, in place of jwks."""
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> AuthEntry:
         if self.secret is not None and self.method not in SECRET_METHODS:
             raise refused(f"{self.method} takes no secret")
-        if self.jwks is not None and self.method != PRIVATE_KEY_JWT:
-            raise refused(f"jwks is for private_key_jwt, not for {self.method}")
-        if self.method == PRIVATE_KEY_JWT and self.jwks is None:
-            raise refused("private_key_jwt needs jwks")
+        given = [name for name in ("jwks", "jwks_uri") if getattr(self, name) is not None]
+        if given and self.method != PRIVATE_KEY_JWT:
+            raise refused(f"{given[0]} is for private_key_jwt, not for {self.method}")
+        if self.method == PRIVATE_KEY_JWT and len(given) != 1:
+            raise refused("private_key_jwt needs jwks or jwks_uri, and not both")
         return self
 
     @property
@@ -102,13 +128,19 @@ class AuthEntry(FileEntry):
         return self.method == NO_AUTHENTICATION
 
     @property
+    def by_document(self) -> bool:
+        """Whether the document at its client_id says how it authenticates."""
+        return self.method == CLIENT_ID_METADATA_DOCUMENT
+
+    @property
     def takes_secret(self) -> bool:
         """Whether a client secret is part of it."""
         return self.method in SECRET_METHODS
 
     def spec(self) -> dict[str, Any]:
         """The stored form; secrets are hashes in a column of their own."""
-        return {"method": self.method, **({"jwks": self.jwks} if self.jwks else {})}
+        keys = {"jwks": self.jwks, "jwks_uri": self.jwks_uri}
+        return {"method": self.method, **{name: value for name, value in keys.items() if value}}
 
 
 def auth_entry(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from idjag.idp.audit import Source
 from idjag.idp.snapshot import RegisteredApp, Snapshot
-from idjag.ledger.entry import OneTime
+from idjag.ledger.entry import Conflict, OneTime
+from idjag.protocol import dpop
+from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 
-__all__ = ["GrantRequest"]
+__all__ = ["GrantRequest", "again", "lost_reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,32 @@ class GrantRequest:
 
     ``client(snapshot)`` authenticates again against other policy facts (cheap when nothing about the client
     changed) and raises Refused: a decision never rests on a registration that has been replaced.
-    ``consume`` holds the client assertion, to be burned with whatever is decided.
+    ``consume`` holds the client assertion and the proof, to be burned with whatever is decided.
+    ``proof``: of a key that the client has, verified; what is given out is bound to it.
     """
 
     form: Form
     client: Callable[[Snapshot], RegisteredApp]
     consume: tuple[OneTime, ...]
     source: Source
+    proof: dpop.Proof | None = None
+
+
+def again(
+    client: Callable[[GrantRequest, Snapshot], RegisteredApp], request: GrantRequest, current: Snapshot
+) -> RegisteredApp:
+    """The client of a request under rules that changed since it was read, as ``client`` finds it.
+
+    Raises Conflict when it is refused now: the request starts over.
+    """
+    try:
+        return client(request, current)
+    except Refused:
+        raise Conflict("the policy was changed meanwhile") from None
+
+
+def lost_reason(used: OneTime) -> Refused:
+    """Why a request is refused of whose ``consume`` something had been used before."""
+    if used.kind == dpop.ONCE_KIND:
+        return Refused(Reason.DPOP_PROOF_INVALID, problem="replayed")
+    return Refused(Reason.CLIENT_ASSERTION_REPLAY)

@@ -93,7 +93,8 @@ class AuthorizationRequest:
 def destination(form: Form, clients: Clients) -> Destination:
     """The app and its redirection URI; raises Refused, and then no redirect must happen (OIDC-02).
 
-    PARAMETER_MISSING, CLIENT_UNKNOWN, CLIENT_DISABLED, REDIRECT_URI_MISMATCH.
+    PARAMETER_MISSING, CLIENT_UNKNOWN, CLIENT_DISABLED, REDIRECT_URI_MISMATCH.  Of an app with a metadata
+    document, ``clients`` has it with the document: without, no URI is its.
     """
     client_id = form.required("client_id")
     client = clients.get(client_id)
@@ -136,6 +137,8 @@ def still_valid(request: AuthorizationRequest, clients: Clients) -> RegisteredAp
     client = clients.get(before.app.client_id)
     if client is None or client.app.id != before.app.id or not client.registration.active:
         raise Refused(Reason.CLIENT_DISABLED, app=before.app.id)
+    if client.app.by_document and before.document is not None:  # read before the transaction, as it was then
+        client = client.with_document(before.document)
     native = client.app.kind == "native"
     if not redirects.allowed(request.to.redirect_uri, registered=client.redirect_uris, native=native):
         raise Refused(Reason.REDIRECT_URI_MISMATCH)

@@ -15,7 +15,7 @@ from idjag.idp.facts import string
 from idjag.idp.services import Services
 from idjag.idp.signin import admission, authorize, browser, problems, redirects, sessions
 from idjag.idp.signin.admission import Admitted, Failed
-from idjag.idp.signin.authorize import AuthorizationRequest, Destination
+from idjag.idp.signin.authorize import AuthorizationRequest, Clients, Destination
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.pages import Pages, SignInForm, redirect
 from idjag.idp.signin.passwords import Busy
@@ -116,11 +116,29 @@ class SignIn:
     def _read(self, raw: Form) -> AuthorizationRequest:
         """The valid request, as apps are registered now; raises Refused (a page), _Returned (to the app)."""
         clients = self._services.ledger.fresh(self._services.tenant).clients
-        to = authorize.destination(raw, clients)
+        to = authorize.destination(raw, self._documented(raw, clients))
         try:
             return authorize.parse(raw, to)
         except Refused as refused:
             raise _Returned(to, refused) from None
+
+    def _documented(self, raw: Form, clients: Clients) -> Clients:
+        """The apps, the one that is meant with its metadata document, if that is how it is registered.
+
+        Raises Refused CLIENT_METADATA_UNAVAILABLE, UNAVAILABLE.
+        """
+        publications, client = self._services.publications, clients.get(raw.one("client_id") or "")
+        if client is None or not client.app.by_document or not client.registration.active:
+            return clients
+        if publications is None:
+            raise Refused(Reason.UNAVAILABLE, app=client.app.id)
+        client_id = client.app.client_id
+        try:
+            document = publications.document(client_id)
+        except Refused as refused:
+            log.warning("no metadata document app=%s %s", client.app.id, refused)
+            raise Refused(refused.reason, app=client.app.id) from None
+        return {**clients, client_id: client.with_document(document)}
 
     def _settled(self, outcome: Admitted | Refused, asked: AuthorizationRequest, source: Source) -> Reply:
         to = asked.to

@@ -39,6 +39,13 @@ _PROBLEMS: Final = {
     Reason.CLIENT_DISABLED: Problem(
         403, "This app is switched off", "An administrator has switched off the app that sent you here.", _ASK
     ),
+    Reason.CLIENT_METADATA_UNAVAILABLE: Problem(
+        400,
+        "This app cannot be checked right now",
+        "The app says on its own site where people come back to, and that could not be read or believed.",
+        "Wait a moment, then go back to the app and try again. If that leads here again, give your "
+        "administrator the reference below.",
+    ),
     Reason.REDIRECT_URI_MISMATCH: Problem(
         400,
         "This sign-in link cannot be trusted",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlencode
 
-from idjag.idp.catalog.addresses import is_private_use, is_secure
+from idjag.protocol.addresses import is_private_use, is_secure
 from idjag.protocol.resources import is_resource
 
 __all__ = ["allowed", "source_expression", "with_parameters"]

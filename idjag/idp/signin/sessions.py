@@ -100,7 +100,7 @@ class NewSession:
         if before and facts.session(found, before.id, person=person, now=source.now):
             return Session(before.id, by, (Update("session", {"id": before.id}, row),), self.cookie)
         row |= {"id": self.id, "tenant_id": self.tenant, "person_id": person.person.id, "epoch": person.epoch}
-        row |= {"created": source.now, "ended": None}
+        row |= {"created": source.now, "ended": None, "revoked": None}
         writes: tuple[Write, ...] = (Insert("session", row),)
         if before:
             ended = Update("session", {"id": before.id, "ended": None}, {"ended": source.now})

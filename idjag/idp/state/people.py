@@ -14,7 +14,7 @@ from idjag.ledger.entry import Key, Row
 __all__ = ["FirstPassword", "People", "plan_people"]
 
 # What a person has elsewhere; sessions take their apps' rows along when the change is committed.
-_OF_A_PERSON = ("credential", "membership", "subject", "session", "code", "family")
+_OF_A_PERSON = ("credential", "membership", "subject", "session", "code", "family", "refresh_token")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from idjag.idp.catalog.app import app_problems
+from idjag.idp.catalog.app import app_problems, app_row_problems
 from idjag.idp.catalog.connection import connection_problems
 from idjag.idp.catalog.documents import GROUP_LISTS, PEOPLE_LISTS, ids_in, spec_of
 from idjag.idp.catalog.guardrail import guardrail_problems
@@ -95,7 +95,7 @@ def plan(
         subs=people.subs,
         issuers=issuers,
     )
-    draft.problems += [*clashes(result), *_dangling(current, result)]
+    draft.problems += [*clashes(result), *_dangling(current, result), *_misplaced(result)]
     if draft.problems:
         raise Problems(draft.problems)
     writes = (*draft.removals, *draft.updates, *draft.inserts)
@@ -174,6 +174,12 @@ def _dangling(current: Current, result: Result) -> Iterator[Problem]:
             # Surrogate ids are random: one inside a text is that reference and nothing else.
             for name in (name for row_id, name in leaving.items() if any(row_id in text for text in texts)):
                 yield Problem(noun, key, (), f"still refers to {name}, which would be removed")
+
+
+def _misplaced(result: Result) -> Iterator[Problem]:
+    """Apps that are where this issuer does not look."""
+    for key, row in result.apps.items():
+        yield from (Problem("app", key, *found) for found in app_row_problems(row, issuers=result.issuers))
 
 
 def _referenced(current: Current, writes: Iterable[Write]) -> Iterator[Premise]:

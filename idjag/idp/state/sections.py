@@ -57,7 +57,7 @@ def plan_apps(draft: Draft, entries: list[apps.AppEntry] | None, secrets: Secret
         ids=draft.names.known.apps,
         extra={"secrets": "[]"},
         unique=("client_id",),
-        also=(("session_app", "app_id"), ("code", "app_id"), ("family", "app_id")),
+        also=tuple((table, "app_id") for table in ("session_app", "code", "family", "refresh_token")),
         hidden={"secrets": "secret"},
     )
     return plan_keyed(draft, noun, draft.current.apps, entries)

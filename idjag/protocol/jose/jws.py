@@ -63,7 +63,7 @@ def parse(
     """Read a compact JWS of one strict spelling; no signature is looked at.
 
     ``max_bytes`` is for the whole token, ``max_header`` for its encoded header: 512 holds a ``kid``
-    of 256 characters, an RSA key in a DPoP proof needs 1024.
+    of 256 characters, an RSA key in a DPoP proof needs more.
     ``allowed_headers`` are the names that may occur, beside x5t and x5t#S256; every other name is
     refused, known to be dangerous or not.
     Raises JwsError: not_text, too_long, segments, header_too_long, header_name, algorithm,

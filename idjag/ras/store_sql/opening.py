@@ -14,7 +14,7 @@ from idjag.ledger.sqlite import SqliteLedger, connect, write_gate
 from idjag.protocol.jose import PrivateKey, thumbprint
 from idjag.ras.access_token import JwtSigner
 from idjag.ras.store_sql.store import SqlStore
-from idjag.ras.store_sql.tables import TENANT, statements
+from idjag.ras.store_sql.tables import TENANT, additions, statements
 from idjag.seal import KekRefused, KekSealer, SealBroken, Sealer, context_of, load_kek
 
 __all__ = ["Database", "open_database"]
@@ -44,6 +44,10 @@ class Database:
         everything = [*self._keys("active"), *self._keys("retiring")]
         [active] = [key for key in self._keys("active") if key.alg == alg]
         return JwtSigner(active, published=tuple(key.public for key in everything if key.kid != active.kid))
+
+    def signing_key(self) -> PrivateKey | None:
+        """The key that signs now; None when nothing was ever signed here."""
+        return next(iter(self._keys("active")), None)
 
     def close(self) -> None:
         """Finish what is queued and close the file."""
@@ -96,11 +100,13 @@ def open_database(path: Path, *, kek_file: Path) -> Database:
     A key-encryption key is made for an empty database alone: a missing or wrong one stops the start and
     never makes new keys.  Raises KekRefused, SealBroken, sqlite3.Error.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(connect(path)) as connection:
         with write_gate(path):
             connection.execute("BEGIN IMMEDIATE")
         for statement in (*schema.statements("sqlite"), *statements()):
+            connection.execute(statement)
+        for statement in additions(lambda table: _columns(connection, table)):
             connection.execute(statement)
         sealer = KekSealer(load_kek(kek_file, create=not _secrets(connection)))
         chain_key = _chain_key(connection, sealer, kek_file)
@@ -114,6 +120,10 @@ def open_database(path: Path, *, kek_file: Path) -> Database:
 
 def _no_snapshot(_reader: Reader, _tenant: str, _head: Head) -> None:
     """This ledger keeps no policy in memory."""
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _secrets(connection: sqlite3.Connection) -> dict[str, bytes]:

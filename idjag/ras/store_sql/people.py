@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Row, Update, Upsert, Verdict, Write
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.ras.model import Account, Link
+from idjag.ras.store_sql import name_ids
 from idjag.ras.store_sql.tables import TENANT, account_of, account_row, link_key, link_of, link_row
 
 __all__ = ["AccountsWrong", "bring_in"]
@@ -25,6 +26,7 @@ class _Wanted:
     accounts: Sequence[Account]
     links: Mapping[Link, str]
     now: int
+    applied: Event | None
 
 
 def bring_in(
@@ -34,13 +36,15 @@ def bring_in(
     *,
     now: int,
     decision_id: str,
+    applied: Event | None = None,
 ) -> None:
     """Add, change and disable in one entry; a second time it changes nothing.
 
     An account that left the file is disabled, never deleted: its links keep others from taking its place.
+    ``applied`` is recorded with it, whether or not anything changed.
     Raises AccountsWrong, Unavailable.
     """
-    wanted = _Wanted(accounts, links, now)
+    wanted = _Wanted(accounts, links, now, applied)
     entry: Entry[None, str | None] = Entry(
         tenant=TENANT,
         holder=decision_id,
@@ -59,13 +63,11 @@ def _decide(wanted: _Wanted, facts: Facts) -> Verdict[str | None]:
     if problem is not None:
         return Verdict(problem, events=(), succeeded=False)
     people, people_events = _people(wanted, facts(_ACCOUNTS))
-    return Verdict(None, events=people_events, writes=(*people, *_links(wanted, facts)), succeeded=True)
+    events = people_events if wanted.applied is None else [wanted.applied, *people_events]
+    return Verdict(None, events=events, writes=(*people, *_links(wanted, facts)), succeeded=True)
 
 
 def _problems(wanted: _Wanted, facts: Facts) -> Iterator[str]:
-    for each in wanted.accounts:
-        if each.scopes is not None:  # a ceiling that nobody stores would be none
-            yield f"accounts: {each.id}: not built: scopes of an account in this database"
     for link, account_id in wanted.links.items():
         for row in facts(link_key(link)):
             if row["account_id"] != account_id and row["source"] != "file":
@@ -92,6 +94,8 @@ def _people(wanted: _Wanted, rows: Sequence[Row]) -> tuple[list[Write], list[Eve
         row = account_row(account, source="file", now=wanted.now)
         if before.get(account.id) != _as_stored(account):
             writes.append(Upsert("account", row))
+            had = before[account.id].sub_ids if account.id in before else ()
+            writes += name_ids.writes(account, had)
             events.append(_event("user.updated" if account.id in before else "user.created", account.id))
     kept = {account.id for account in wanted.accounts}
     for gone in before.values():
@@ -115,13 +119,7 @@ def _links(wanted: _Wanted, facts: Facts) -> list[Write]:
 
 
 def _as_stored(account: Account) -> Account:
-    return Account(
-        id=account.id,
-        email=account.email.lower() if account.email else None,
-        name=account.name,
-        tenant=account.tenant,
-        active=account.active,
-    )
+    return replace(account, email=account.email.lower() if account.email else None)
 
 
 def _event(name: str, account_id: str) -> Event:

@@ -1,13 +1,16 @@
-"""Both ports, ``Store`` and ``Accounts``, over the ledger: one redemption is one entry."""
+"""The ports ``Store``, ``Tokens`` and ``Accounts`` over the ledger: one redemption is one entry."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 from typing import Protocol
 
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict, Write
+from idjag.protocol.sub_id import SamlNameId
 from idjag.ras.model import Account, Link
-from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Outcome, Record
+from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Outcome, Record, Stopped
+from idjag.ras.standing import Grounds, Kept, Standing, objection
+from idjag.ras.store_sql import name_ids, tokens
 from idjag.ras.store_sql.tables import TENANT, account_of, account_row, link_key, link_of, link_row
 
 __all__ = ["Ledger", "SqlStore"]
@@ -35,7 +38,7 @@ class Ledger(Protocol):
 
 
 class SqlStore:
-    """``Store`` and ``Accounts`` over a ledger whose database has the tables of tables.py."""
+    """``Store``, ``Tokens`` and ``Accounts`` over a ledger whose database has the tables of tables.py."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -59,6 +62,12 @@ class SqlStore:
         accounts = map(account_of, self._rows(Key("account", "email", email)))
         return tuple(account for account in accounts if account.tenant == tenant)
 
+    def by_sub_id(self, name_id: SamlNameId, *, tenant: str | None) -> tuple[Account, ...]:
+        """Every account of the tenant with this NameID of this issuer."""
+        rows = self._rows(name_ids.looked_up(name_id))
+        accounts = (self.by_id(str(row["account_id"])) for row in rows if row["tenant"] == tenant)
+        return tuple(account for account in accounts if account is not None)
+
     def commit(self, record: Record) -> Outcome:
         """Write it all, or say what stands against it; raises ``idjag.ledger.entry.Unavailable``."""
         return self._ledger.commit(_entry(record))
@@ -66,6 +75,17 @@ class SqlStore:
     def submit(self, record: Record) -> Future[Outcome]:
         """``commit``, whose outcome comes later; the ledger writes while the caller does other things."""
         return self._ledger.submit(_entry(record))
+
+    def token(self, jti: str) -> Kept | None:
+        """A token of ours as it stands now."""
+        rows = self._rows(tokens.token_key(jti))
+        if not rows:
+            return None
+        return tokens.kept(rows[0], self.standing(tokens.token_of(rows[0]).grounds))
+
+    def standing(self, grounds: Grounds) -> Standing:
+        """How account, issuer and person stand now."""
+        return tokens.standing_of(grounds, self._ledger.read([*tokens.standing_keys(grounds)]))
 
     def ready(self) -> bool:
         """Whether the writer is connected."""
@@ -80,7 +100,7 @@ def _entry(record: Record) -> Entry[None, Outcome]:
         tenant=TENANT,
         holder=record.decision_id,
         now=record.now,
-        reads=_reads(record),
+        reads=(*_reads(record), *tokens.reads(record)),
         decide=lambda _, facts: _decide(record, facts),
         lost=lambda one_time: _lost(record, one_time),
         consume_always=tuple(map(_one_time, record.always)),
@@ -91,8 +111,11 @@ def _entry(record: Record) -> Entry[None, Outcome]:
 def _reads(record: Record) -> tuple[Key, ...]:
     if record.link is None or record.account_id is None:
         return ()
-    keys = (link_key(record.link), Key("account_link", "account_id", record.account_id))
-    return (*keys, _address_key(record.create)) if record.create and record.create.email else keys
+    links = (link_key(record.link), Key("account_link", "account_id", record.account_id))
+    if record.create is None:
+        return links
+    address = (_address_key(record.create),) if record.create.email else ()
+    return (*links, *address, *name_ids.keys(record.create))
 
 
 def _address_key(account: Account) -> Key:
@@ -101,23 +124,34 @@ def _address_key(account: Account) -> Key:
 
 def _decide(record: Record, facts: Facts) -> Verdict[Outcome]:
     """Runs in the transaction: the link must still be free, and the account nobody else's there."""
-    writes: list[Insert] = []
+    writes: list[Write] = []
+    if record.grounds is not None:
+        why = objection(tokens.standing_of(record.grounds, facts), since=record.grounds.since)
+        if why is not None:
+            return Verdict(Stopped(why), events=(), succeeded=False)
     link, account_id = record.link, record.account_id
     if link is not None and account_id is not None:
         theirs = map(link_of, facts(Key("account_link", "account_id", account_id)))
-        rivals = any((other.issuer, other.tenant) == (link.issuer, link.tenant) for other in theirs)
-        if facts(link_key(link)) or rivals:
+        if facts(link_key(link)) or not record.beside.issuperset(theirs):
             return Verdict(LinkMoved, events=(), succeeded=False)
         if record.create is not None:
-            if record.create.email and _taken(record.create, facts):
+            if _taken(record.create, facts):
                 return Verdict(LinkMoved, events=(), succeeded=False)
             writes.append(Insert("account", account_row(record.create, source="jit", now=record.now)))
+            writes += name_ids.writes(record.create)
         writes.append(Insert("account_link", link_row(link, account_id, source="learned", now=record.now)))
-    return Verdict(Committed, events=(Event(record.event.name, record.event.fields),), writes=writes)
+    writes += tokens.writes(record, facts)
+    return Verdict(Committed, events=_events(record), writes=writes)
+
+
+def _events(record: Record) -> tuple[Event, ...]:
+    return () if record.event is None else (Event(record.event.name, record.event.fields),)
 
 
 def _taken(account: Account, facts: Facts) -> bool:
-    return any(row["tenant"] == account.tenant for row in facts(_address_key(account)))
+    """Whether somebody has its address or one of its NameIDs."""
+    rows = facts(_address_key(account)) if account.email else ()
+    return any(row["tenant"] == account.tenant for row in rows) or name_ids.taken(account, facts)
 
 
 def _lost(record: Record, one_time: OneTime) -> Verdict[Outcome]:

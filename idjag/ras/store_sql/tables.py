@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Collection
 
 from idjag.ledger.entry import Key, Row, Value
 from idjag.ras.model import Account, Link
+from idjag.ras.store_sql import name_ids, tokens
 
-__all__ = ["TENANT", "account_of", "account_row", "link_key", "link_of", "link_row", "statements"]
+__all__ = [
+    "TENANT",
+    "account_of",
+    "account_row",
+    "additions",
+    "link_key",
+    "link_of",
+    "link_row",
+    "statements",
+]
 
 TENANT = "ras"
 """The one chain of this database; a RAS's own tenants are facts of its events."""
@@ -19,6 +30,8 @@ CREATE TABLE IF NOT EXISTS account (
     email TEXT,
     name TEXT,
     tenant TEXT,
+    scopes TEXT,
+    sub_ids TEXT,
     active BIGINT NOT NULL,
     source TEXT NOT NULL,
     created BIGINT NOT NULL
@@ -54,9 +67,21 @@ CREATE TABLE IF NOT EXISTS ras_secret (
 )
 
 
+_ADDED = (("account", "scopes", "TEXT"), ("account", "sub_ids", "TEXT"))
+
+
 def statements() -> tuple[str, ...]:
     """The DDL of our own tables; harmless when they are there."""
-    return _STATEMENTS
+    return (*_STATEMENTS, *name_ids.STATEMENTS, *tokens.STATEMENTS)
+
+
+def additions(columns_of: Callable[[str], Collection[str]]) -> list[str]:
+    """What a database of an earlier version lacks; ``columns_of`` says what a table of it has."""
+    return [
+        f"ALTER TABLE {table} ADD COLUMN {column} {kind}"
+        for table, column, kind in _ADDED
+        if column not in columns_of(table)
+    ]
 
 
 def link_id(link: Link) -> str:
@@ -88,6 +113,8 @@ def account_row(account: Account, *, source: str, now: int) -> dict[str, Value]:
         "email": account.email.lower() if account.email else None,
         "name": account.name,
         "tenant": account.tenant,
+        "scopes": None if account.scopes is None else " ".join(sorted(account.scopes)),
+        "sub_ids": name_ids.column(account),
         "active": int(account.active),
         "source": source,
         "created": now,
@@ -111,8 +138,15 @@ def account_of(row: Row) -> Account:
         email=_text(row["email"]),
         name=_text(row["name"]),
         tenant=_text(row["tenant"]),
+        scopes=_scopes(row["scopes"]),
         active=row["active"] == 1,
+        sub_ids=name_ids.of_column(row["sub_ids"]),
     )
+
+
+def _scopes(value: Value) -> frozenset[str] | None:
+    """A ceiling; the empty text is one that lets nothing through."""
+    return frozenset(value.split()) if isinstance(value, str) else None
 
 
 def _text(value: Value) -> str | None:

@@ -111,10 +111,19 @@ def test_a_person_is_refused_for_one_thing(change: dict[str, Any], problem: str)
         ({"auth": {"method": "private_key_jwt"}}, "auth: private_key_jwt needs jwks"),
         ({"auth": {"jwks": {"keys": [JWK]}}}, "auth: jwks is for private_key_jwt, not for client_secret"),
         ({"auth": {"method": "client_secret", "password": "x"}}, "auth.password: Extra"),
-        ({"grants": ["implicit"]}, "grants.0: write one of authorization_code, token_exchange"),
+        ({"grants": ["implicit"]}, "grants.0: write one of authorization_code, refresh_token"),
         ({"grants": ["token_exchange", "token_exchange"]}, "grants: listed twice"),
         ({"scopes": ["openid", "admin"]}, "scopes.1: write one of openid, profile, email"),
         ({"scopes": ["profile"]}, "authorization_code needs the scope openid"),
+        ({"scopes": ["openid", "offline_access"]}, "the grant refresh_token and the scope offline_access"),
+        (
+            {"grants": ["authorization_code", "refresh_token"]},
+            "the grant refresh_token and the scope offline_access come together",
+        ),
+        (
+            {"grants": ["refresh_token"], "scopes": ["openid", "offline_access"]},
+            "refresh_token needs authorization_code",
+        ),
         ({"subject_type": "transient"}, "subject_type: Input should be"),
         (
             {"sector_identifier_uri": "https://a.example/"},

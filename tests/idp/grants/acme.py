@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from idjag.idp import keys, snapshot
-from idjag.idp.grants.authorization_code import AuthorizationCode
-from idjag.idp.grants.token_exchange import TokenExchange
+from idjag.idp.app import token_grants
+from idjag.idp.endpoint import ClientEndpoint
 from idjag.idp.services import Services
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
@@ -24,8 +24,7 @@ from idjag.idp.state.apply import apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
 from idjag.idp.store import schema
-from idjag.idp.subjects import Origins
-from idjag.idp.token import TokenEndpoint
+from idjag.idp.token import Grant, Token
 from idjag.ledger import trail
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
@@ -35,11 +34,31 @@ from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import jws
 from idjag.seal import KekSealer
 from idjag.yaml_file import read as read_yaml
+from tests.idp.grants.acme_state import API, CHAT, FILES, ISSUER, app, chat, connection, rule, state
 
-ISSUER = "https://idp.acme.example"
-CHAT = "https://acme.chat.example/"
-API = "https://api.chat.example/"
-FILES = "https://files.chat.example/v1"
+__all__ = [
+    "API",
+    "CHAIN_KEY",
+    "CHAT",
+    "FILES",
+    "ISSUER",
+    "NOW",
+    "SEALER",
+    "SECRETS",
+    "TENANT",
+    "Acme",
+    "Answer",
+    "AnyLedger",
+    "Clock",
+    "acme",
+    "app",
+    "chat",
+    "connection",
+    "ledger_in",
+    "rule",
+    "state",
+]
+
 NOW = 1_800_000_000
 SECRETS = {"wiki": "wiki-secret-0123456789", "notes": "notes-secret-0123456789"}
 SECRETS["chat-rp"] = "chat-rp-secret-0123456789"
@@ -48,65 +67,6 @@ SEALER = KekSealer(bytes(range(7, 39)))
 CHAIN_KEY = b"c" * 32
 
 AnyLedger = MemoryLedger[Snapshot] | SqliteLedger[Snapshot]
-
-
-def state(**changes: Any) -> dict[str, Any]:
-    """Acme's state file; ``changes`` replace whole sections."""
-    person = {"email_verified": True, "groups": ["engineering"], "attributes": {"chat_id": "U1"}}
-    base: dict[str, Any] = {
-        "version": 1,
-        "groups": [{"name": "engineering"}, {"name": "sales"}],
-        "users": [
-            {"username": "alice", "email": "alice@acme.example", "name": "Alice Example", **person},
-            {"username": "bob", "email": "bob@acme.example", "groups": ["sales"]},
-        ],
-        "apps": [app("wiki"), app("notes")],
-        "resource_apps": [chat()],
-        "connections": [connection()],
-    }
-    return base | changes
-
-
-def app(name: str, **changes: Any) -> dict[str, Any]:
-    """A requesting app."""
-    return {
-        "id": name,
-        "redirect_uris": [f"https://{name}.example/callback"],
-        "auth": {"method": "client_secret", "secret": f"env:{name}"},
-        "grants": ["authorization_code", "token_exchange"],
-        "scopes": ["openid", "profile", "email"],
-        "assigned": {"everyone": True},
-    } | changes
-
-
-def chat(**changes: Any) -> dict[str, Any]:
-    """The resource app."""
-    resources = [
-        {"uri": API, "scopes": ["chat.read", "chat.history", "chat.write"]},
-        {"uri": FILES, "scopes": ["files.read", "chat.read"]},
-    ]
-    return {"id": "chat", "name": "Chat", "issuer": CHAT, "resources": resources} | changes
-
-
-def connection(**changes: Any) -> dict[str, Any]:
-    """Wiki to Chat, for engineering."""
-    return {
-        "id": "wiki-chat",
-        "from": "wiki",
-        "to": "chat",
-        "client_id": "wiki-at-chat",
-        "rules": [rule()],
-    } | changes
-
-
-def rule(**changes: Any) -> dict[str, Any]:
-    """Engineers read."""
-    return {
-        "id": "engineers-read",
-        "who": {"groups": ["engineering"]},
-        "scopes": ["chat.read", "chat.history"],
-        "default_scopes": ["chat.read"],
-    } | changes
 
 
 @dataclass(slots=True)
@@ -163,13 +123,8 @@ class Acme:
             new_id=self.new_id,
             passwords=Passwords(parallel=1),
         )
-        self.endpoint = TokenEndpoint(
-            self.services,
-            {
-                names.AUTHORIZATION_CODE: AuthorizationCode(ISSUER, ledger, self.new_id),
-                names.TOKEN_EXCHANGE: TokenExchange(ISSUER, Origins(ledger), self.new_id),
-            },
-        )
+        self.grants: dict[str, Grant] = token_grants(self.services)
+        self.endpoint = ClientEndpoint(self.services, Token(self.grants), uri=f"{ISSUER}/token")
 
     def apply(self, text: Mapping[str, Any], *, prune: bool = False) -> None:
         """Apply a state file."""
@@ -214,7 +169,7 @@ class Acme:
                     "id": session, "tenant_id": TENANT, "cookie": self.new_id(), "person_id": person["id"],
                     "epoch": person["epoch"], "auth_time": now, "acr": "urn:idjag:acr:pwd", "amr": '["pwd"]',
                     "ip": "192.0.2.7", "user_agent": "", "created": now, "expires": now + 12 * 3600,
-                    "ended": None,
+                    "ended": None, "revoked": None,
                 },
             ),
             Insert(
@@ -232,7 +187,7 @@ class Acme:
         )  # fmt: skip
         claims = {**id_token.claims(token), **changes}
         kept = {name: value for name, value in claims.items() if value is not None}
-        return jws.sign(kept, key=self.snapshot.keys.signing("RS256"), typ="JWT")
+        return jws.sign(kept, key=self.snapshot.keys.signing("RS256", now=now), typ="JWT")
 
     @property
     def snapshot(self) -> Snapshot:
@@ -275,13 +230,25 @@ class Acme:
         dpop: str | None = None,
     ) -> Answer:
         """One request to the token endpoint."""
-        headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+        headers = []
         if credentials:
             basic = base64.b64encode(":".join(credentials).encode())
             headers.append((b"authorization", b"Basic " + basic))
         if dpop is not None:
             headers.append((b"dpop", dpop.encode()))
-        request = TokenRequest("POST", query.encode(), tuple(headers), body.encode(), source)
+        return self.send(body, headers, source=source, query=query)
+
+    def send(
+        self,
+        body: str,
+        headers: list[tuple[bytes, bytes]],
+        *,
+        source: str = "198.51.100.9",
+        query: str = "",
+    ) -> Answer:
+        """A form with these headers beside its media type."""
+        every = ((b"content-type", b"application/x-www-form-urlencoded"), *headers)
+        request = TokenRequest("POST", query.encode(), every, body.encode(), source)
         return Answer(asyncio.run(self.endpoint(request)))
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from idjag.idp.cors import ForSinglePageApps, origin_of
+from idjag.idp.cors import ForSinglePageApps
 from idjag.protocol.http import Reply, TokenRequest
 from tests.idp.grants.acme import Acme, acme, app, state
 
@@ -65,13 +65,14 @@ def test_no_other_page_may(origin: str | None) -> None:
         assert allowed(ask(idp, "POST", BOARD)) == BOARD
 
 
-@pytest.mark.parametrize(
-    ("uri", "origin"),
-    [
-        ("https://Board.example:443/callback", "https://board.example"),
-        ("https://board.example:8443/callback", "https://board.example:8443"),
-        ("http://[::1]:3000/callback", "http://[::1]:3000"),
-    ],
-)
-def test_an_origin_is_written_as_browsers_write_it(uri: str, origin: str) -> None:
-    assert origin_of(uri) == origin
+def test_the_pages_of_an_app_with_a_document_are_where_the_administrator_let_them_be() -> None:
+    """The origin of its address, or of the approved redirect URIs; the document itself adds none."""
+    document = {"kind": "spa", "auth": {"method": "client_id_metadata_document"}, "redirect_uris": []}
+    there = app(
+        "there", **document, client_id="https://there.example/app.json", grants=["authorization_code"]
+    )
+    listed = {"client_id": "https://not.example/app.json", "redirect_uris": [f"{BOARD}/cb"]}
+    here = app("here", **{**document, **listed}, grants=["authorization_code"])
+    with acme(state(apps=[app("wiki"), there, here])) as idp:
+        origins = (BOARD, "https://there.example", "https://not.example")
+        assert [allowed(ask(idp, "POST", origin)) for origin in origins] == [*origins[:2], None]

@@ -62,7 +62,7 @@ def test_the_last_second_of_leeway_is_the_last(idp: Acme) -> None:
 def test_no_other_kind_of_token_that_we_sign_passes_as_an_id_token(idp: Acme, typ: str) -> None:
     """XCH-41."""
     claims = dict(jws.parse(idp.sign_in(), max_bytes=16384).claims)
-    key = idp.snapshot.keys.signing("RS256")
+    key = idp.snapshot.keys.signing("RS256", now=NOW)
 
     assert idp.exchange(jws.sign(claims, key=key, typ=typ)).error == "invalid_grant"
     assert idp.exchange(jws.sign(claims, key=key, typ="JWT")).status == 200
@@ -77,7 +77,7 @@ def test_an_id_jag_is_no_subject_token(idp: Acme) -> None:
 
 def test_a_token_signed_by_a_key_of_somebody_else_is_refused(idp: Acme) -> None:
     """XCH-40; attack case 51: foreign key under our kid."""
-    ours = idp.snapshot.keys.signing("ES256")
+    ours = idp.snapshot.keys.signing("ES256", now=NOW)
     claims = dict(jws.parse(idp.sign_in(), max_bytes=16384).claims)
     theirs = PrivateKey.generate("ES256", kid=ours.kid)
 
@@ -88,7 +88,7 @@ def test_a_token_signed_by_a_key_of_somebody_else_is_refused(idp: Acme) -> None:
 def test_a_key_that_was_revoked_proves_nothing_any_more(idp: Acme) -> None:
     """Attack case 50."""
     token = idp.sign_in()
-    kid = idp.snapshot.keys.signing("RS256").kid
+    kid = idp.snapshot.keys.signing("RS256", now=NOW).kid
     assert idp.exchange(token).status == 200
     idp.write(Update("signing_key", {"id": kid}, {"status": "revoked"}))
     idp.apply(state(guardrails=[]) | {"connections": [connection(reason="moves policy_seq")]})
@@ -126,6 +126,18 @@ def test_the_session_of_another_person_or_app_does_not_help(idp: Acme) -> None:
 
     assert idp.exchange(idp.sign_in(sid=bobs)).error == "invalid_grant"
     assert idp.exchange(idp.sign_in(sid=notes)).error == "invalid_grant"
+
+
+def test_the_sub_of_another_sector_is_nobodys(idp: Acme) -> None:
+    """XCH-43: also when the sector changed after the token was read and before it was decided on."""
+    token = idp.sign_in()
+    assert idp.exchange(token).status == 200
+    pairwise = state()
+    pairwise["apps"][0]["subject_type"] = "pairwise"
+    idp.apply(pairwise)
+
+    assert idp.exchange(token).error == "invalid_grant"
+    assert idp.events("id_jag.denied")[-1]["reason"] == "subject_unknown"
 
 
 def test_the_grant_tells_when_and_how_the_person_signed_in_not_when_it_was_made(idp: Acme) -> None:

@@ -94,7 +94,7 @@ MISSING = [
             {"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, "invalid_request", id="a bare JWT"
         ),
         pytest.param(
-            {"subject_token_type": names.REFRESH_TOKEN_TYPE}, "invalid_request", id="refresh token: not built"
+            {"subject_token_type": names.REFRESH_TOKEN_TYPE}, "invalid_grant", id="no refresh token"
         ),
         pytest.param({"subject_token_type": names.SAML2_TOKEN}, "invalid_request", id="SAML: not built"),
         pytest.param({"actor_token": "x"}, "invalid_request", id="actor token alone"),
@@ -127,7 +127,7 @@ MISSING = [
         ),
         pytest.param({"grant_type": "password"}, "unsupported_grant_type", id="password grant"),
         pytest.param({"grant_type": names.JWT_BEARER}, "unsupported_grant_type", id="redeemed at the IdP"),
-        pytest.param({"grant_type": "refresh_token"}, "invalid_request", id="refresh: not built"),
+        pytest.param({"grant_type": "refresh_token"}, "unauthorized_client", id="no refreshing app"),
         pytest.param({"grant_type": None}, "invalid_request", id="no grant type"),
         pytest.param({"client_id": "notes"}, "invalid_request", id="another client_id in the body"),
     ],

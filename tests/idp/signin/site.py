@@ -27,6 +27,7 @@ from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.jose import KeySet
 from idjag.seal import KekSealer
+from idjag.trust.publications import Publications
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
 _SEALER = KekSealer(b"k" * 32)
@@ -135,7 +136,12 @@ class Host:
 
 @contextmanager
 def running(
-    host: Host, *, issuer: str | None = None, database: Path | None = None, queue: int = 32
+    host: Host,
+    *,
+    issuer: str | None = None,
+    database: Path | None = None,
+    queue: int = 32,
+    publications: Publications | None = None,
 ) -> Iterator[Site]:
     """An IdP of its own; ``issuer`` is what it believes to be, by default the truth."""
     with _ledger(database) as ledger:
@@ -148,6 +154,7 @@ def running(
             clock=clock,
             new_id=lambda: secrets.token_urlsafe(16),
             passwords=Passwords(2, queue, hasher=hasher),
+            publications=publications,
         )
         site = Site(issuer, host.url, ledger, services, clock, hasher)
         seed(site)

@@ -30,13 +30,13 @@ KEY = b"a key that is used in tests only"
 SECRETS = {"env:WIKI_SECRET": "wiki-secret-0123456789", "env:CHAT_SECRET": "chat-secret-0123456789"}
 TABLES = (
     *("person", "person_group", "membership", "subject", "credential", "app", "resource_app"),
-    *("connection", "guardrail", "session", "session_app", "code", "family", "hold"),
+    *("connection", "guardrail", "session", "session_app", "code", "family", "refresh_token", "hold"),
 )
 
 AnyLedger: TypeAlias = MemoryLedger[Head] | SqliteLedger[Head]
 
-# Contract section 4, word for word, but for: what is not built (refresh_token, offline_access), and the app,
-# group and resource app that the example names and does not show.
+# Contract section 4, word for word, but for the app, group and resource app that the example names and does
+# not show.
 EXAMPLE = """\
 version: 1
 tenant: default                      # optional
@@ -61,8 +61,8 @@ apps:
     redirect_uris: ["https://wiki.example/callback"]
     post_logout_redirect_uris: []
     auth: {method: client_secret, secret: "env:WIKI_SECRET"}
-    grants: [authorization_code, token_exchange]
-    scopes: [openid, profile, email]
+    grants: [authorization_code, refresh_token, token_exchange]
+    scopes: [openid, profile, email, offline_access]
     subject_type: public
     id_token_alg: RS256
     assigned: {everyone: true}

@@ -162,7 +162,7 @@ def test_an_app_that_gets_keys_loses_its_secret(acme: Acme) -> None:
     """Attack case 161: an old secret does not come back either."""
     acme.apply(EXAMPLE)
     state = example()
-    state["apps"][0] |= {"auth": {"method": "none"}, "grants": ["authorization_code"]}
+    state["apps"][0] |= {"auth": {"method": "none"}, "grants": ["authorization_code", "refresh_token"]}
     acme.apply(state)
     assert acme.row("app", key="wiki")["secrets"] == "[]"
     state["apps"][0]["auth"] = {"method": "client_secret", "secret": None}

@@ -45,9 +45,9 @@ def test_the_example_is_read() -> None:
             "state.yaml:21:29: apps[0].backchannel_logout_uri: not built: back-channel logout",
         ),
         (
-            "token_exchange]",
-            "refresh_token, token_exchange]",
-            "state.yaml:24:34: apps[0].grants[1]: not built: refresh tokens",
+            "offline_access]",
+            "address, offline_access]",
+            "state.yaml:25:38: apps[0].scopes[3]: not built: the address claim",
         ),
         (
             "groups: [engineering]\n    attributes",

@@ -26,6 +26,7 @@ SESSION: dict[str, Any] = {
     "created": NOW,
     "expires": NOW + 60,
     "ended": None,
+    "revoked": None,
 }
 HOLD: dict[str, Any] = {
     "id": "h-1",
@@ -56,6 +57,8 @@ def sign_in(acme: Acme) -> None:
         "sid": "x",
         "created": NOW,
     }
+    links: Any = {name: value for name, value in common.items() if name != "epoch"}
+    refresh: Any = {"id": "r-1", **links, "family_id": "f-1", "sid": "x", "created": NOW, "expires": NOW}
     acme.write(
         Insert("session", SESSION | {"person_id": person}),
         Insert("session_app", seen),
@@ -63,6 +66,7 @@ def sign_in(acme: Acme) -> None:
         Insert(
             "family", {"id": "f-1", **common, "code_id": "k-1", "offline": 0, "created": NOW, "revoked": None}
         ),
+        Insert("refresh_token", refresh),
     )
 
 
@@ -113,7 +117,8 @@ def test_a_deleted_person_takes_sessions_and_credentials_along(acme: Acme) -> No
     acme.apply(EXAMPLE)
     sign_in(acme)
     acme.apply({"version": 1, "users": []}, prune=True)
-    of_people = ("person", "membership", "subject", "credential", "session", "session_app", "code", "family")
+    of_people = {"person", "membership", "subject", "credential", "session", "session_app", "code"}
+    of_people |= {"family", "refresh_token"}
     assert {table: acme.rows(table) for table in of_people} == {table: [] for table in of_people}
     assert len(acme.rows("app")) == 2
 
@@ -129,7 +134,8 @@ def test_a_name_that_is_made_again_inherits_nothing(acme: Acme) -> None:
     new = {str(row["id"]) for rows in acme.everything().values() for row in rows}
     assert old.isdisjoint(new)
     assert acme.row("subject")["sub"] != old_sub
-    assert acme.rows("session") == acme.rows("code") == acme.rows("family") == []
+    for table in ("session", "code", "family", "refresh_token"):
+        assert acme.rows(table) == []
 
 
 def test_a_deleted_app_takes_its_codes_and_families_along(acme: Acme) -> None:
@@ -138,7 +144,8 @@ def test_a_deleted_app_takes_its_codes_and_families_along(acme: Acme) -> None:
     state = example()
     state |= {"apps": state["apps"][1:], "connections": [], "tests": []}
     acme.apply(state, prune=True)
-    assert acme.rows("session_app") == acme.rows("code") == acme.rows("family") == []
+    for table in ("session_app", "code", "family", "refresh_token"):
+        assert acme.rows(table) == []
     assert len(acme.rows("session")) == 1
 
 

@@ -22,7 +22,7 @@ from idjag.idp.store import schema, tables
 from idjag.idp.store.schema import SchemaRefused
 from idjag.ledger.schema import OWN_TABLES, statements
 
-NEWEST = "0001"
+NEWEST = schema.head()
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path, url: str) -> None:
 
 
 def test_an_older_schema_names_the_command(path: Path, url: str) -> None:
-    with pytest.raises(SchemaRefused, match="no schema, this idjag needs 0001: run idjag db upgrade"):
+    with pytest.raises(SchemaRefused, match=f"no schema, this idjag needs {NEWEST}: run idjag db upgrade"):
         schema.check(url)
     schema.upgrade(url)
     query(path, "DELETE FROM alembic_version")

@@ -11,8 +11,9 @@ from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
 from idjag.idp.store.tables.people import Credential, Group, Membership, Person, Subject
-from idjag.idp.store.tables.sessions import Code, Family, Session, SessionApp
+from idjag.idp.store.tables.sessions import Code, Family, RefreshToken, Session, SessionApp
 from idjag.idp.store.tables.tenants import Tenant
+from idjag.idp.store.tables.throttle import ThrottleRow
 
 __all__ = [
     "App",
@@ -26,12 +27,14 @@ __all__ = [
     "KekCheck",
     "Membership",
     "Person",
+    "RefreshToken",
     "ResourceApp",
     "Session",
     "SessionApp",
     "SigningKey",
     "Subject",
     "Tenant",
+    "ThrottleRow",
 ]
 
 # 32 bits end in 2038; PostgreSQL's INTEGER has no more.

@@ -1,12 +1,19 @@
-"""Sessions, the apps they reached, authorization codes and refresh families."""
+"""Sessions, the apps they reached, authorization codes, refresh families and their tokens.
 
+Each says until when it is needed, so that housekeeping can delete by that column alone.
+"""
+
+from sqlalchemy import text
 from sqlmodel import Field, SQLModel
 
 
 class Session(SQLModel, table=True):
     """A sign-in.  ``id`` is a random surrogate, ``cookie`` the SHA-256 of the cookie's value.
 
-    ``amr`` is a JSON array.  ``epoch`` is the person's when the session was born.  ``csrf`` binds forms.
+    ``amr`` is a JSON array.  ``epoch`` is the person's when the session was born.
+    ``ended``: signed out, or replaced; offline families live on.  ``revoked``: stopped by an administrator
+    or by the person, which ends those too.  Both are set then, and the row is needed for the longest life of
+    a family after ``expires``: a family whose session is not there is over (decision 0025).
     """
 
     __tablename__ = "session"
@@ -22,8 +29,9 @@ class Session(SQLModel, table=True):
     ip: str = ""
     user_agent: str = ""
     created: int
-    expires: int
+    expires: int = Field(index=True)
     ended: int | None = None
+    revoked: int | None = None
 
 
 class SessionApp(SQLModel, table=True):
@@ -58,9 +66,12 @@ class Code(SQLModel, table=True):
 
 
 class Family(SQLModel, table=True):
-    """The tokens that came from one code; revoked as one when the code is replayed.
+    """The tokens that came from one code; revoked as one when the code or a refresh token is replayed.
 
-    ``code_id`` is the code's id, so that a replay finds what the first use produced.
+    ``code_id`` is the code's id, so that a replay finds what the first use produced.  ``sid`` is that of the
+    session at the app, and set exactly when there are refresh tokens (``offline``).  ``spec`` holds the
+    scopes and how the person signed in; ``jkt`` is the key that the tokens are bound to.  Needed until
+    ``expires``.
     """
 
     __tablename__ = "family"
@@ -75,3 +86,28 @@ class Family(SQLModel, table=True):
     offline: int = 0
     created: int
     revoked: int | None = None
+    sid: str | None = Field(default=None, index=True)
+    jkt: str | None = None
+    spec: str = Field(default="{}", sa_column_kwargs={"server_default": text("'{}'")})
+    last_used: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    expires: int = Field(default=0, index=True, sa_column_kwargs={"server_default": text("0")})
+
+
+class RefreshToken(SQLModel, table=True):
+    """A refresh token; ``id`` is the SHA-256 of its value.  ``rotated`` is when another took its place.
+
+    Its links never change.  Needed until ``expires``, so that a use after its rotation is seen.
+    """
+
+    __tablename__ = "refresh_token"
+
+    id: str = Field(primary_key=True)
+    tenant_id: str = Field(index=True)
+    family_id: str
+    app_id: str
+    person_id: str = Field(index=True)
+    session_id: str
+    sid: str
+    created: int
+    expires: int = Field(index=True)
+    rotated: int | None = None

@@ -1,0 +1,119 @@
+"""``POST /revoke``: an app gives back a refresh token, and its family ends (RFC 7009).
+
+Access tokens of a sign-in open nothing yet (decision 0020): there is nothing of theirs to revoke.
+"""
+
+from __future__ import annotations
+
+from idjag.idp import families
+from idjag.idp.audit import refusal_event
+from idjag.idp.families import Family, StoredToken
+from idjag.idp.grants import GrantRequest, again, lost_reason
+from idjag.idp.snapshot import RegisteredApp, Snapshot
+from idjag.ledger.entry import Entry, Event, Facts, Ledger, OneTime, Verdict
+from idjag.protocol import names
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.form import Form
+from idjag.protocol.http import Reply, refusal_reply, token_reply
+from idjag.protocol.jose import JoseError, jws
+
+__all__ = ["Revocation"]
+
+
+class Revocation:
+    """The operation of the endpoint; the answer is 200 whether there was anything to revoke or not."""
+
+    def __init__(self, ledger: Ledger[Snapshot]) -> None:
+        self._ledger = ledger
+
+    async def entry(self, request: GrantRequest, snapshot: Snapshot) -> Entry[Snapshot, Reply]:
+        """The entry to commit; raises Refused PARAMETER_MISSING, TOKEN_TYPE_UNSUPPORTED."""
+        client, source = _client(request, snapshot), request.source
+        value = request.form.required("token")
+        token = await families.look_up(self._ledger, snapshot.tenant, value)
+        if token is None and _signed_by_us(value, snapshot):
+            raise Refused(Reason.TOKEN_TYPE_UNSUPPORTED)
+
+        def decide(current: Snapshot, found: Facts) -> Verdict[Reply]:
+            now = client if current is snapshot else again(_client, request, current)
+            try:
+                return _ended(token, now, request, found)
+            except Refused as refused:
+                return _nothing(refused, token, now, request)
+
+        def lost(used: OneTime) -> Verdict[Reply]:
+            refused = lost_reason(used)
+            event = refusal_event("token.refused", refused, source=source, client=client)
+            return Verdict(refusal_reply(refused, decision_id=source.decision_id), (event,), succeeded=False)
+
+        return Entry(
+            tenant=snapshot.tenant,
+            holder=source.decision_id,
+            now=source.now,
+            decide=decide,
+            lost=lost,
+            reads=(token.key, token.family) if token else (),
+            consume_always=request.consume,
+            client=client.app.id,
+        )
+
+    def refused_event(self, _form: Form) -> str:
+        """The name of the event when an authenticated client is refused."""
+        return "token.refused"
+
+
+def _client(request: GrantRequest, snapshot: Snapshot) -> RegisteredApp:
+    """The client; whoever may come to the token endpoint may come here."""
+    return request.client(snapshot)
+
+
+def _ended(
+    token: StoredToken | None, client: RegisteredApp, request: GrantRequest, found: Facts
+) -> Verdict[Reply]:
+    """End the family, be the token the newest of it or one that was rotated; raises Refused."""
+    rows = found(token.family) if token and found(token.key) else ()
+    if token is None or not rows:
+        raise Refused(Reason.REFRESH_TOKEN_UNKNOWN)
+    family = Family.of(rows[0])
+    if family.app_id != client.app.id:
+        raise Refused(Reason.REFRESH_TOKEN_CLIENT_MISMATCH, expected=family.app_id)
+    if family.revoked is not None:
+        raise Refused(Reason.REFRESH_TOKEN_REVOKED, ended=family.revoked)
+    source = request.source
+    event = Event(
+        "token.revoked",
+        {
+            **source.fields(),
+            "actor": {"kind": "app", "id": client.app.id},
+            "requesting_app": client.app.id,
+            "subject": family.person_id,
+        },
+    )
+    return Verdict(_done(request), (event,), (families.revocation(family.id, now=source.now),))
+
+
+def _nothing(
+    refused: Refused, token: StoredToken | None, client: RegisteredApp, request: GrantRequest
+) -> Verdict[Reply]:
+    """Nothing ends, and the answer does not say so (RFC 7009 section 2.2).
+
+    A public app may be anybody at all, who could fill the log with tokens that never were.
+    """
+    known = {"subject": token.person_id} if token else {}
+    event = refusal_event("token.refused", refused, source=request.source, client=client, fields=dict(known))
+    public = client.registration.method == names.NO_AUTHENTICATION
+    return Verdict(_done(request), () if public else (event,))
+
+
+def _done(request: GrantRequest) -> Reply:
+    return token_reply({}, decision_id=request.source.decision_id)
+
+
+def _signed_by_us(value: str, snapshot: Snapshot) -> bool:
+    """Whether it is an ID token or an ID-JAG of ours: they are short-lived, and nobody asks about them."""
+    try:
+        jwt = jws.parse(value, max_bytes=names.MAX_SUBJECT_TOKEN)
+        jws.verify(jwt, keys=snapshot.keys.verifying(), algorithms=names.ASYMMETRIC)
+    except JoseError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""Everything that a serving process does beside its requests, while it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from idjag.idp.background import Recurring
+from idjag.idp.checkpoints import checkpointing
+from idjag.idp.housekeeping import Housekeeping
+from idjag.idp.retention import RetainingLedger, Retention
+from idjag.idp.settings import Settings
+from idjag.idp.store.dead import dead
+
+__all__ = ["upkeep"]
+
+_HOUSEKEEPING_EVERY: Final = 30.0
+_RETENTION_EVERY: Final = 3600.0
+
+
+@contextmanager
+def upkeep(
+    settings: Settings,
+    ledger: RetainingLedger,
+    tenant: str,
+    *,
+    key: bytes,
+    clock: Callable[[], int],
+    new_id: Callable[[], str],
+) -> Iterator[None]:
+    """Checkpoints, housekeeping and retention while the ``with`` lasts; all are done when it ends.
+
+    Raises SettingsWrong for checkpoints that cannot be written, or that know more than the database.
+    """
+    url = settings.database_url
+    house = Housekeeping(ledger, tenant, partial(dead, url), clock, new_id)
+    with ExitStack() as stack:
+        stack.enter_context(checkpointing(settings, ledger, tenant, key=key, clock=clock))
+        stack.enter_context(Recurring("housekeeping", house.run, seconds=_HOUSEKEEPING_EVERY))
+        if settings.audit_retention is not None:
+            kept = Retention(ledger, url, tenant, settings.audit_retention, key, clock, new_id)
+            stack.enter_context(Recurring("retention", kept.run, seconds=_RETENTION_EVERY))
+        yield

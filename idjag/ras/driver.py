@@ -1,0 +1,167 @@
+"""Carries out what a flow asks for: the ports, called in this thread or from beside an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from idjag.protocol.jose import KeySet
+from idjag.ras.flights import Busy, Flights
+from idjag.ras.model import Client
+from idjag.ras.ports import (
+    Accounts,
+    AwaitedKeys,
+    Clients,
+    IssuerKeys,
+    Outcome,
+    Record,
+    Store,
+    Submitting,
+    Tokens,
+)
+from idjag.ras.steps import (
+    Answer,
+    Commit,
+    FoundToken,
+    NeedAccounts,
+    NeedClient,
+    NeedKeys,
+    NeedPerson,
+    NeedRegistration,
+    NeedToken,
+    Step,
+)
+from idjag.ras.subjects import look_up
+from idjag.trust.publications import Publications
+
+__all__ = ["Driver"]
+
+# Keys of issuers that a host's own port fetches: so many issuers may hang before the next one waits.
+_FETCHING = 8
+_MOST_FETCHES = 1000
+_MOST_WRITES = 100
+
+log = logging.getLogger("idjag.ras")
+
+
+class Driver:
+    """The ports of one server; ``configured`` are the clients of its configuration of that moment."""
+
+    def __init__(
+        self,
+        *,
+        configured: Callable[[], Clients],
+        clients: Clients | None,
+        keys: IssuerKeys,
+        accounts: Accounts,
+        store: Store,
+        publications: Publications | None,
+    ) -> None:
+        self._configured = configured
+        self._clients = clients
+        self._keys = keys
+        self._accounts = accounts
+        self._store = store
+        self._publications = publications
+        self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
+        self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
+
+    def answer(self, step: Step) -> Answer:
+        """Carry out one step; blocking."""
+        match step:
+            case NeedClient():
+                return self._client(step)
+            case NeedRegistration():
+                return self._published().registration(step.registered, kid=step.kid)
+            case NeedKeys():
+                return self._keys.keys(step.issuer, step.jwks_uri, kid=step.kid)
+            case NeedPerson():
+                return look_up(step.query, accounts=self._accounts, store=self._store)
+            case NeedToken():
+                return self._found(step)
+            case NeedAccounts():
+                return self._accounts.by_email(step.email, tenant=step.tenant)
+            case Commit():
+                return self._store.commit(step.record)
+
+    async def aanswer(self, step: Step) -> Answer:
+        """Carry out one step without blocking the loop: what blocks is called in a thread.
+
+        Nobody who waits for somebody else's server holds one of the threads that all share.
+        """
+        match step:
+            case NeedClient() if self._clients is None:
+                return self._client(step)
+            case NeedRegistration():
+                return await self._published().aregistration(step.registered, kid=step.kid)
+            case NeedKeys():
+                return await self._akeys(step)
+            case Commit() if isinstance(self._store, Submitting):
+                return await asyncio.wrap_future(self._store.submit(step.record))
+            case _:
+                return await asyncio.to_thread(self.answer, step)
+
+    def write(self, record: Record) -> None:
+        """Write something that nobody waits for; dropped, and logged, when too much is to be written."""
+        try:
+            if isinstance(self._store, Submitting):
+                written = self._store.submit(record)
+            else:
+                written, _ = self._writes.board(record.decision_id, lambda: self._store.commit(record))
+        except Exception as failed:  # noqa: BLE001  # a port that is down; nobody is there to be told
+            _unwritten(record, failed)
+        else:
+            written.add_done_callback(lambda done: _check(record, done))
+
+    def forget(self, issuer: str) -> None:
+        """Drop the keys of an issuer."""
+        self._keys.forget(issuer)
+
+    def forget_client(self, client_id: str) -> None:
+        """Drop what a client has published."""
+        if self._publications is not None:
+            self._publications.forget(client_id)
+
+    def close(self) -> None:
+        """End the threads that were begun here, when what is still to be written is written."""
+        self._fetches.close(finish=False)
+        self._writes.close(finish=True)
+
+    async def _akeys(self, step: NeedKeys) -> KeySet:
+        """An issuer's keys: awaited if the port can, else by one thread for all who ask for this issuer."""
+        if isinstance(self._keys, AwaitedKeys):
+            return await self._keys.akeys(step.issuer, step.jwks_uri, kid=step.kid)
+        while True:
+            flight, own = self._fetches.board(
+                (step.issuer, step.jwks_uri),
+                lambda: self._keys.keys(step.issuer, step.jwks_uri, kid=step.kid),
+            )
+            # shielded: who goes away must not take the keys from the others who wait
+            keys = await asyncio.shield(asyncio.wrap_future(flight))
+            if own or step.kid is None or any(key.kid == step.kid for key in keys.keys):
+                return keys  # else the flight was for another kid, and this one may be new
+
+    def _client(self, step: NeedClient) -> Client | None:
+        return (self._clients or self._configured()).client(step.client_id, tenant=step.tenant)
+
+    def _published(self) -> Publications:
+        if self._publications is None:
+            raise LookupError("a client publishes its keys, and this server was given no publications")
+        return self._publications
+
+    def _found(self, step: NeedToken) -> FoundToken | None:
+        kept = self._store.token(step.jti) if isinstance(self._store, Tokens) else None
+        return None if kept is None else FoundToken(kept, self._accounts.by_id(kept.token.account_id))
+
+
+def _check(record: Record, done: Future[Outcome]) -> None:
+    failed = done.exception()
+    if failed is not None:
+        _unwritten(record, failed)
+
+
+def _unwritten(record: Record, failed: BaseException) -> None:
+    problem = "too many at once" if isinstance(failed, Busy) else type(failed).__name__
+    log.error("refusal not recorded decision_id=%s error=%s", record.decision_id, problem)

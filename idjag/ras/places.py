@@ -1,0 +1,58 @@
+"""What a command needs to know of ras.yaml, none of it secret: where things are, and whom it trusts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["IssuerPlace", "Places", "places"]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerPlace:
+    """A trusted issuer as the file has it; ``expires`` NumericDate."""
+
+    issuer: str
+    active: bool
+    expires: int | None
+
+    def alive(self, *, now: int) -> bool:
+        """Whether the file lets it in."""
+        return self.active and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of one deployment, and its trusted issuers."""
+
+    file: Path
+    issuer: str
+    database: Path
+    kek_file: Path
+    issuers: tuple[IssuerPlace, ...]
+
+
+def places(path: Path) -> Places:
+    """Read the file without resolving a secret: an operator who stops somebody need not know the clients'.
+
+    Raises ``idjag.yaml_file.FileError(s)``, OSError.
+    """
+    from idjag import yaml_file
+    from idjag.ras.config_fields import is_loopback
+    from idjag.ras.config_file import RasFile
+    from idjag.ras.config_values import Values
+
+    document = yaml_file.load(path)
+    file = yaml_file.validate(document, RasFile)
+    loopback = is_loopback(file.issuer)
+    values = Values(document, file, environ={}, base=path.resolve().parent, loopback=loopback)
+    return Places(
+        file=path.resolve(),
+        issuer=file.issuer,
+        database=values.database(),
+        kek_file=values.kek_file(),
+        issuers=tuple(
+            IssuerPlace(entry.issuer, entry.status == "active", entry.expires)
+            for entry in file.trusted_issuers
+        ),
+    )

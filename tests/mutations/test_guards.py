@@ -1,0 +1,55 @@
+"""Every guard that is broken is noticed: the list is right (`make test`), and none survives (`make soak`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mutations.guards import TREE, Guard, guards
+from tests.mutations.workshop import Workshop, opened
+
+LEAST = 120
+
+
+def test_the_list_is_long_enough() -> None:
+    names = [guard.name for guard in guards()]
+
+    assert len(names) >= LEAST
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("guard", guards(), ids=lambda guard: guard.name)
+def test_a_guard_stands_where_the_list_says(guard: Guard) -> None:
+    source = (TREE / guard.file).read_text("utf-8")
+    broken = guard.broken(source)
+
+    compile(broken, guard.file, "exec")
+    assert broken != source
+    assert guard.tests
+    assert [test for test in guard.tests if not guard.exists(test)] == []
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    """Where guards are broken."""
+    with opened(TREE) as workshop:
+        yield workshop
+
+
+@pytest.mark.soak
+def test_unbroken_the_tests_pass(workshop: Workshop) -> None:
+    """The control: what fails below fails because of the break alone."""
+    done = workshop.run(sorted({test for guard in guards() for test in guard.tests}))
+
+    assert done.code == 0, done.output
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("guard", guards(), ids=lambda guard: guard.name)
+def test_no_guard_can_be_broken_unnoticed(guard: Guard, workshop: Workshop) -> None:
+    path = TREE / guard.file
+    done = workshop.run(guard.tests, path=path, source=guard.broken(path.read_text("utf-8")))
+
+    # 1: tests ran and one failed; anything else is a break that does not even load
+    assert done.code == 1, f"it survived: {done.output}" if done.code == 0 else done.output

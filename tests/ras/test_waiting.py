@@ -1,0 +1,257 @@
+"""Nobody waits for what is not theirs: issuers that hang, strangers at the door (attack case 181, P13)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from idjag.protocol.jose import KeySet
+from idjag.ras import Account, Link, MemoryStore
+from idjag.ras.flights import Busy, Flights
+from idjag.ras.ports import Outcome, Record
+from idjag.trust.fetch import Fetched
+from idjag.trust.jwks import Jwks
+from idjag.trust.kept import Limits
+from idjag.trust.memory import MemoryFetcher
+from tests.asgi_parts import Exchange
+from tests.ras.world import ALICE, IDP, OTHER_IDP, FakeKeys, World, client, config, grant, key, request
+
+BOTH = config(clients=(client(issuers=frozenset({IDP, OTHER_IDP})),))
+GIL = {"iss": OTHER_IDP, "sub": "gil"}
+
+
+def linked() -> MemoryStore:
+    """Two people, each known at an issuer of their own."""
+    links = [(Link(IDP, "", ALICE), "u-alice"), (Link(OTHER_IDP, "", "gil"), "u-gil")]
+    return MemoryStore([Account("u-alice"), Account("u-gil")], links)
+
+
+class Hanging(FakeKeys):
+    """A port of a host's own: the keys of IDP do not come until somebody lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let, self.begun = threading.Event(), threading.Event()
+
+    def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
+        found = super().keys(issuer, jwks_uri, kid=kid)
+        self.begun.set()
+        if issuer == IDP and not self.let.wait(60):
+            raise TimeoutError
+        return found
+
+
+class HangingFetcher(MemoryFetcher):
+    """The network of our own cache: what IDP publishes does not come until somebody lets it."""
+
+    def __init__(self) -> None:
+        sets = {IDP: KeySet([key("idp").public]), OTHER_IDP: KeySet([key("other").public])}
+        documents: dict[str, Any] = {}
+        for issuer, keys in sets.items():
+            metadata = {"issuer": issuer, "jwks_uri": f"{issuer}/jwks"}
+            documents[f"{issuer}/.well-known/oauth-authorization-server"] = metadata
+            documents[f"{issuer}/jwks"] = dict(keys.to_dict())
+        super().__init__(documents)
+        self.let = threading.Event()
+
+    def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
+        if url == f"{IDP}/jwks" and not self.let.wait(60):
+            raise TimeoutError
+        return super().get(url, max_bytes=max_bytes, accept=accept)
+
+
+def of_a_host() -> tuple[Any, threading.Event]:
+    keys = Hanging()
+    return keys, keys.let
+
+
+def of_our_own() -> tuple[Any, threading.Event]:
+    fetcher = HangingFetcher()
+    return Jwks(fetcher, limits=Limits(patience=60.0)), fetcher.let
+
+
+@pytest.mark.parametrize("made", [of_a_host, of_our_own], ids=["a host's port", "our cache"])
+def test_an_issuer_that_hangs_holds_nobody_of_another(
+    made: Callable[[], tuple[Any, threading.Event]],
+) -> None:
+    """P13: 60 requests wait for one issuer's keys, and 200 of another go through meanwhile."""
+    keys, let = made()
+    world = World(config=BOTH, store=linked(), keys=keys)
+
+    async def attack() -> tuple[Counter[int], int, Counter[int]]:
+        waiting = [asyncio.create_task(world.ras.atoken(request())) for _ in range(60)]
+        await asyncio.sleep(0)
+        others = [world.ras.atoken(request({"assertion": grant(key("other"), **GIL)})) for _ in range(200)]
+        async with asyncio.timeout(20):
+            replies = await asyncio.gather(*others)
+        still = sum(not task.done() for task in waiting)
+        let.set()
+        late = await asyncio.gather(*waiting)
+        return Counter(r.status for r in replies), still, Counter(r.status for r in late)
+
+    try:
+        assert asyncio.run(attack()) == ({200: 200}, 60, {200: 60})
+    finally:
+        let.set()
+        world.ras.close()
+
+
+def test_all_who_wait_for_one_issuer_wait_for_one_thread() -> None:
+    """One flight an issuer: the port is asked once, however many wait."""
+    keys = Hanging()
+    world = World(config=BOTH, store=linked(), keys=keys)
+
+    async def attack() -> Counter[int]:
+        waiting = [asyncio.create_task(world.ras.atoken(request())) for _ in range(30)]
+        assert await asyncio.to_thread(keys.begun.wait, 20)
+        asked = len(keys.asked)
+        keys.let.set()
+        replies = await asyncio.gather(*waiting)
+        assert asked == 1
+        return Counter(reply.status for reply in replies)
+
+    try:
+        assert asyncio.run(attack()) == {200: 30}
+    finally:
+        world.ras.close()
+
+
+def test_who_gives_up_takes_nothing_from_those_who_wait_on() -> None:
+    """A client that goes away: the fetch goes on for the others."""
+    keys = Hanging()
+    world = World(config=BOTH, store=linked(), keys=keys)
+
+    async def attack() -> list[int]:
+        waiting = [asyncio.create_task(world.ras.atoken(request())) for _ in range(3)]
+        assert await asyncio.to_thread(keys.begun.wait, 20)
+        waiting[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        keys.let.set()
+        return [reply.status for reply in await asyncio.gather(*waiting[1:])]
+
+    try:
+        assert asyncio.run(attack()) == [200, 200]
+    finally:
+        world.ras.close()
+
+
+def test_a_key_that_the_flight_did_not_bring_is_asked_for_again() -> None:
+    """RAS-10: whoever has another kid was not served by the first one's fetch."""
+
+    class Rotating(FakeKeys):
+        def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
+            super().keys(issuer, jwks_uri, kid=kid)
+            return KeySet([key("idp-next" if kid == "idp-next" else "idp").public])
+
+    world = World(config=BOTH, store=linked(), keys=Rotating())
+
+    async def both() -> list[int]:
+        assertions = [grant(), grant(key("idp-next"))]
+        return [
+            reply.status
+            for reply in await asyncio.gather(
+                *(world.ras.atoken(request({"assertion": assertion})) for assertion in assertions)
+            )
+        ]
+
+    try:
+        assert asyncio.run(both()) == [200, 200]
+    finally:
+        world.ras.close()
+
+
+def test_no_more_is_under_way_than_may_be() -> None:
+    """One flight a key, and an end to the queue."""
+    let = threading.Event()
+    flights: Flights[bool] = Flights("test", threads=1, most=2)
+    try:
+        first, own = flights.board("a", lambda: let.wait(60))
+        again, not_own = flights.board("a", lambda: False)
+        second, _ = flights.board("b", lambda: True)
+        with pytest.raises(Busy):
+            flights.board("c", lambda: True)
+        assert (own, not_own, again is first) == (True, False, True)
+        let.set()
+        assert (first.result(20), second.result(20)) == (True, True)
+        assert flights.board("c", lambda: True)[0].result(20)
+    finally:
+        let.set()
+        flights.close(finish=True)
+
+
+class Slow(MemoryStore):
+    """A store whose disk does not answer until somebody lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+        self.writing: set[str] = set()
+
+    def commit(self, record: Record) -> Outcome:
+        self.writing.add(threading.current_thread().name)
+        if not self.let.wait(60):
+            raise TimeoutError
+        return super().commit(record)
+
+
+def turned_away(number: int) -> Exchange:
+    """What the door refuses by itself: a header twice."""
+    twice = ((b"host", b"a.example"), (b"host", b"b.example"))
+    return Exchange(headers=twice, client=(f"2001:db8::{number:x}", 5000))
+
+
+def test_strangers_at_the_door_are_answered_while_the_disk_does_not() -> None:
+    """Contract section 9, P12: counted at once, written by one thread, and dropped beyond what may wait."""
+    store = Slow()
+    world = World(store=store)
+    app = world.ras.asgi
+
+    async def attack() -> Counter[int]:
+        exchanges = [turned_away(number) for number in range(2000)]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(app(each.scope, each.receive, each.send) for each in exchanges))
+        return Counter(each.status for each in exchanges)
+
+    try:
+        assert asyncio.run(attack()) == {400: 2000}
+        assert len(store.writing) <= 1
+        store.let.set()
+        world.ras.close()
+        assert 1 <= len(store.events) <= 101
+    finally:
+        store.let.set()
+        world.ras.close()
+
+
+def test_one_stranger_at_the_door_is_one_line_a_minute(world: World) -> None:
+    """Contract section 9: the positive control; nothing waits, and everything due is written."""
+
+    async def attack() -> None:
+        exchanges = [turned_away(1) for _ in range(50)] + [turned_away(2)]
+        await asyncio.gather(*(world.ras.asgi(each.scope, each.receive, each.send) for each in exchanges))
+
+    asyncio.run(attack())
+    world.ras.close()
+    assert Counter(event.fields["ip"] for event in world.store.events) == {"2001:db8::1": 1, "2001:db8::2": 1}
+
+
+def test_a_store_that_fails_for_a_stranger_is_no_fault_of_the_door(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is there to be told but the log."""
+
+    class Broken(MemoryStore):
+        def commit(self, record: Record) -> Outcome:
+            raise OSError(record.decision_id)
+
+    world = World(store=Broken())
+    exchange = turned_away(1)
+    with caplog.at_level("ERROR", logger="idjag.ras"):
+        exchange.through(world.ras.asgi)
+        world.ras.close()
+    assert exchange.status == 400
+    assert [record.message.partition(" error=")[2] for record in caplog.records] == ["OSError"]
