@@ -98,9 +98,11 @@ def checkpointing(
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SettingsWrong(f"IDJAG_AUDIT_CHECKPOINT: {to}: {reason}") from None
-    with Recurring("checkpoint", lambda _stopping: checkpoints.write(), seconds=EVERY):
-        yield
     try:
-        checkpoints.write()
-    except Exception as error:  # noqa: BLE001  # it stops anyway
-        log_failure("the last checkpoint failed", error)
+        with Recurring("checkpoint", lambda _stopping: checkpoints.write(), seconds=EVERY):
+            yield
+    finally:  # a server that is told to stop leaves by an exception
+        try:
+            checkpoints.write()
+        except Exception as error:  # noqa: BLE001  # it stops anyway
+            log_failure("the last checkpoint failed", error)

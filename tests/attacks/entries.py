@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from idjag.asgi import ASGIApp
 from idjag.protocol import names
 from tests.asgi_parts import Exchange
 from tests.attacks.target import Target, Wire, exchange_of, members
 from tests.idp.grants.offline import VERIFIER
 
-__all__ = ["ENTRIES", "Entry", "assert_granted", "assert_refused", "far_away"]
+__all__ = ["ENTRIES", "Attacked", "Entry", "assert_granted", "assert_refused", "far_away"]
 
 _SUBNETS = itertools.count(1)
 
@@ -81,7 +82,17 @@ ENTRIES = (
 )
 
 
-def assert_granted(idp: Target, wire: Wire) -> Exchange:
+class Attacked(Protocol):
+    """A server of ours, as far as the oracle looks."""
+
+    app: ASGIApp
+
+    def news(self) -> list[dict[str, Any]]:
+        """The events since the last look."""
+        ...
+
+
+def assert_granted(idp: Attacked, wire: Wire) -> Exchange:
     """The positive control: 200, and an introspected token is active."""
     answer = wire.exchange().through(idp.app)
     assert answer.status == 200, answer.sent
@@ -90,7 +101,7 @@ def assert_granted(idp: Target, wire: Wire) -> Exchange:
 
 
 def assert_refused(
-    idp: Target, wire: Wire, status: int, error: str, *, inside: bool = False, echo: bool = False
+    idp: Attacked, wire: Wire, status: int, error: str, *, inside: bool = False, echo: bool = False
 ) -> dict[str, Any]:
     """Attack cases, the global oracle: this status and error, and nothing else gets out or lost.
 

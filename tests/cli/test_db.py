@@ -50,11 +50,6 @@ def test_looking_makes_nothing(environ: dict[str, str]) -> None:
     assert (code, json.loads(out)) == (0, {"current": NEWEST, "newest": NEWEST})
 
 
-@pytest.mark.parametrize("action", ["backup", "after-restore"])
-def test_what_is_not_built_says_so(environ: dict[str, str], action: str) -> None:
-    assert idjag(environ, "db", action) == (2, "", f"idjag: db {action}: not built\n")
-
-
 def test_postgresql_is_not_built(environ: dict[str, str]) -> None:
     changed = {**environ, "IDJAG_DATABASE_URL": "postgresql://u:s3cret@db.example/idjag", "IDJAG_KEK": KEK}
     for action in ("upgrade", "current"):

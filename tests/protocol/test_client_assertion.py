@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,6 +221,28 @@ def test_a_client_without_keys_proves_nothing(keys: KeySet | None, problem: str)
     keyless = Registration(ID, names.PRIVATE_KEY_JWT, keys=keys)
     refused = refusal(lambda: verified(with_claims(), keyless))
     assert (refused.reason, refused.fact) == (Reason.CLIENT_ASSERTION_INVALID, {"problem": problem})
+
+
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [
+        (
+            Registration(ID, names.PRIVATE_KEY_JWT, jwks_uri="https://wiki.example/keys"),
+            Reason.CLIENT_ASSERTION_INVALID,
+        ),
+        (Registration(ID, names.CLIENT_ID_METADATA_DOCUMENT), Reason.CLIENT_METHOD_WRONG),
+    ],
+    ids=["jwks_uri", "document"],
+)
+def test_who_publishes_elsewhere_proves_nothing_before_it_was_read(
+    there: Registration, reason: Reason
+) -> None:
+    """CAU-06, CAU-10: whoever forgets to fetch authenticates nobody."""
+    assert there.published
+    assert refusal(lambda: verified(with_claims(), there)).reason is reason
+    read = replace(there, method=names.PRIVATE_KEY_JWT, keys=KEYS)
+    assert not read.published
+    assert verified(with_claims(), read).client_id == ID
 
 
 def test_only_a_registered_algorithm_signs() -> None:
