@@ -1,7 +1,7 @@
 """The seam of the ledger: what a caller hands in, what its decision may read and give back.
 
-Every write of the product goes through ``Ledger.commit(Entry)``.  One entry is one transaction today;
-when batches come, no caller changes.
+Every write of the product goes through ``Ledger.commit(Entry)``.  Many entries may share a transaction; each
+is decided as if it were alone, after all that came before it.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Verdict(Generic[R]):
 class Entry(Generic[S, R]):
     """One request to decide and record.
 
-    ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run twice.
+    ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run again.
     ``lost(one_time)`` gives the verdict when a one-time id had been used before; its writes and events are
     applied, those of ``decide`` are not.
     ``consume_always`` is claimed whatever is decided (client assertion, proof, code); ``consume_on_success``
