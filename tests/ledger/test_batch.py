@@ -50,7 +50,11 @@ from tests.ledger.parts import (
     yes,
 )
 
-PEOPLE, TEAMS, IDS = ("alice", "bob"), ("red", "blue"), ("x", "y", "z")
+PEOPLE, TEAMS, SOME_IDS = (
+    ("alice", "bob"),
+    ("red", "blue"),
+    ((),) * 6 + (("x",), ("y",), ("x", "y"), ("y", "x")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +77,29 @@ STEPS = st.lists(
         person=st.sampled_from(PEOPLE),
         by_team=st.sampled_from((None, *TEAMS)),
         change=st.sampled_from(
-            ("nothing", "nothing", "count", "join red", "leave", "hire", "fire", "insert", "merge", "rule")
+            (
+                "nothing",
+                "nothing",
+                "nothing",
+                "count",
+                "join red",
+                "leave",
+                "hire",
+                "fire",
+                "insert",
+                "recruit",
+                "merge",
+                "rule",
+            )
         ),
-        fate=st.sampled_from(("yes", "yes", "yes", "no", "error", "conflict", "bad write")),
-        always=st.lists(st.sampled_from(IDS), max_size=2, unique=True).map(tuple),
-        on_success=st.lists(st.sampled_from(IDS), max_size=2).map(tuple),
+        fate=st.sampled_from(("yes",) * 8 + ("no", "error", "conflict", "bad write")),
+        always=st.sampled_from(SOME_IDS),
+        on_success=st.sampled_from((*SOME_IDS, ("x", "x"))),
         holder=st.integers(0, 2),
-        expected=st.sampled_from((None, None, None, 0, 1)),
+        expected=st.sampled_from((None,) * 8 + (0, 1)),
     ),
-    min_size=1,
-    max_size=9,
+    min_size=4,
+    max_size=10,
 )
 
 
@@ -133,13 +150,15 @@ def changes(step: Step, person: Row, n: int) -> Iterator[Write]:
         case "join red":
             yield Update("people", {"id": id_}, {"team": "red"})
         case "leave":
-            yield Update("people", {"team": step.by_team or "red"}, {"team": None})
+            yield Update("people", {"team": "red"}, {"team": "blue"})
         case "hire":
             yield Upsert("people", {"id": id_, "status": f"hired {n}", "epoch": count, "team": "blue"})
         case "fire":
             yield Delete("people", {"id": id_})
         case "insert" if not person:
             yield Insert("people", {"id": id_, "status": f"new {n}", "epoch": 1, "team": "red"})
+        case "recruit":
+            yield Insert("people", {**CAROL.row, "id": f"p-{n}"})
         case "merge":
             yield Upsert("people", {"id": id_, "team": step.by_team})
         case "rule":
@@ -196,7 +215,8 @@ def sqlite_store() -> Iterator[SqliteStore]:
 
 def batch_is_serial(store: Store, steps: Sequence[Step]) -> None:
     entries = [as_entry(n, step) for n, step in enumerate(steps)]
-    first = entry("first", already(yes("first", writes=[CAROL])))
+    staff = [Insert("people", {**CAROL.row, "id": id_}) for id_ in ("carol", *PEOPLE)]
+    first = entry("first", already(yes("first", writes=staff)))
     alone = memory_store()
     expected = run(alone, [[first], *([each] for each in entries)])
     assert run(store, [[first], entries]) == expected
@@ -204,7 +224,7 @@ def batch_is_serial(store: Store, steps: Sequence[Step]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=250)
+@settings(max_examples=400)
 def test_a_batch_in_memory_is_like_its_entries_one_by_one(steps: list[Step]) -> None:
     """Architecture section 4.3: whatever shares a transaction, the outcome is that of a serial order."""
     batch_is_serial(memory_store(), steps)
