@@ -25,7 +25,7 @@ REACHES = [
 
 
 @pytest.mark.parametrize(("write", "alice", "red"), REACHES)
-def test_a_write_may_reach_what_it_does_not_surely_miss(write: Write, alice: bool, red: bool) -> None:
+def test_a_write_may_reach_what_it_does_not_surely_miss(write: Write, *, alice: bool, red: bool) -> None:
     assert (may_reach(write, ALICE), may_reach(write, RED)) == (alice, red)
 
 
