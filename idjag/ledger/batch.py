@@ -88,10 +88,7 @@ def wanted(group: Sequence[Prepared]) -> Wanted:
 
 @dataclass(slots=True)
 class Run:
-    """The entries of one batch on their way; afterwards, what they leave behind.
-
-    ``snapshots`` has each tenant's, or why there is none.
-    """
+    """The entries of one batch on their way; afterwards, what they leave behind."""
 
     found: Found
     snapshots: Mapping[str, Any]
@@ -160,10 +157,7 @@ class Run:
             raise LookupError("the ledger does not have this tenant")
         if entry.expect_policy_seq is not None and entry.expect_policy_seq != head.policy_seq:
             raise Conflict("the policy was changed meanwhile")
-        snapshot = self.snapshots[entry.tenant]
-        if isinstance(snapshot, Unavailable):
-            raise snapshot
-        return snapshot
+        return self.snapshots[entry.tenant]
 
     def _claim(self, claim: Claim, mine: set[str]) -> bool:
         """Whether the id is this entry's: it was never used before, and by nobody earlier in this batch."""

@@ -12,11 +12,12 @@ from idjag.ledger.entry import Entry, Head, Row, Unavailable
 from idjag.ledger.events import chained, ready_event
 from idjag.ledger.failure import failed, log_failure
 from idjag.ledger.snapshots import Load, Snapshots
-from idjag.ledger.transaction import Broken, Changes, HeadMoved, Store, Transaction, Undone, Wanted
+from idjag.ledger.transaction import Broken, CaughtUp, Changes, HeadMoved, Store, Transaction, Undone, Wanted
 
 __all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event"]
 
 _ATTEMPTS = 2
+_LOADS = 8
 _KEY_OCTETS = 32
 
 
@@ -61,17 +62,23 @@ class Law:
         except Broken:
             raise
         except Unavailable as error:
+            if len({entry.tenant for entry in group}) > 1:
+                return None  # it may be the trouble of one tenant
             log_failure("a batch failed", error)
             return [Failed(error)] * len(group)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the fault of one of these
             return None if len(group) > 1 else [Failed(failed(error))]
 
     def _attempts(self, group: Sequence[Prepared], store: Store) -> list[Outcome]:
-        for attempt in range(_ATTEMPTS):
+        attempt = loads = 0
+        while attempt < _ATTEMPTS and loads < _LOADS:
             transaction = _begin(store)
             try:
                 return self._attempt(group, transaction, locking=attempt > 0)
+            except CaughtUp:
+                loads += 1
             except HeadMoved:
+                attempt += 1
                 _rollback(transaction)
             except Broken:
                 raise
@@ -86,7 +93,11 @@ class Law:
         """Everything, in the order of architecture section 4: heads, facts, decisions, heads, commit."""
         asked = wanted(group)
         found = transaction.read(asked, locking=locking)
-        run = Run(found, self._snapshots(found.heads, transaction))
+        snapshots = {
+            tenant: self.snapshots.at(tenant, head, transaction.steady)
+            for tenant, head in found.heads.items()
+        }
+        run = Run(found, snapshots)
         run.go(group)
         if not run.effective:
             _rollback(transaction)
@@ -97,15 +108,6 @@ class Law:
         transaction.write(self._changes(run, asked, now))
         _commit(transaction)
         return run.outcomes
-
-    def _snapshots(self, heads: Mapping[str, Head], transaction: Transaction) -> dict[str, Any]:
-        snapshots: dict[str, Any] = {}
-        for tenant, head in heads.items():
-            try:
-                snapshots[tenant] = self.snapshots.at(tenant, head, transaction.steady)
-            except Unavailable as error:
-                snapshots[tenant] = error
-        return snapshots
 
     def _changes(self, run: Run, asked: Wanted, now: Mapping[str, Head]) -> Changes:
         rows: list[Row] = []

@@ -40,13 +40,13 @@ class Snapshots(Generic[S]):
         try:
             with steady(tenant, head) as reader:
                 snapshot = self._load(reader, tenant, head)
+                # Two threads may store here in either order: `at` compares, so that the older is never used.
+                self._latest[tenant] = (head.epoch, head.policy_seq, snapshot)
         except (HeadMoved, Unavailable):
             raise
         except Exception as error:
             # Rows that contradict themselves, a key that does not open: nothing can be decided on them.
             raise Unavailable("no snapshot can be made of what is stored") from error
-        # Two threads may store here in either order: `at` compares, so that the older one is never used.
-        self._latest[tenant] = (head.epoch, head.policy_seq, snapshot)
         return snapshot
 
     def of(self, reader: Reader, tenant: str, head: Head) -> S:

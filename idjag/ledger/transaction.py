@@ -14,6 +14,7 @@ from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable, Write
 
 __all__ = [
     "Broken",
+    "CaughtUp",
     "Changes",
     "Claim",
     "Found",
@@ -27,6 +28,10 @@ __all__ = [
 
 class HeadMoved(Exception):
     """A head is not where the transaction found it, or others were in the way; nothing was committed."""
+
+
+class CaughtUp(HeadMoved):
+    """The snapshot was behind and is not any more; the transaction was ended for it."""
 
 
 class Undone(Exception):
@@ -92,7 +97,10 @@ class Transaction(Protocol):
         ...
 
     def steady(self, tenant: str, head: Head) -> AbstractContextManager[Reader]:
-        """The tenant's rows as of this very head, for a snapshot; raises HeadMoved when they are gone."""
+        """The tenant's rows as of this very head, for a snapshot; raises HeadMoved when they are gone.
+
+        A database where that takes a transaction of its own raises CaughtUp at the end.
+        """
         ...
 
     def lock(self, tenants: Sequence[str], *, strict: bool) -> Mapping[str, Head]:
