@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from idjag.ledger.entry import Conflict, Unavailable
+from idjag.ledger.transaction import Undone
 
 __all__ = ["failed", "log_failure"]
 
@@ -26,9 +27,11 @@ def failed(error: BaseException) -> Unavailable | Conflict:
 
 def log_failure(what: str, error: BaseException) -> None:
     """One line with the kind of the error and where it arose; its text may hold values of a request."""
-    cause = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
+    told = isinstance(error, Unavailable | Undone)
+    cause = error.__cause__ if told and error.__cause__ else error
     trace = cause.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
-    log.error("%s: %s at %s", what, type(cause).__name__, place)
+    state = getattr(cause, "sqlstate", None)
+    log.error("%s: %s%s at %s", what, type(cause).__name__, f" {state}" if state else "", place)

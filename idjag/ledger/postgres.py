@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -15,7 +15,8 @@ from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Entry, Facts, Head, Key, Reader, Row, Unavailable
 from idjag.ledger.failure import log_failure
-from idjag.ledger.postgres_store import Connection, PostgresStore, ask, connect, facts, reading
+from idjag.ledger.postgres_store import PostgresStore, facts, reading
+from idjag.ledger.postgres_wire import Wire
 from idjag.ledger.readers import Readers
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key
 from idjag.ledger.schema import OWN_TABLES, head_of, new_epoch
@@ -48,7 +49,7 @@ class PostgresLedger(Generic[S]):
         self._committer: Committer[S] = Committer(
             lambda: PostgresStore(url), Law(self._snapshots, check_chain_key(chain_key)), deadline=deadline
         )
-        self._readers = Readers(lambda: connect(url))
+        self._readers = Readers(lambda: Wire(url))
 
     @property
     def ready(self) -> bool:
@@ -57,13 +58,13 @@ class PostgresLedger(Generic[S]):
 
     def open_tenant(self, tenant: str) -> None:
         """Make the head of a tenant, if it has none; works before ``start``."""
-        with connect(self._url) as connection:
-            connection.execute(_OPEN, (tenant, new_epoch(), genesis(tenant)))
+        with closing(Wire(self._url)) as wire:
+            wire.ask((_OPEN, (tenant, new_epoch(), genesis(tenant))))
 
     def start(self) -> None:
         """Start the writer; RuntimeError without a ledger, or when the server may lose one."""
-        with connect(self._url) as connection:
-            tables = {row["table_name"] for row in connection.execute(_TABLES)}
+        with closing(Wire(self._url)) as wire:
+            tables = {row["table_name"] for row in wire.ask((_TABLES, ()))[0]}
         if not tables >= OWN_TABLES:
             raise RuntimeError("the database has no ledger: make its tables first")
         self._committer.start()
@@ -83,25 +84,25 @@ class PostgresLedger(Generic[S]):
 
     def fresh(self, tenant: str) -> S:
         """The snapshot for the tenant's head; raises LookupError for an unknown one, Unavailable."""
-        return self._read(lambda connection: self._fresh(connection, tenant))
+        return self._read(lambda wire: self._fresh(wire, tenant))
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry, of one moment; raises Unavailable."""
-        return KeyedRows(self._read(lambda connection: facts(connection, keys)), keys)
+        return KeyedRows(self._read(lambda wire: facts(wire, keys)), keys)
 
     def head(self, tenant: str) -> Head:
         """Where the tenant's ledger stands; raises LookupError for an unknown tenant, Unavailable."""
 
-        def look(connection: Connection) -> Head:
-            with reading(connection) as reader:
+        def look(wire: Wire) -> Head:
+            with reading(wire) as reader:
                 return _head(reader, tenant)
 
         return self._read(look)
 
     def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
         """At most ``limit`` audit rows in the order of their numbers."""
-        (rows,) = self._read(lambda connection: ask(connection, [(_AUDIT, (tenant, after_no, limit))]))
-        return list(rows)
+        (rows,) = self._read(lambda wire: wire.ask((_AUDIT, (tenant, after_no, limit))))
+        return rows
 
     def close(self) -> None:
         """Finish what is queued, stop the writer, close the connections."""
@@ -117,19 +118,19 @@ class PostgresLedger(Generic[S]):
     ) -> None:
         self.close()
 
-    def _fresh(self, connection: Connection, tenant: str) -> S:
-        with reading(connection) as reader:
+    def _fresh(self, wire: Wire, tenant: str) -> S:
+        with reading(wire) as reader:
             return self._snapshots.of(reader, tenant, _head(reader, tenant))
 
-    def _read(self, look: Callable[[Connection], V]) -> V:
+    def _read(self, look: Callable[[Wire], V]) -> V:
         """Look once more when a connection was dead: to read twice harms nobody."""
         try:
-            with self._errors(), self._readers.one() as connection:
-                return look(connection)
+            with self._errors(), self._readers.one() as wire:
+                return look(wire)
         except _Lost:
             self._readers.drop()
-            with self._errors(), self._readers.one() as connection:
-                return look(connection)
+            with self._errors(), self._readers.one() as wire:
+                return look(wire)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

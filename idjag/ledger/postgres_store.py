@@ -11,41 +11,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
-from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable, Value
+from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable
+from idjag.ledger.postgres_wire import PATIENCE, Query, Wire
 from idjag.ledger.schema import AUDIT_COLUMNS, head_of
 from idjag.ledger.sql import quoted, select, write_statement
 from idjag.ledger.transaction import Broken, CaughtUp, Changes, Claim, Found, HeadMoved, Undone, Wanted
 from idjag.ledger.writes import storable
 
-__all__ = [
-    "PATIENCE",
-    "Connection",
-    "PostgresStore",
-    "PostgresTransaction",
-    "Refused",
-    "ask",
-    "connect",
-    "facts",
-    "reading",
-]
-
-PATIENCE = 2.0
-"""Seconds for a lock, and for a transaction that does nothing; an answer may take twice that."""
+__all__ = ["PostgresStore", "PostgresTransaction", "facts", "reading"]
 
 _CONTENDED_FOR = 64
 _LONG = 60.0
 _STATEMENTS_A_SECOND = 500
 _MARK = "%s"
-_OCTETS = frozenset({"link"})
 _NUMBERS = frozenset({"no", "time"})
 
-Query: TypeAlias = tuple[str, Sequence[Any]]
-
+_BEGIN_READING: Query = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
 _CLAIM = (
     "INSERT INTO one_time (id, tenant, kind, holder, until) "
     "SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[]) AS new "
@@ -65,84 +50,29 @@ _APPEND = (
     + ", ".join("%s::bigint[]" if name in _NUMBERS else "%s::text[]" for name in AUDIT_COLUMNS)
     + ")"
 )
-_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
-
-
-class Refused(RuntimeError):
-    """The server is set up so that an answer could outlive its record; the message says what to change."""
-
-
-class Connection(psycopg.Connection[dict[str, Any]]):
-    """A connection that gives up on a server which does not answer: it may be stopped, and stay so."""
-
-    patience = 2 * PATIENCE
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As the driver does, but not for ever."""
-        try:
-            return super().wait(gen, interval, timeout or self.patience)
-        except psycopg.errors._WaitTimeout:  # noqa: SLF001  # it has no public name
-            self.pgconn.finish()  # what comes later belongs to a question that nobody asks any more
-            raise
-
-
-def connect(url: str) -> Connection:
-    """A connection as every user of the database needs it; raises psycopg.Error, Refused."""
-    connection = Connection.connect(
-        url,
-        autocommit=True,  # transactions are begun by hand, in the same message as their first questions
-        row_factory=dict_row,
-        connect_timeout=int(PATIENCE),
-        application_name="idjag",
-        client_encoding="utf8",
-    )
-    try:
-        _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: Connection) -> None:
-    limits = ("lock_timeout", "idle_in_transaction_session_timeout")
-    answers = ask(
-        connection,
-        [
-            *((f"SET {name} = '{PATIENCE:.0f}s'", ()) for name in limits),
-            *((f"SHOW {name}", ()) for name in _SETTINGS),
-        ],
-    )
-    values = {name: value for rows in answers for row in rows for name, value in row.items()}
-    if values["fsync"] != "on" or values["full_page_writes"] != "on":
-        raise Refused("the PostgreSQL server has fsync or full_page_writes off: turn them on")
-    if values["synchronous_commit"] in {"off", "local"}:
-        raise Refused(
-            f"the PostgreSQL server has synchronous_commit {values['synchronous_commit']}: set it to on"
-        )
 
 
 class PostgresStore:
     """A writing connection, and one for reading what snapshots are made of."""
 
     def __init__(self, url: str) -> None:
-        self._connection = connect(url)
+        self._wire = Wire(url)
         self._url = url
-        self._steady: Connection | None = None
+        self._steady: Wire | None = None
         self.contended = 0
         """For how many batches yet the head is locked before the audit rows are made."""
 
     def begin(self) -> PostgresTransaction:
         """Start a transaction; the database hears of it with its first question."""
-        if self._connection.closed:
+        if self._wire.closed:
             raise Broken("the connection is closed")
         self.contended = max(0, self.contended - 1)
-        return PostgresTransaction(self, self._connection)
+        return PostgresTransaction(self, self._wire)
 
-    def steady(self) -> Connection:
+    def steady(self) -> Wire:
         """The connection for reading, in no transaction."""
         if self._steady is None or self._steady.closed:
-            self._steady = connect(self._url)
+            self._steady = Wire(self._url)
             self._steady.patience = _LONG
         return self._steady
 
@@ -152,7 +82,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close both; what was not committed is undone."""
-        self._connection.close()
+        self._wire.close()
         if self._steady is not None:
             self._steady.close()
 
@@ -160,9 +90,9 @@ class PostgresStore:
 class PostgresTransaction:
     """One transaction of a connection."""
 
-    def __init__(self, store: PostgresStore, connection: Connection) -> None:
+    def __init__(self, store: PostgresStore, wire: Wire) -> None:
         self._store = store
-        self._connection = connection
+        self._wire = wire
         self._versions: dict[str, str] = {}
         self._heads: dict[str, Head] = {}
         self._locked = False
@@ -174,7 +104,7 @@ class PostgresTransaction:
         heads = (f"{_HEADS} FOR UPDATE" if locking else _HEADS, (list(wanted.tenants),))
         questions = _questions(wanted.keys)
         with self._told():
-            answers = self._ask([("BEGIN", ()), *claims, heads, *(query for query, _ in questions)])
+            answers = self._wire.ask(("BEGIN", ()), *claims, heads, *(query for query, _ in questions))
         stored = frozenset(str(row["id"]) for row in answers[1]) if claims else frozenset[str]()
         self._keep(answers[1 + len(claims)])
         self._locked = locking
@@ -201,7 +131,7 @@ class PostgresTransaction:
             return self._heads
         before = dict(self._versions)
         with self._told():
-            (rows,) = self._ask([(f"{_HEADS} FOR UPDATE", (list(tenants),))])
+            (rows,) = self._wire.ask((f"{_HEADS} FOR UPDATE", (list(tenants),)))
         self._keep(rows)
         if strict and any(self._versions[tenant] != before[tenant] for tenant in tenants):
             raise HeadMoved
@@ -219,7 +149,7 @@ class PostgresTransaction:
             self._last.append(("UPDATE one_time SET holder = %s, until = %s WHERE id = %s", passed_on))
         for write in changes.writes:
             text, write_values = write_statement(write, mark=_MARK)
-            self._last.append((text, [_plain(value) for value in write_values]))
+            self._last.append((text, write_values))
         if changes.rows:
             columns = [[row[name] for row in changes.rows] for name in AUDIT_COLUMNS]
             self._last.append((_APPEND, columns))
@@ -228,25 +158,21 @@ class PostgresTransaction:
         """Send the last message, COMMIT at its end; raises HeadMoved, Undone, Unavailable, psycopg.Error."""
         try:
             # A change of thousands of rows may take its time.
-            self._connection.patience = 2 * PATIENCE + len(self._last) / _STATEMENTS_A_SECOND
-            self._ask([*self._last, ("COMMIT", ())])
+            self._wire.patience = 2 * PATIENCE + len(self._last) / _STATEMENTS_A_SECOND
+            self._wire.ask(*self._last, ("COMMIT", ()))
         except psycopg.Error as error:
-            if error.sqlstate is None or self._connection.closed:
+            if error.sqlstate is None or self._wire.closed:
                 raise  # nobody knows
             raise self._meaning(error) from error
 
     def rollback(self) -> None:
         """Undo everything; raises psycopg.Error."""
-        self._connection.execute("ROLLBACK")
+        self._wire.ask(("ROLLBACK", ()))
 
     def _keep(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             self._heads[row["tenant"]] = head_of(row)
             self._versions[row["tenant"]] = row["version"]
-
-    def _ask(self, queries: Sequence[Query]) -> list[list[dict[str, Any]]]:
-        """The answers to questions that are sent together."""
-        return ask(self._connection, queries)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -262,8 +188,8 @@ class PostgresTransaction:
         if others:
             self._store.collided()
             return HeadMoved()
-        # The database is going down, or is one that only reads: another connection may lead to another one.
-        if not state or state[:2] in {"08", "57"} or state == "25006" or self._connection.closed:
+        # It is going down, or only reads, or has other tables now: another connection may see another state.
+        if not state or state[:2] in {"08", "57"} or state in {"0A000", "25006"} or self._wire.closed:
             return Broken("the connection is lost")
         if state[:2] in {"53", "54", "55", "58"}:
             return Unavailable("the database serves nobody at the moment")
@@ -273,42 +199,30 @@ class PostgresTransaction:
 class _Rows:
     """Whole tables, for snapshots."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
         """All rows of a table whose columns equal ``where``."""
-        return list(self._connection.execute(*_select(table, where)))
+        return self._wire.ask(select(table, where, mark=_MARK))[0]
 
 
 @contextmanager
-def reading(connection: Connection) -> Iterator[Reader]:
+def reading(wire: Wire) -> Iterator[Reader]:
     """A transaction whose rows are of one moment; raises psycopg.Error."""
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    wire.ask(_BEGIN_READING)
     try:
-        yield _Rows(connection)
+        yield _Rows(wire)
     finally:
-        if not connection.closed:
-            connection.execute("COMMIT")
+        if not wire.closed:
+            wire.ask(("ROLLBACK", ()))
 
 
-def facts(connection: Connection, keys: Collection[Key]) -> dict[Key, tuple[Row, ...]]:
+def facts(wire: Wire, keys: Collection[Key]) -> dict[Key, tuple[Row, ...]]:
     """The rows of each key, of one moment, for one message; raises psycopg.Error."""
     questions = _questions(keys)
-    begin: Query = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
-    answers = ask(connection, [begin, *(query for query, _ in questions), ("COMMIT", ())])
+    answers = wire.ask(_BEGIN_READING, *(query for query, _ in questions), ("COMMIT", ()))
     return _by_key(keys, questions, answers[1:-1])
-
-
-def ask(connection: Connection, queries: Sequence[Query]) -> list[list[dict[str, Any]]]:
-    """The rows that answer questions which are sent together; raises the error of the first that failed."""
-    with connection.pipeline():
-        cursors = [connection.execute(text, values or None) for text, values in queries]
-    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
-
-
-def _select(table: str, where: Row | None) -> Query:
-    return select(table, where, mark=_MARK)
 
 
 def _claim(claims: Sequence[Claim]) -> Query:
@@ -338,8 +252,3 @@ def _by_key(
         for row in rows:
             found[Key(table, column, row[column])].append(row)
     return {key: tuple(rows) for key, rows in found.items()}
-
-
-def _plain(value: Value) -> Value:
-    """True is an int in Python, and none in the database."""
-    return int(value) if isinstance(value, bool) else value
