@@ -16,6 +16,7 @@ __all__ = [
     "Delete",
     "Entry",
     "Event",
+    "Expire",
     "Facts",
     "Head",
     "Insert",
@@ -108,7 +109,20 @@ class Delete:
     where: Row
 
 
-Write: TypeAlias = Insert | Upsert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Removes at most ``limit`` rows whose ``column`` (NumericDate) is ``now`` or earlier.
+
+    Housekeeping in steps so small that the entry that carries one does not feel it.
+    """
+
+    table: str
+    column: str
+    now: int
+    limit: int
+
+
+Write: TypeAlias = Insert | Upsert | Update | Delete | Expire
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
+from itertools import islice
 from types import MappingProxyType, TracebackType
 from typing import Generic, Self, TypeVar, cast
 
@@ -16,6 +17,7 @@ from idjag.ledger.entry import (
     Conflict,
     Delete,
     Entry,
+    Expire,
     Facts,
     Head,
     Insert,
@@ -157,6 +159,11 @@ class MemoryTransaction:
             case Delete(table, where):
                 for key, _ in self._matching(table, where):
                     self._put(self._store.table(table), key, None)
+            case Expire(table, column, now, limit):
+                rows = self._store.table(table)
+                dead = (key for key, row in rows.items() if int(str(row[column])) <= now)
+                for key in list(islice(dead, limit)):
+                    self._put(rows, key, None)
 
     def _matching(self, table: str, where: Row) -> list[tuple[Hashable, Row]]:
         rows = self._store.table(table)

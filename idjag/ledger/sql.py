@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeAlias
 
-from idjag.ledger.entry import Delete, Insert, Row, Update, Upsert, Value, Write
+from idjag.ledger.entry import Delete, Expire, Insert, Row, Update, Upsert, Value, Write
 
 __all__ = ["Statement", "quoted", "select", "write_statement"]
 
@@ -31,6 +31,8 @@ def write_statement(write: Write, *, mark: str) -> Statement:
         case Delete(table, where):
             names, nulls, values = _condition(where)
             return _delete(table, names, nulls, mark=mark), values
+        case Expire(table, column, now, limit):
+            return _expire(table, column, mark=mark), (now, limit)
 
 
 def quoted(name: str) -> str:
@@ -80,3 +82,10 @@ def _update(
 @lru_cache(maxsize=512)
 def _delete(table: str, names: tuple[str, ...], nulls: frozenset[str], *, mark: str) -> str:
     return f"DELETE FROM {quoted(table)}{_where(names, nulls, mark=mark)}"  # noqa: S608  # quoted
+
+
+@lru_cache(maxsize=512)
+def _expire(table: str, column: str, *, mark: str) -> str:
+    # DELETE has no LIMIT in PostgreSQL, nor in most builds of SQLite
+    dead = f"SELECT id FROM {quoted(table)} WHERE {quoted(column)} <= {mark} LIMIT {mark}"  # noqa: S608  # quoted
+    return f"DELETE FROM {quoted(table)} WHERE id IN ({dead})"  # noqa: S608  # quoted

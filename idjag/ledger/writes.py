@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idjag.ledger.entry import Delete, Insert, Key, Row, Update, Upsert, Value, Write
+from idjag.ledger.entry import Delete, Expire, Insert, Key, Row, Update, Upsert, Value, Write
 from idjag.ledger.schema import OWN_TABLES
 
 __all__ = ["check", "may_reach", "storable"]
@@ -31,6 +31,8 @@ def check(write: Write) -> None:
             raise ValueError(f"a change of {write.table} says which values")
         case Update() if "id" in write.values:
             raise ValueError(f"a row of {write.table} keeps its id")
+        case Expire() if write.limit < 1:
+            raise ValueError(f"an expiry of {write.table} says how many rows at most")
     for row in _rows(write):
         if not all(map(storable, row.values())):
             raise ValueError(f"a value for {write.table} is no text that can be stored")
@@ -50,6 +52,8 @@ def may_reach(write: Write, key: Key) -> bool:
             return key.column != "id" or _may_equal(row, key)
         case Update(_, where) | Delete(_, where):
             return key.column != "id" or _may_equal(where, key)
+        case Expire():
+            return True
 
 
 def _may_equal(row: Row, key: Key) -> bool:
@@ -67,3 +71,5 @@ def _rows(write: Write) -> tuple[Row, ...]:
             return where, values
         case Delete(_, where):
             return (where,)
+        case Expire():
+            return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from idjag.ledger.entry import Delete, Insert, Key, Update, Upsert, Write
+from idjag.ledger.entry import Delete, Expire, Insert, Key, Update, Upsert, Write
 from idjag.ledger.writes import may_reach
 
 ALICE, RED = Key("people", "id", "alice"), Key("people", "team", "red")
@@ -21,6 +21,7 @@ REACHES = [
     pytest.param(Update("people", {"team": "blue"}, {"team": "red"}), True, True, id="update by column"),
     pytest.param(Delete("people", {"id": "alice"}), True, True, id="delete by id"),
     pytest.param(Delete("people", {"team": None}), True, True, id="delete by column"),
+    pytest.param(Expire("people", "epoch", 7, 10), True, True, id="whoever is too old"),
 ]
 
 
