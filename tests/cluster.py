@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-import psycopg
-
 __all__ = ["Cluster", "binaries", "cluster"]
 
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
@@ -62,6 +60,8 @@ class Cluster:
     def schema(self) -> str:
         """The URL of an empty schema: a database of its own would take a hundred times longer."""
         name = f"s{next(self._schemas)}"
+        import psycopg
+
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA {name}".encode())
         return self.url(name)
@@ -70,6 +70,8 @@ class Cluster:
         """Make the data folder and the database."""
         self._run("initdb", "-D", self.data, "-A", "trust", "-U", "idjag", "-E", "UTF8", "--locale=C")
         self.start()
+        import psycopg
+
         with psycopg.connect(f"{self.url()}&dbname=postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE idjag")
 

@@ -18,7 +18,7 @@ from psycopg.errors import error_from_result
 
 from idjag.ledger.entry import Row, Value
 
-__all__ = ["PATIENCE", "Query", "Refused", "Wire"]
+__all__ = ["PATIENCE", "Query", "ServerRefused", "Wire"]
 
 PATIENCE = 2.0
 """Seconds for a lock, and for a transaction that does nothing; an answer may take twice that."""
@@ -32,12 +32,12 @@ _LIMITS = ("lock_timeout", "idle_in_transaction_session_timeout")
 _SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
 
-class Refused(RuntimeError):
+class ServerRefused(RuntimeError):
     """The server is set up so that an answer could outlive its record; the message says what to change."""
 
 
 class Wire:
-    """One connection, for one thread at a time; raises psycopg.Error, Refused.
+    """One connection, for one thread at a time; raises psycopg.Error, ServerRefused.
 
     ``patience`` is in seconds, for one message and its answers.
     """
@@ -88,9 +88,11 @@ class Wire:
         answers = self.ask(*limits, *((f"SHOW {name}", ()) for name in _SETTINGS))
         values = {name: value for rows in answers for row in rows for name, value in row.items()}
         if (values["fsync"], values["full_page_writes"]) != ("on", "on"):
-            raise Refused("the PostgreSQL server has fsync or full_page_writes off: turn them on")
+            raise ServerRefused("the PostgreSQL server has fsync or full_page_writes off: turn them on")
         if values["synchronous_commit"] in {"off", "local"}:
-            raise Refused(f"the PostgreSQL server has synchronous_commit {values['synchronous_commit']}: on")
+            raise ServerRefused(
+                f"the PostgreSQL server has synchronous_commit {values['synchronous_commit']}: on"
+            )
 
     def _send(self, text: str, values: Sequence[Any]) -> bool:
         """Put one question into the message; whether one to prepare it comes first."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from idjag.ledger.memory import MemoryLedger
-from tests.cluster import Cluster, binaries, cluster
+from tests.cluster import Cluster
 from tests.ledger.parts import (
     KEY,
     AnyLedger,
@@ -28,16 +28,6 @@ def path(tmp_path: Path) -> Path:
     make_tables(path)
     sqlite_ledger(path).open_tenant(T)
     return path
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL server of our own."""
-    found = binaries()
-    if found is None:
-        pytest.skip("no PostgreSQL server is installed: nothing is known about that store")
-    with cluster(found) as made:
-        yield made
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from idjag.ledger.entry import Event, Facts, Insert, Key, Unavailable, Upsert, Verdict
 from idjag.ledger.postgres import PostgresLedger
-from idjag.ledger.postgres_wire import Refused, Wire
+from idjag.ledger.postgres_wire import ServerRefused, Wire
 from idjag.ledger.trail import check
 from tests.cluster import Cluster
 from tests.ledger.parts import (
@@ -197,7 +197,7 @@ def test_a_server_that_may_lose_what_it_acknowledged_is_refused(
     postgres: Cluster, url: str, setting: str
 ) -> None:
     """Promise P1: an answer must not outlive its record."""
-    with pytest.raises(Refused, match="synchronous_commit"):
+    with pytest.raises(ServerRefused, match="synchronous_commit"):
         postgres_ledger(f"{url}%20-c{setting}").start()
     ledger = postgres_ledger(f"{url}%20-csynchronous_commit%3Dremote_write")
     ledger.start()
