@@ -60,10 +60,14 @@ def listener(at: Listening) -> socket.socket:
     """A socket that listens there; raises Failed when the address cannot be had."""
     family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
     try:
-        return socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Failed(f"{at.host}:{at.port}: {reason}: choose another --host or --port", code=3) from None
+    # Head and body of an answer are two writes, and the second would wait 40 ms for the first one's receipt.
+    # asyncio sees to that for sockets that it made itself; those accepted here inherit it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def stop(_signal: int, _frame: object) -> NoReturn:
