@@ -54,18 +54,18 @@ class Prepared:
 class KeyedRows:
     """Facts that were read beforehand, as far as one entry has named them."""
 
-    __slots__ = ("_reads", "_rows")
+    __slots__ = ("_rows",)
 
     def __init__(self, rows: Mapping[Key, tuple[Row, ...]], reads: Sequence[Key]) -> None:
-        self._rows = rows
-        self._reads = reads
+        self._rows = {key: rows[key] for key in reads}
 
     def __call__(self, key: Key) -> tuple[Row, ...]:
         """The rows of one key; raises LookupError when it was not named."""
-        if key not in self._reads:
+        try:
+            return self._rows[key]
+        except KeyError:
             # The value of a key may be a person's: names alone.
-            raise LookupError(f"the entry does not read {key.table}.{key.column}")
-        return self._rows[key]
+            raise LookupError(f"the entry does not read {key.table}.{key.column}") from None
 
 
 def prepared(entry: Entry[Any, Any]) -> Prepared:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 __all__ = [
     "Conflict",
@@ -51,9 +51,10 @@ class Conflict(Exception):
     """The state is not the one that the change was computed on (``expect_policy_seq``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A fact to read: every row of ``table`` whose ``column`` equals ``value``.
+
+    A tuple, because a decision looks its facts up by some ten of them.
 
     Table and column are names from our own code, never from a request.
     """
