@@ -91,7 +91,7 @@ class Retention:
                     return end if worth else None
                 worth = worth or at <= until - _A_DAY or walk.no - before >= self.fewest
                 if walk.follow(row) or fault(row, tenant=self.tenant, key=self.key):
-                    raise Unavailable(f"the audit log is broken at row {row['no']}: nothing of it is removed")
+                    raise Unavailable(f"the audit log is broken at row {walk.no}: nothing of it is removed")
             if stopping(0.0):
                 return None
         return Head("", 0, walk.no, walk.link) if worth else None  # batches are written as a whole
