@@ -1,26 +1,35 @@
-"""`make bench`: one JSON line per measurement; names on the command line choose which modules run."""
+"""`make bench`: one JSON line per measurement; names on the command line choose, by their beginning.
+
+BENCH_SECONDS is how long each round of a loaded server lasts (1.5).
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from benchmarks import decide
+from benchmarks import decide, exchange
 from benchmarks.measure import Measurement
-
-MODULES: Mapping[str, Callable[[], Iterable[Measurement]]] = {"decide": decide.measurements}
 
 
 def main(chosen: Sequence[str]) -> int:
     """Print the measurements as they are made."""
-    if unknown := [name for name in chosen if name not in MODULES]:
-        print(f"benchmarks: {unknown[0]} is none of {', '.join(MODULES)}", file=sys.stderr)
-        return 2
-    for name in chosen or MODULES:
-        for measurement in MODULES[name]():
-            print(json.dumps(measurement.members()), flush=True)
+    known = ("decide", *exchange.names_of_lines())
+    for name in chosen:
+        if not any(line.startswith(name) for line in known):
+            print(f"benchmarks: {name} begins none of {', '.join(known)}", file=sys.stderr)
+            return 2
+    wanted = [line for line in known if not chosen or line.startswith(tuple(chosen))]
+    for measurement in _measured(wanted):
+        print(json.dumps(measurement.members()), flush=True)
     return 0
+
+
+def _measured(wanted: Sequence[str]) -> Iterator[Measurement]:
+    if "decide" in wanted:
+        yield from decide.measurements()
+    yield from exchange.measurements([line for line in wanted if line.startswith("exchange.")])
 
 
 if __name__ == "__main__":

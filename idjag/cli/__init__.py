@@ -138,6 +138,7 @@ def _not_installed(missing: ModuleNotFoundError, arguments: Sequence[str], err: 
     if (missing.name or "idjag").partition(".")[0] == "idjag":
         raise missing
     extra = "standalone" if _chosen(arguments) == "ras" else "idp"
+    extra = "postgres" if missing.name == "psycopg" else extra
     print(f"idjag: {missing.name} is not installed: pip install 'idjag[{extra}]'", file=err)
     return 3
 
@@ -156,6 +157,7 @@ def _exit_code(error: Exception) -> int | None:
         "SchemaRefused": 3,
         "KeysBroken": 3,
         "OperationalError": 3,
+        "ServerRefused": 3,
     }
     for kind in type(error).__mro__:
         if kind.__name__ in named:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 from typing import NoReturn, TextIO
 
@@ -12,9 +14,10 @@ import uvicorn
 from idjag.asgi import ASGIApp
 from idjag.cli import Failed, logs
 
-__all__ = ["Listening", "serve"]
+__all__ = ["Listening", "answer", "listener", "serve", "stop"]
 
 _BACKLOG = 2048
+_TURN = 0.0005  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +36,49 @@ def serve(app: ASGIApp, at: Listening, *, issuer: str, err: TextIO) -> None:
     Whoever calls opens before and closes after: there a failure has a message and an exit code.
     Raises Failed when the address cannot be had.
     """
-    with _listener(at) as listener:
-        logs.configure(log_format=at.log_format, level=at.log_level)
-        # uvicorn raises the signal once more when it has stopped: the default would end us before we close
-        signal.signal(signal.SIGTERM, _stop)
+    with listener(at) as socket_:
         print(f"idjag: serving {issuer} on {at.host}:{at.port}", file=err, flush=True)
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,  # ours, above
-            ws="none",  # nobody speaks it here, and an upgrade would be a warning in the log
-            proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
-            server_header=False,
-            access_log=False,  # a URL may hold a code
-            timeout_graceful_shutdown=10,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        answer(app, at, socket_)
 
 
-def _listener(at: Listening) -> socket.socket:
+def answer(app: ASGIApp, at: Listening, listening: socket.socket) -> None:
+    """``serve`` on a socket that listens already."""
+    # The writer waits for the interpreter while requests are read, and the other way round: the default,
+    # 5 ms, is longer than either needs.
+    sys.setswitchinterval(_TURN)
+    # What is here now stays: the collector need not walk through modules and the first snapshot again.
+    gc.collect()
+    gc.freeze()
+    logs.configure(log_format=at.log_format, level=at.log_level)
+    # uvicorn raises the signal once more when it has stopped: the default would end us before we close
+    signal.signal(signal.SIGTERM, stop)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,  # ours, above
+        ws="none",  # nobody speaks it here, and an upgrade would be a warning in the log
+        proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
+        server_header=False,
+        access_log=False,  # a URL may hold a code
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def listener(at: Listening) -> socket.socket:
+    """A socket that listens there; raises Failed when the address cannot be had."""
     family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
     try:
-        return socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Failed(f"{at.host}:{at.port}: {reason}: choose another --host or --port", code=3) from None
+    # Head and body of an answer are two writes, and the second would wait 40 ms for the first one's receipt.
+    # asyncio sees to that for sockets that it made itself; those accepted here inherit it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
-def _stop(_signal: int, _frame: object) -> NoReturn:
+def stop(_signal: int, _frame: object) -> NoReturn:
+    """Unwind the program, as Ctrl-C does."""
     raise KeyboardInterrupt

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from idjag.cli.process import Listening
     from idjag.idp.settings import Settings
 
 __all__ = ["register", "run"]
@@ -38,9 +39,31 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     listening = process.Listening(
         settings.host, settings.port, log_level=settings.log_level, log_format=settings.log_format
     )
+    if settings.workers > 1:
+        _serve_with_workers(settings, listening, err=err)
+        return 0
     with serving(settings) as app:
         process.serve(app, listening, issuer=settings.issuer, err=err)
     return 0
+
+
+def _serve_with_workers(settings: Settings, listening: Listening, *, err: TextIO) -> None:
+    """Each worker has a store of its own; what is wrong with it shows here first, before any starts."""
+    from idjag.cli import process, workers
+    from idjag.idp.app import open_store, serving
+
+    with open_store(settings):
+        pass
+
+    with process.listener(listening) as listener:
+
+        def work() -> None:
+            with serving(settings) as app:
+                process.answer(app, listening, listener)
+
+        where = f"{settings.host}:{settings.port} with {settings.workers} workers"
+        print(f"idjag: serving {settings.issuer} on {where}", file=err, flush=True)
+        workers.run(settings.workers, work, err=err)
 
 
 def _elsewhere(settings: Settings) -> tuple[str, ...]:

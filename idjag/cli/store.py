@@ -27,7 +27,7 @@ def opened(
     for warning in settings.warnings:
         print(f"idjag: {warning}", file=err)
     path = sqlite_path(settings.database_url)
-    if not create and not path.exists():
+    if not create and path is not None and not path.exists():
         raise Failed(f"{path}: no such database: check IDJAG_DATA_DIR and IDJAG_DATABASE_URL", code=3)
     with open_store(settings) as store:
         yield store

@@ -26,19 +26,19 @@ from idjag.idp.introspection import Introspection
 from idjag.idp.keys import ensure_keys
 from idjag.idp.revocation import Revocation
 from idjag.idp.services import Services
-from idjag.idp.settings import Settings, SettingsWrong, sqlite_path
+from idjag.idp.settings import Settings, SettingsWrong
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.signin.routes import create_pages
-from idjag.idp.snapshot import Loader, Snapshot
+from idjag.idp.snapshot import Loader
 from idjag.idp.store import schema
 from idjag.idp.store.kek import open_sealer
+from idjag.idp.store.ledgers import DurableLedger, ledger_of
 from idjag.idp.store.tenant import ensure_tenant
 from idjag.idp.strangers import Strangers, turned_away
 from idjag.idp.subjects import Origins
 from idjag.idp.throttle import Throttle
 from idjag.idp.token import Grant, Token
 from idjag.idp.upkeep import upkeep
-from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.seal import Sealer
@@ -64,7 +64,7 @@ def new_id() -> str:
 class Store:
     """The open database of one deployment: what a command on the host works with."""
 
-    ledger: SqliteLedger[Snapshot]
+    ledger: DurableLedger
     tenant: str
     issuer: str
     clock: Callable[[], int]
@@ -80,14 +80,14 @@ def open_store(
     clock: Callable[[], int] = system_clock,
     new_id: Callable[[], str] = new_id,
 ) -> Iterator[Store]:
-    """Open (and for SQLite make and upgrade) the database, check the KEK, start the writer.
+    """Open (make, upgrade) the database, check the KEK, start the writer.
 
     Raises SettingsWrong, SchemaRefused, KekRefused, SealBroken, Unavailable.
     """
     url = settings.database_url
     schema.upgrade(url)
     sealer, chain_key = open_sealer(settings, now=clock())
-    ledger = SqliteLedger(sqlite_path(url), load=Loader(sealer), chain_key=chain_key)
+    ledger = ledger_of(url, load=Loader(sealer), chain_key=chain_key)
     with ledger:
         tenant = ensure_tenant(ledger, settings, now=clock(), new_id=new_id)
         ensure_keys(ledger, sealer, tenant=tenant, now=clock(), new_kid=new_id)

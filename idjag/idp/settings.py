@@ -143,10 +143,10 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def sqlite_path(database_url: str) -> Path:
-    """The file of a SQLite URL; raises SettingsWrong for PostgreSQL, which the parser knows already."""
+def sqlite_path(database_url: str) -> Path | None:
+    """The file of a SQLite URL; None for PostgreSQL."""
     if not database_url.startswith(_SQLITE):
-        raise SettingsWrong("IDJAG_DATABASE_URL: postgresql is not built; without it SQLite is used")
+        return None
     return Path(database_url.removeprefix(_SQLITE))
 
 

@@ -1,19 +1,18 @@
-"""The one writer of a process: takes entries from the line, settles each, answers; knows no database.
-
-Entries are settled one by one here.  A later committer may settle many in one transaction; its callers
-will not notice.
-"""
+"""The one writer of a process: takes entries from the line, a batch at a time, answers; knows no database."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
+from idjag.ledger.batch import Failed, Outcome, Reply
 from idjag.ledger.entry import Conflict, Entry, Unavailable
-from idjag.ledger.run import Snapshots, log_failure, settle
+from idjag.ledger.failure import failed, log_failure
+from idjag.ledger.run import Law
 from idjag.ledger.transaction import Broken, Store
 from idjag.ledger.waiting import DEADLINE, Job, Line
 
@@ -36,15 +35,13 @@ class Committer(Generic[S]):
     def __init__(
         self,
         connect: Callable[[], Store],
-        snapshots: Snapshots[S],
+        law: Law,
         *,
-        chain_key: bytes,
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._snapshots = snapshots
-        self._chain_key = chain_key
+        self._law = law
         self._deadline = deadline
         self._monotonic = monotonic
         self._line = Line()
@@ -109,46 +106,49 @@ class Committer(Generic[S]):
         self._line.open()
         connected.set_result(None)
         while not self._line.finished:
-            job = self._line.take(self._pause())
+            jobs = self._line.take(self._pause())
             self._connect_again()
-            if job is not None:
-                self._answer(job)
-            # While the writer waits for the next job it must not keep the last one alive.
-            del job
+            self._carry_out(jobs)
+            # While the writer waits for the next jobs it must not keep the last ones alive.
+            del jobs
         self._disconnect()
 
-    def _answer(self, job: Job) -> None:
-        """Give the job its one outcome; whatever happens, the writer goes on."""
+    def _carry_out(self, jobs: Sequence[Job]) -> None:
+        """Give every job its one outcome; whatever happens, the writer goes on."""
+        alive = deque(job for job in jobs if self._begins(job))
+        if not alive:
+            return
         try:
-            if not job.future.set_running_or_notify_cancel():
-                return
-            outcome = self._outcome(job)
-            if isinstance(outcome, _Reply):
-                job.future.set_result(outcome.value)
-            else:
-                job.future.set_exception(outcome)
-        except (InvalidStateError, RuntimeError) as error:
-            # Somebody else has answered a future that is ours alone; its neighbours are still waiting.
-            log_failure("a future was answered elsewhere", error)
-
-    def _outcome(self, job: Job) -> _Reply | Exception:
-        if self._monotonic() > job.until:
-            return Unavailable("it waited longer than the deadline")
-        if self._store is None:
-            return Unavailable("no connection to the database")
-        try:
-            reply = settle(job.entry, self._store, snapshots=self._snapshots, chain_key=self._chain_key)
+            for outcome in self._outcomes([job.entry for job in alive]):
+                _answer(alive.popleft(), outcome)
         except Broken as error:
             self._disconnect()
             self._back_off()
-            return error
-        except (Unavailable, Conflict) as error:
-            return error
-        except BaseException as error:  # noqa: BLE001  # an exit asked for in a decision ends no ledger
-            log_failure("an entry failed", error)
-            return _caused(Unavailable("the entry failed"), error)
-        self._delay = 0.0
-        return _Reply(reply)
+            _answer_all(alive, error)
+        except BaseException as error:  # noqa: BLE001  # the writer must not end while others wait
+            _answer_all(alive, failed(error))
+
+    def _begins(self, job: Job) -> bool:
+        """Whether the job is still wanted; one that came too late has its answer now."""
+        try:
+            if not job.future.set_running_or_notify_cancel():
+                return False
+        except (InvalidStateError, RuntimeError) as error:
+            log_failure("a future was answered elsewhere", error)
+            return False
+        if self._monotonic() > job.until:
+            _answer(job, Failed(Unavailable("it waited longer than the deadline")))
+            return False
+        return True
+
+    def _outcomes(self, entries: Sequence[Entry[Any, Any]]) -> Iterator[Outcome]:
+        if self._store is None:
+            yield from [Failed(Unavailable("no connection to the database"))] * len(entries)
+            return
+        for outcome in self._law.settle(entries, self._store):
+            if isinstance(outcome, Reply):
+                self._delay = 0.0
+            yield outcome
 
     def _pause(self) -> float | None:
         """Seconds until the next attempt to connect; None while there is a connection."""
@@ -180,15 +180,17 @@ class Committer(Generic[S]):
             log_failure("a broken connection did not close", error)
 
 
-class _Reply:
-    """A reply, told apart from exceptions: an owner's reply may be anything."""
+def _answer(job: Job, outcome: Outcome) -> None:
+    try:
+        if isinstance(outcome, Reply):
+            job.future.set_result(outcome.value)
+        else:
+            job.future.set_exception(outcome.error)
+    except (InvalidStateError, RuntimeError) as error:
+        # Somebody else has answered a future that is ours alone; its neighbours are still waiting.
+        log_failure("a future was answered elsewhere", error)
 
-    __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _caused(error: Unavailable, cause: BaseException) -> Unavailable:
-    error.__cause__ = cause
-    return error
+def _answer_all(jobs: Iterable[Job], error: Unavailable | Conflict) -> None:
+    for job in jobs:
+        _answer(job, Failed(error))

@@ -1,7 +1,7 @@
 """The seam of the ledger: what a caller hands in, what its decision may read and give back.
 
-Every write of the product goes through ``Ledger.commit(Entry)``.  One entry is one transaction today;
-when batches come, no caller changes.
+Every write of the product goes through ``Ledger.commit(Entry)``.  Many entries may share a transaction; each
+is decided as if it were alone, after all that came before it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 __all__ = [
     "Conflict",
@@ -51,9 +51,10 @@ class Conflict(Exception):
     """The state is not the one that the change was computed on (``expect_policy_seq``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A fact to read: every row of ``table`` whose ``column`` equals ``value``.
+
+    A tuple, because a decision looks its facts up by some ten of them.
 
     Table and column are names from our own code, never from a request.
     """
@@ -173,7 +174,7 @@ class Verdict(Generic[R]):
 class Entry(Generic[S, R]):
     """One request to decide and record.
 
-    ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run twice.
+    ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run again.
     ``lost(one_time)`` gives the verdict when a one-time id had been used before; its writes and events are
     applied, those of ``decide`` are not.
     ``consume_always`` is claimed whatever is decided (client assertion, proof, code); ``consume_on_success``

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from types import MappingProxyType, TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
+from idjag.ledger.batch import Failed, KeyedRows
 from idjag.ledger.chain import genesis
 from idjag.ledger.entry import (
     Conflict,
@@ -27,9 +28,9 @@ from idjag.ledger.entry import (
     Upsert,
     Write,
 )
-from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows, settle
+from idjag.ledger.run import Law, Load, Snapshots, check_chain_key
 from idjag.ledger.schema import head_of, new_epoch
-from idjag.ledger.transaction import Claim, HeadMoved
+from idjag.ledger.transaction import Changes, Claim, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
 __all__ = ["MemoryLedger", "MemoryStore", "MemoryTransaction"]
@@ -62,11 +63,32 @@ class MemoryTransaction:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._before: list[tuple[dict[Hashable, Row], Hashable, Row | None]] = []
-        self._claimed: dict[str, str] = {}
 
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
         """All rows of a table whose columns equal ``where``."""
         return [row for _, row in self._matching(table, where or {})]
+
+    def read(self, wanted: Wanted, *, locking: bool) -> Found:  # noqa: ARG002  # locked by being here
+        """Store the claims, read heads and facts; nobody else is here."""
+        stored = frozenset(claim.id for claim in wanted.claims if self._store_claim(claim))
+        heads = self._store.table("ledger_head")
+        return Found(
+            {tenant: head_of(heads[tenant]) for tenant in wanted.tenants if tenant in heads},
+            stored,
+            self.facts(wanted.keys),
+        )
+
+    def facts(self, keys: Collection[Key]) -> dict[Key, tuple[Row, ...]]:
+        """The rows of each key."""
+        return {key: tuple(self.rows(key.table, {key.column: key.value})) for key in keys}
+
+    def steady(self, _tenant: str, _head: Head) -> AbstractContextManager[MemoryTransaction]:
+        """This transaction: nothing moves meanwhile."""
+        return nullcontext(self)
+
+    def lock(self, tenants: Sequence[str], *, strict: bool) -> dict[str, Head]:  # noqa: ARG002  # the same
+        """The heads, which nobody moves."""
+        return {tenant: self.head(tenant) for tenant in tenants}
 
     def head(self, tenant: str) -> Head:
         """The tenant's head."""
@@ -75,18 +97,17 @@ class MemoryTransaction:
             raise LookupError(f"the ledger has no tenant {tenant}")
         return head_of(row)
 
-    def claim(self, claim: Claim) -> bool:
-        """Remember the id; True when this holder stored it in this transaction."""
-        table = self._store.table("one_time")
-        if claim.id not in table:
-            self._put(table, claim.id, asdict(claim))
-            self._claimed[claim.id] = claim.holder
-        return self._claimed.get(claim.id) == claim.holder
-
-    def unclaim(self, claim: Claim) -> None:
-        """Forget a claim that this transaction has won."""
-        del self._claimed[claim.id]
-        self._put(self._store.table("one_time"), claim.id, None)
+    def write(self, changes: Changes) -> None:
+        """Carry everything out."""
+        one_time = self._store.table("one_time")
+        for id_ in changes.released:
+            self._put(one_time, id_, None)
+        for claim in changes.passed_on:
+            self._put(one_time, claim.id, asdict(claim))
+        self.apply(changes.writes)
+        self.append(changes.rows)
+        for tenant, (before, after) in changes.heads.items():
+            self.touch(tenant, before, after)
 
     def apply(self, writes: Sequence[Write]) -> None:
         """Carry out the owner's writes."""
@@ -117,6 +138,13 @@ class MemoryTransaction:
             else:
                 table[key] = row
         self._before.clear()
+
+    def _store_claim(self, claim: Claim) -> bool:
+        table = self._store.table("one_time")
+        if claim.id in table:
+            return False
+        self._put(table, claim.id, asdict(claim))
+        return True
 
     def _apply(self, write: Write) -> None:
         match write:
@@ -172,8 +200,8 @@ class MemoryLedger(Generic[S]):
     """
 
     def __init__(self, load: Load[S], *, chain_key: bytes) -> None:
-        self._chain_key = check_chain_key(chain_key)
         self._snapshots = Snapshots(load)
+        self._law = Law(self._snapshots, check_chain_key(chain_key))
         self._store = MemoryStore()
         self._turn = threading.Lock()
         self._closed = False
@@ -209,7 +237,10 @@ class MemoryLedger(Generic[S]):
         if self._closed:
             raise Unavailable("the ledger is closed")
         with self._alone():
-            return settle(entry, self._store, snapshots=self._snapshots, chain_key=self._chain_key)
+            (outcome,) = self._law.settle([entry], self._store)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return cast("R", outcome.value)
 
     def snapshot(self, tenant: str) -> S:
         """The snapshot at hand; the first time, ``fresh``."""
@@ -219,12 +250,12 @@ class MemoryLedger(Generic[S]):
     def fresh(self, tenant: str) -> S:
         """The snapshot for the tenant's head as of now; raises LookupError for an unknown tenant."""
         with self._alone() as transaction:
-            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+            return self._snapshots.of(transaction, tenant, transaction.head(tenant))
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry."""
         with self._alone() as transaction:
-            return keyed_rows(transaction, keys)
+            return KeyedRows(transaction.facts(keys), keys)
 
     def head(self, tenant: str) -> Head:
         """Where the tenant's ledger stands; raises LookupError for an unknown tenant."""

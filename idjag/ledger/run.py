@@ -1,103 +1,24 @@
-"""The law of the ledger: what happens to one entry inside one transaction, whatever the database is."""
+"""How a batch is carried out: attempts, what is tried again, and who pays for a transaction that failed."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from idjag.ledger import chain
-from idjag.ledger.entry import (
-    Conflict,
-    Delete,
-    Entry,
-    Event,
-    Expire,
-    Head,
-    Insert,
-    Key,
-    OneTime,
-    Reader,
-    Row,
-    Unavailable,
-    Update,
-    Upsert,
-    Value,
-    Verdict,
-    Write,
-)
-from idjag.ledger.expiry import forgets_one_time_ids
-from idjag.ledger.schema import OWN_TABLES, one_time_id
-from idjag.ledger.transaction import Broken, Claim, HeadMoved, Store, Transaction
+from idjag.ledger.batch import Failed, Outcome, Prepared, Run, prepared, wanted
+from idjag.ledger.entry import Entry, Head, Row, Unavailable
+from idjag.ledger.events import chained, ready_event
+from idjag.ledger.failure import failed, log_failure
+from idjag.ledger.snapshots import Load, Snapshots
+from idjag.ledger.transaction import Broken, CaughtUp, Changes, HeadMoved, Store, Transaction, Undone, Wanted
 
-__all__ = [
-    "KeyedRows",
-    "Load",
-    "Snapshots",
-    "check_chain_key",
-    "keyed_rows",
-    "log_failure",
-    "settle",
-]
-
-R = TypeVar("R")
-S = TypeVar("S")
-
-Load: TypeAlias = Callable[[Reader, str, Head], S]
-"""Makes the snapshot of a tenant at a head: ``load(reader, tenant, head)``."""
+__all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event"]
 
 _ATTEMPTS = 2
-_SALT_OCTETS = 16
+_LOADS = 8
 _KEY_OCTETS = 32
-
-log = logging.getLogger("idjag.ledger")
-
-
-class Snapshots(Generic[S]):
-    """The latest snapshot of every tenant that this process has met."""
-
-    def __init__(self, load: Load[S]) -> None:
-        self._load = load
-        self._latest: dict[str, tuple[str, int, S]] = {}
-
-    def latest(self, tenant: str) -> S | None:
-        """The one at hand, which may be behind; None when there is none yet."""
-        latest = self._latest.get(tenant)
-        return None if latest is None else latest[2]
-
-    def at(self, reader: Reader, tenant: str, head: Head) -> S:
-        """The snapshot for this head, loaded when policy_seq or epoch are not those of the one at hand."""
-        latest = self._latest.get(tenant)
-        if latest is not None and latest[:2] == (head.epoch, head.policy_seq):
-            return latest[2]
-        try:
-            snapshot = self._load(reader, tenant, head)
-        except Exception as error:
-            # Rows that contradict themselves, a key that does not open: nothing can be decided on them.
-            raise Unavailable("no snapshot can be made of what is stored") from error
-        # Two threads may store here in either order: `at` compares, so that the older one is never used.
-        self._latest[tenant] = (head.epoch, head.policy_seq, snapshot)
-        return snapshot
-
-
-class KeyedRows:
-    """Facts that were read beforehand."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows: Mapping[Key, tuple[Row, ...]]) -> None:
-        self._rows = rows
-
-    def __call__(self, key: Key) -> tuple[Row, ...]:
-        """The rows of one key; raises LookupError when it was not named."""
-        try:
-            return self._rows[key]
-        except KeyError:
-            # The value of a key may be a person's: names alone.
-            raise LookupError(f"the entry does not read {key.table}.{key.column}") from None
 
 
 def check_chain_key(key: bytes) -> bytes:
@@ -107,47 +28,107 @@ def check_chain_key(key: bytes) -> bytes:
     return key
 
 
-def keyed_rows(reader: Reader, keys: Sequence[Key]) -> KeyedRows:
-    """The facts of these keys."""
-    return KeyedRows({key: tuple(reader.rows(key.table, {key.column: key.value})) for key in keys})
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What does not change from batch to batch."""
 
+    snapshots: Snapshots[Any]
+    chain_key: bytes
 
-def settle(entry: Entry[S, R], store: Store, *, snapshots: Snapshots[S], chain_key: bytes) -> R:
-    """Run an entry in a transaction of its own and commit it; the reply may leave when this returns.
+    def settle(self, entries: Sequence[Entry[Any, Any]], store: Store) -> Iterator[Outcome]:
+        """The outcomes in the order of the entries, each as soon as it is durable.
 
-    Raises Conflict, Unavailable (the entry failed and left nothing) or Broken.
-    """
-    try:
-        for _ in range(_ATTEMPTS):
+        Raises Broken: then the outcome of all further entries is unknown.
+        """
+        waiting = deque([list(entries)])
+        while waiting:
+            group = waiting.popleft()
+            outcomes = self._settled(group, store)
+            if outcomes is None:
+                # Somebody in there is not fit for the database. Halves find out who, at the price of a few
+                # transactions, while a savepoint around every entry would be paid by every batch.
+                middle = len(group) // 2
+                waiting.extendleft([group[middle:], group[:middle]])
+                continue
+            yield from outcomes
+            if rest := group[len(outcomes) :]:
+                waiting.appendleft(rest)
+
+    def _settled(self, group: Sequence[Entry[Any, Any]], store: Store) -> list[Outcome] | None:
+        """The outcomes of the first entries, one at least; None when the group must be divided."""
+        try:
+            ready = [prepared(entry) for entry in group]
+            return self._attempts(ready, store)
+        except Broken:
+            raise
+        except Unavailable as error:
+            if len({entry.tenant for entry in group}) > 1:
+                return None  # it may be the trouble of one tenant
+            log_failure("a batch failed", error)
+            return [Failed(error)] * len(group)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the fault of one of these
+            return None if len(group) > 1 else [Failed(failed(error))]
+
+    def _attempts(self, group: Sequence[Prepared], store: Store) -> list[Outcome]:
+        attempt = loads = 0
+        while attempt < _ATTEMPTS and loads < _LOADS:
             transaction = _begin(store)
             try:
-                return _attempt(entry, transaction, snapshots=snapshots, chain_key=chain_key)
+                return self._attempt(group, transaction, locking=attempt > 0)
+            except CaughtUp:
+                loads += 1
             except HeadMoved:
+                attempt += 1
                 _rollback(transaction)
             except Broken:
                 raise
             except BaseException:
                 _rollback(transaction)
                 raise
-    except Conflict:
-        raise
-    except Unavailable as error:
-        log_failure("an entry failed", error)
-        raise
-    except Exception as error:
-        log_failure("an entry failed", error)
-        raise Unavailable("the entry failed") from error
-    raise Unavailable("the policy moved twice while this was decided")
+        raise Unavailable("the policy moved twice while this was decided")
+
+    def _attempt(
+        self, group: Sequence[Prepared], transaction: Transaction, *, locking: bool
+    ) -> list[Outcome]:
+        """Everything, in the order of architecture section 4: heads, facts, decisions, heads, commit."""
+        asked = wanted(group)
+        found = transaction.read(asked, locking=locking)
+        snapshots = {
+            tenant: self.snapshots.at(tenant, head, transaction.steady)
+            for tenant, head in found.heads.items()
+        }
+        run = Run(found, snapshots)
+        run.go(group)
+        if not run.effective:
+            _rollback(transaction)
+            return run.outcomes
+        now = transaction.lock(sorted(run.events), strict=bool(run.writes))
+        if any(_policy(now[tenant]) != _policy(found.heads[tenant]) for tenant in run.events):
+            raise HeadMoved
+        transaction.write(self._changes(run, asked, now))
+        _commit(transaction)
+        return run.outcomes
+
+    def _changes(self, run: Run, asked: Wanted, now: Mapping[str, Head]) -> Changes:
+        rows: list[Row] = []
+        heads: dict[str, tuple[Head, Head]] = {}
+        for tenant in sorted(run.events):
+            moved = tenant in run.policy_changed
+            added, after = chained(run.events[tenant], now[tenant], policy_changed=moved, key=self.chain_key)
+            rows += added
+            heads[tenant] = now[tenant], after
+        stored = [claim for claim in asked.claims if claim.id in run.found.stored]
+        return Changes(
+            released=[claim.id for claim in stored if claim.id not in run.won],
+            passed_on=[run.won[claim.id] for claim in stored if run.won.get(claim.id, claim) != claim],
+            writes=run.writes,
+            rows=rows,
+            heads=heads,
+        )
 
 
-def log_failure(what: str, error: BaseException) -> None:
-    """One line with the kind of the error and where it arose; its text may hold values of a request."""
-    cause = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
-    trace = cause.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
-    log.error("%s: %s at %s", what, type(cause).__name__, place)
+def _policy(head: Head) -> tuple[str, int]:
+    return head.epoch, head.policy_seq
 
 
 def _begin(store: Store) -> Transaction:
@@ -164,115 +145,11 @@ def _rollback(transaction: Transaction) -> None:
         raise Broken("the database did not roll back") from error
 
 
-def _attempt(entry: Entry[S, R], transaction: Transaction, *, snapshots: Snapshots[S], chain_key: bytes) -> R:
-    reply = _run(entry, transaction, snapshots=snapshots, chain_key=chain_key)
+def _commit(transaction: Transaction) -> None:
     try:
         transaction.commit()
-    except HeadMoved:
+    except (HeadMoved, Undone, Unavailable):
         raise
     except Exception as error:
         # It may be durable and it may not. Deciding again could give away what was given already.
         raise Broken("the outcome of the commit is unknown") from error
-    return reply
-
-
-def _run(entry: Entry[S, R], transaction: Transaction, *, snapshots: Snapshots[S], chain_key: bytes) -> R:
-    """Everything but the commit, in the order of architecture section 4: head, facts, decision, head."""
-    head = transaction.head(entry.tenant)
-    if entry.expect_policy_seq is not None and entry.expect_policy_seq != head.policy_seq:
-        raise Conflict("the policy was changed meanwhile")
-    snapshot = snapshots.at(transaction, entry.tenant, head)
-    facts = keyed_rows(transaction, entry.reads)
-    verdict = _verdict(entry, transaction, snapshot, facts=facts)
-    for write in verdict.writes:
-        _check(write)
-    transaction.apply(verdict.writes)
-    rows = _audit_rows(verdict.events, head, entry=entry, chain_key=chain_key)
-    transaction.append(rows)
-    transaction.touch(entry.tenant, head, _moved(head, rows, policy_changed=verdict.policy_changed))
-    return verdict.reply
-
-
-def _verdict(entry: Entry[S, R], transaction: Transaction, snapshot: S, *, facts: KeyedRows) -> Verdict[R]:
-    """The decision, or what the entry has to say when a one-time id is lost."""
-    always = {_claim(entry, each).id for each in entry.consume_always}
-    lost = [each for each in entry.consume_always if not transaction.claim(_claim(entry, each))]
-    if lost:
-        return entry.lost(lost[0])
-    verdict = entry.decide(snapshot, facts)
-    if not verdict.succeeded:
-        return verdict
-    won: list[Claim] = []
-    for each in entry.consume_on_success:
-        claim = _claim(entry, each)
-        if not transaction.claim(claim):
-            # A failing request burns nobody's id: those claimed a moment ago go back.
-            for back in won:
-                transaction.unclaim(back)
-            return entry.lost(each)
-        if claim.id not in always:
-            won.append(claim)
-    return verdict
-
-
-def _claim(entry: Entry[S, R], one_time: OneTime) -> Claim:
-    return Claim(
-        id=one_time_id(entry.tenant, one_time),
-        tenant=entry.tenant,
-        kind=one_time.kind,
-        holder=entry.holder,
-        until=one_time.until,
-    )
-
-
-def _check(write: Write) -> None:
-    """Refuse a write that would reach the ledger's own tables, or more rows than its author can mean."""
-    if write.table.lower() in OWN_TABLES and not forgets_one_time_ids(write):
-        raise ValueError(f"{write.table} is the ledger's own")
-    match write:
-        case Insert() | Upsert() if not isinstance(write.row.get("id"), str):
-            raise ValueError(f"a row of {write.table} has a text id")
-        case Update() | Delete() if not write.where:
-            raise ValueError(f"a change of {write.table} says which rows")
-        case Update() if not write.values:
-            raise ValueError(f"a change of {write.table} says which values")
-        case Update() if "id" in write.values:
-            raise ValueError(f"a row of {write.table} keeps its id")
-        case Expire() if write.limit < 1:
-            raise ValueError(f"an expiry of {write.table} says how many rows at most")
-
-
-def _audit_rows(
-    events: Sequence[Event], head: Head, *, entry: Entry[S, R], chain_key: bytes
-) -> list[dict[str, Value]]:
-    rows: list[dict[str, Value]] = []
-    prev = head.link
-    for no, event in enumerate(events, start=head.audit_no + 1):
-        row = chain.row(_ready(event, entry), no=no, prev=prev, key=chain_key)
-        prev = bytes.fromhex(str(row["hash"]))
-        rows.append(row)
-    return rows
-
-
-def ready_event(event: Event, *, tenant: str, now: int) -> chain.ReadyEvent:
-    """Do most of an event's hashing now, outside any transaction: for changes of thousands of rows."""
-    salts = {name: os.urandom(_SALT_OCTETS) for name in chain.personal_fields(event)}
-    return chain.ready(event, tenant=tenant, time=now, salts=salts)
-
-
-def _ready(event: Event, entry: Entry[S, R]) -> chain.ReadyEvent:
-    if not isinstance(event, chain.ReadyEvent):
-        return ready_event(event, tenant=entry.tenant, now=entry.now)
-    if (event.tenant, event.time) != (entry.tenant, entry.now):
-        raise ValueError("an event was made ready for another entry")
-    return event
-
-
-def _moved(head: Head, rows: Sequence[Row], *, policy_changed: bool) -> Head:
-    link = chain.link_after(head.link, bytes.fromhex(str(rows[-1]["hash"]))) if rows else head.link
-    return replace(
-        head,
-        policy_seq=head.policy_seq + policy_changed,
-        audit_no=head.audit_no + len(rows),
-        link=link,
-    )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from idjag.ledger.batch import KeyedRows
 from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
-from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable, Write
+from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
-from idjag.ledger.run import Load, Snapshots, check_chain_key, keyed_rows, log_failure
+from idjag.ledger.run import Law, Load, Snapshots, check_chain_key, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
 from idjag.ledger.sql import select, write_statement
-from idjag.ledger.transaction import Claim, HeadMoved
+from idjag.ledger.transaction import Changes, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
 __all__ = ["SqliteLedger", "SqliteStore", "SqliteTransaction", "connect", "write_gate"]
@@ -86,7 +87,6 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._claimed: dict[str, str] = {}
 
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
         """All rows of a table whose columns equal ``where``."""
@@ -103,34 +103,47 @@ class SqliteTransaction:
         """At most ``limit`` audit rows in the order of their numbers."""
         return self._connection.execute(_AUDIT, (tenant, after_no, limit)).fetchall()
 
-    def claim(self, claim: Claim) -> bool:
-        """Remember the id; True when this holder stored it in this transaction."""
-        if claim.id not in self._claimed:
-            values = (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)
-            if self._connection.execute(_CLAIM, values).rowcount != 1:
-                return False
-            self._claimed[claim.id] = claim.holder
-        return self._claimed[claim.id] == claim.holder
+    def read(self, wanted: Wanted, *, locking: bool) -> Found:  # noqa: ARG002  # locked by being here
+        """Store the claims, read heads and facts; no other writer is here."""
+        run = self._connection.execute
+        stored = [
+            claim.id
+            for claim in wanted.claims
+            if run(_CLAIM, (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)).rowcount == 1
+        ]
+        rows = (row for tenant in wanted.tenants for row in self.rows("ledger_head", {"tenant": tenant}))
+        heads = {str(row["tenant"]): head_of(row) for row in rows}
+        return Found(heads, frozenset(stored), self.facts(wanted.keys))
 
-    def unclaim(self, claim: Claim) -> None:
-        """Forget a claim that this transaction has won."""
-        del self._claimed[claim.id]
-        self._connection.execute("DELETE FROM one_time WHERE id = ?", (claim.id,))
+    def facts(self, keys: Collection[Key]) -> dict[Key, tuple[Row, ...]]:
+        """The rows of each key."""
+        return {key: tuple(self.rows(key.table, {key.column: key.value})) for key in keys}
 
-    def apply(self, writes: Sequence[Write]) -> None:
-        """Carry out the owner's writes."""
-        for write in writes:
-            self._connection.execute(*write_statement(write, mark=_MARK))
+    def steady(self, _tenant: str, _head: Head) -> AbstractContextManager[SqliteTransaction]:
+        """This transaction: its rows are of one moment."""
+        return nullcontext(self)
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Store audit rows."""
-        self._connection.executemany(_APPEND, rows)
+    def lock(self, tenants: Sequence[str], *, strict: bool) -> dict[str, Head]:  # noqa: ARG002  # the same
+        """The heads, which nobody moves."""
+        return {tenant: self.head(tenant) for tenant in tenants}
 
-    def touch(self, tenant: str, before: Head, after: Head) -> None:
-        """Move the head; raises HeadMoved."""
-        values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
-        if self._connection.execute(_TOUCH, values).rowcount != 1:
-            raise HeadMoved
+    def write(self, changes: Changes) -> None:
+        """Carry everything out; raises HeadMoved."""
+        run = self._connection.execute
+        for id_ in changes.released:
+            run("DELETE FROM one_time WHERE id = ?", (id_,))
+        for claim in changes.passed_on:
+            run(
+                "UPDATE one_time SET holder = ?, until = ? WHERE id = ?",
+                (claim.holder, claim.until, claim.id),
+            )
+        for write in changes.writes:
+            run(*write_statement(write, mark=_MARK))
+        self._connection.executemany(_APPEND, changes.rows)
+        for tenant, (before, after) in changes.heads.items():
+            values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
+            if run(_TOUCH, values).rowcount != 1:
+                raise HeadMoved
 
     def commit(self) -> None:
         """Make it durable: the write-ahead log is synced before this returns."""
@@ -164,10 +177,9 @@ class SqliteLedger(Generic[S]):
         self._path = Path(path)
         self._patience = patience
         self._snapshots = Snapshots(load)
-        self._committer = Committer(
+        self._committer: Committer[S] = Committer(
             lambda: SqliteStore(self._path, patience=patience),
-            self._snapshots,
-            chain_key=check_chain_key(chain_key),
+            Law(self._snapshots, check_chain_key(chain_key)),
             deadline=deadline,
         )
         self._reading = threading.Lock()
@@ -210,12 +222,12 @@ class SqliteLedger(Generic[S]):
     def fresh(self, tenant: str) -> S:
         """The snapshot for the tenant's head; raises LookupError for an unknown one, Unavailable."""
         with self._transaction() as transaction:
-            return self._snapshots.at(transaction, tenant, transaction.head(tenant))
+            return self._snapshots.of(transaction, tenant, transaction.head(tenant))
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry, from one transaction; raises Unavailable."""
         with self._transaction() as transaction:
-            return keyed_rows(transaction, keys)
+            return KeyedRows(transaction.facts(keys), keys)
 
     def head(self, tenant: str) -> Head:
         """Where the tenant's ledger stands; raises LookupError for an unknown tenant, Unavailable."""

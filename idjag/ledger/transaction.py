@@ -1,18 +1,41 @@
-"""What the law needs of a database: one transaction, and somewhere to get it from."""
+"""What the law needs of a database: one transaction for a batch, and somewhere to get it from.
+
+Every method but ``steady`` is at most one message to the database, whatever the size of the batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from idjag.ledger.entry import Head, Reader, Row, Unavailable, Write
+from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable, Write
 
-__all__ = ["Broken", "Claim", "HeadMoved", "Store", "Transaction"]
+__all__ = [
+    "Broken",
+    "CaughtUp",
+    "Changes",
+    "Claim",
+    "Found",
+    "HeadMoved",
+    "Store",
+    "Transaction",
+    "Undone",
+    "Wanted",
+]
 
 
 class HeadMoved(Exception):
-    """The head is not where the transaction found it; nothing was committed."""
+    """A head is not where the transaction found it, or others were in the way; nothing was committed."""
+
+
+class CaughtUp(HeadMoved):
+    """The snapshot was behind and is not any more; the transaction was ended for it."""
+
+
+class Undone(Exception):
+    """The database refused something in the batch; nothing was committed, and others may be served."""
 
 
 class Broken(Unavailable):
@@ -30,41 +53,72 @@ class Claim:
     until: int
 
 
-class Transaction(Reader, Protocol):
-    """One transaction of a database; it sees its own writes."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch needs before its first decision; ids and tenants once each, in the order of locks."""
 
-    def head(self, tenant: str) -> Head:
-        """The tenant's head; raises LookupError for a tenant that was never opened."""
-        ...
+    tenants: Sequence[str]
+    claims: Sequence[Claim]
+    keys: Collection[Key]
 
-    def claim(self, claim: Claim) -> bool:
-        """Remember the id; True when this very holder stored it in this very transaction.
 
-        An older row is lost even to its own holder: an id that was used stays used, whoever asks again.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The heads that there are, the ids of the claims that were stored (all others were used), the facts."""
+
+    heads: Mapping[str, Head]
+    stored: frozenset[str]
+    rows: Mapping[Key, tuple[Row, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a batch leaves behind.
+
+    ``released``: ids of claims that nobody won.  ``passed_on``: claims won by another than the one who was
+    stored first.  ``heads``: each tenant's head before and after.
+    """
+
+    released: Sequence[str]
+    passed_on: Sequence[Claim]
+    writes: Sequence[Write]
+    rows: Sequence[Row]
+    heads: Mapping[str, tuple[Head, Head]]
+
+
+class Transaction(Protocol):
+    """One transaction of a database, in the order of its methods."""
+
+    def read(self, wanted: Wanted, *, locking: bool) -> Found:
+        """Store the claims, read the heads, then the facts; ``locking`` lets nobody move the heads from here.
+
+        A claim is stored only if its id was never used: one that was stays used, whoever asks again.
         """
         ...
 
-    def unclaim(self, claim: Claim) -> None:
-        """Forget a claim that this transaction has won."""
-        ...
+    def steady(self, tenant: str, head: Head) -> AbstractContextManager[Reader]:
+        """The tenant's rows as of this very head, for a snapshot; raises HeadMoved when they are gone.
 
-    def apply(self, writes: Sequence[Write]) -> None:
-        """Carry out the owner's writes, in their order."""
-        ...
-
-    def append(self, rows: Sequence[Row]) -> None:
-        """Store audit rows."""
-        ...
-
-    def touch(self, tenant: str, before: Head, after: Head) -> None:
-        """Move the head, if policy_seq and epoch still are those of ``before``; the last statement.
-
-        Raises HeadMoved.
+        A database where that takes a transaction of its own raises CaughtUp at the end.
         """
+        ...
+
+    def lock(self, tenants: Sequence[str], *, strict: bool) -> Mapping[str, Head]:
+        """The heads as they are now, and stay until the commit.
+
+        ``strict``: raises HeadMoved if anything at all was written in these tenants since ``read``.
+        """
+        ...
+
+    def write(self, changes: Changes) -> None:
+        """Carry everything out; raises HeadMoved when a head is not the one before."""
         ...
 
     def commit(self) -> None:
-        """Make it durable.  HeadMoved says that it surely is not; any other exception, that nobody knows."""
+        """Make it durable.
+
+        HeadMoved, Undone and Unavailable say that it surely is not; any other exception, that nobody knows.
+        """
         ...
 
     def rollback(self) -> None:

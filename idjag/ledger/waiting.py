@@ -17,6 +17,7 @@ DEADLINE = 5.0
 
 MOST_WAITING = 512
 MOST_OF_ONE_CLIENT = 64
+MOST_IN_A_BATCH = 64
 URGENT_RESERVE = 16
 """Places that only urgent entries may take: whoever floods the line must not keep out the kill switch."""
 
@@ -64,14 +65,14 @@ class Line:
             self._count += 1
             self._changed.notify()
 
-    def take(self, patience: float | None) -> Job | None:
-        """The next job; None after ``patience`` seconds without one (None: for ever), or when all is done."""
+    def take(self, patience: float | None) -> list[Job]:
+        """The next jobs, as many as make a batch.
+
+        Empty after ``patience`` seconds without one (None: for ever), or when all is done.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._count or not self._open, patience)
-            if not self._count:
-                return None
-            self._count -= 1
-            return self._urgent.popleft() if self._urgent else self._of_whose_turn_it_is()
+            return [self._next() for _ in range(min(self._count, MOST_IN_A_BATCH))]
 
     def _place(self, entry: Entry[Any, Any]) -> deque[Job]:
         if entry.urgent:
@@ -82,6 +83,10 @@ class Line:
         elif entry.client and len(jobs) >= MOST_OF_ONE_CLIENT:
             raise Unavailable("too many entries of this client are waiting")
         return jobs
+
+    def _next(self) -> Job:
+        self._count -= 1
+        return self._urgent.popleft() if self._urgent else self._of_whose_turn_it_is()
 
     def _of_whose_turn_it_is(self) -> Job:
         client, jobs = self._clients.popitem(last=False)

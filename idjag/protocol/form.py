@@ -11,6 +11,7 @@ from idjag.protocol.names import MAX_BODY, MAX_PARAMETERS
 
 __all__ = ["Form", "parse"]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENCODED = re.compile(rb"(?:[^%\x00-\x20\x7f-\xff]|%[0-9A-Fa-f]{2})*")
 _REPEATABLE = frozenset({"audience", "resource"})  # RFC 8693 section 2.1
 _NAME = re.compile(r"[a-z_]{1,40}")
@@ -71,11 +72,13 @@ def parse(body: bytes) -> Form:
 def _decode(part: bytes) -> str:
     if not _ENCODED.fullmatch(part):
         raise Refused(Reason.MALFORMED_FORM, problem="encoding")
+    if b"%" not in part and b"+" not in part:
+        return part.decode("ascii")  # most are tokens and names, and what is left after _ENCODED is harmless
     try:
         text = unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise Refused(Reason.MALFORMED_FORM, problem="not UTF-8") from None
     # TAB, CR and LF included: no parameter we know may hold one, and NUL breaks databases.
-    if any(character < " " or character == "\x7f" for character in text):
+    if _CONTROL.search(text):
         raise Refused(Reason.MALFORMED_FORM, problem="control character")
     return text

@@ -85,7 +85,10 @@ ENTRIES = (
 class Attacked(Protocol):
     """A server of ours, as far as the oracle looks."""
 
-    app: ASGIApp
+    @property
+    def app(self) -> ASGIApp:
+        """The application."""
+        ...
 
     def news(self) -> list[dict[str, Any]]:
         """The events since the last look."""

@@ -43,8 +43,8 @@ AUDIENCES = _each(
     "audience", ISSUER, f"{ISSUER}/", f"{ISSUER}/token", CHAT.upper(), CHAT.replace("https", "http"),
     f"{CHAT}/", f"{CHAT}x", "https://acme.chat.example:443/", "https://acme.chat.example.evil/",
     "https://acme.chat.example/?", "https://x@acme.chat.example/", "acme.chat.example",
-    "urn:acme:chat ", "https://evil.example/https://acme.chat.example/", "URN:acme:chat", "urn:acme:cha", "wiki-at-chat",
-    "chat", "*", "https://*.chat.example/", "https://acme.chat.exampl\u0435/", "https://acme.chat.example\\",
+    "urn:acme:chat ", "https://evil.example/https://acme.chat.example/", "URN:acme:chat", "urn:acme:cha",
+    "wiki-at-chat", "chat", "*", "https://*.chat.example/", "https://acme.chat.exampl\u0435/", "https://acme.chat.example\\",
     "https://acme.chat.example/%2e/", API, "null",
 )  # fmt: skip
 RESOURCES = _each(

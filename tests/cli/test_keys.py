@@ -34,7 +34,7 @@ def make_keys(environ: dict[str, str]) -> None:
     sealer, chain_key = open_sealer(settings, now=NOW)
     loader = KeyLoader(sealer)
     ledger = SqliteLedger(
-        sqlite_path(settings.database_url),
+        sqlite_path(settings.database_url) or "",
         load=lambda reader, tenant, _head: loader.load(reader.rows("signing_key", {"tenant_id": tenant})),
         chain_key=chain_key,
     )

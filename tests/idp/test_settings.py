@@ -258,10 +258,8 @@ def test_several_workers_are_refused_for_sqlite_with_the_reason() -> None:
     assert Settings.load({**ENVIRON, **POSTGRESQL, "IDJAG_WORKERS": "2"}).workers == 2
 
 
-def test_postgresql_is_understood_and_refused_when_it_is_used() -> None:
-    settings = Settings.load({**ENVIRON, **POSTGRESQL})
-    with pytest.raises(SettingsWrong, match="postgresql is not built"):
-        sqlite_path(settings.database_url)
+def test_a_file_is_named_by_sqlite_alone() -> None:
+    assert sqlite_path(Settings.load({**ENVIRON, **POSTGRESQL}).database_url) is None
     assert sqlite_path(Settings.load(ENVIRON).database_url) == Path("/home/op/.local/share/idjag/idjag.db")
 
 

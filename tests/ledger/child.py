@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 from idjag.ledger.entry import Unavailable, Verdict
-from tests.ledger.parts import AnyLedger, entry, event, jti, sqlite_ledger
+from tests.ledger.parts import AnyLedger, entry, event, jti, postgres_ledger, sqlite_ledger
 
 
 def say(line: str) -> None:
@@ -82,5 +82,7 @@ def served(ledger: AnyLedger, decision_id: str) -> bool:
 
 
 if __name__ == "__main__":
-    with sqlite_ledger(Path(sys.argv[2])) as opened:
+    where = sys.argv[2]
+    ledger = postgres_ledger(where) if where.startswith("postgresql:") else sqlite_ledger(Path(where))
+    with ledger as opened:
         {"storm": storm, "race": race, "full": full}[sys.argv[1]](opened, name=sys.argv[3])

@@ -1,4 +1,4 @@
-"""Ledgers of both kinds, opened for one tenant and closed after the test."""
+"""Ledgers of all kinds, opened for one tenant and closed after the test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from idjag.ledger.memory import MemoryLedger
-from tests.ledger.parts import KEY, AnyLedger, T, load, make_tables, sqlite_ledger
+from tests.cluster import Cluster
+from tests.ledger.parts import (
+    KEY,
+    AnyLedger,
+    T,
+    load,
+    make_postgres_tables,
+    make_tables,
+    postgres_ledger,
+    sqlite_ledger,
+)
 
 
 @pytest.fixture
@@ -20,14 +30,26 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def url(postgres: Cluster) -> str:
+    """A schema with all tables and the head of one tenant."""
+    url = postgres.schema()
+    make_postgres_tables(url)
+    postgres_ledger(url).open_tenant(T)
+    return url
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest) -> Iterator[AnyLedger]:
-    """One law, two databases."""
+    """One law, three databases."""
     if request.param == "memory":
         memory = MemoryLedger(load, chain_key=KEY)
         memory.open_tenant(T)
         with memory:
             yield memory
-    else:
+    elif request.param == "sqlite":
         with sqlite_ledger(request.getfixturevalue("path")) as durable:
             yield durable
+    else:
+        with postgres_ledger(request.getfixturevalue("url")) as shared:
+            yield shared

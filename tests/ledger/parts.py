@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+import psycopg
+
 from idjag.ledger import sqlite
 from idjag.ledger.entry import Entry, Event, Facts, Head, Key, Ledger, OneTime, Reader, Row, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
+from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.schema import statements
 from idjag.ledger.sqlite import SqliteLedger
 
@@ -39,11 +42,11 @@ class Policy:
 
 
 Decide: TypeAlias = Callable[[Policy, Facts], Verdict[R]]
-AnyLedger: TypeAlias = MemoryLedger[Policy] | SqliteLedger[Policy]
+AnyLedger: TypeAlias = MemoryLedger[Policy] | SqliteLedger[Policy] | PostgresLedger[Policy]
 
 
 def seam(ledger: AnyLedger) -> Ledger[Policy]:
-    """Both are what callers know; mypy says so."""
+    """All are what callers know; mypy says so."""
     return ledger
 
 
@@ -56,6 +59,16 @@ def make_tables(path: Path) -> None:
     with closing(sqlite.connect(path)) as connection:
         for statement in (*statements("sqlite"), *OWNERS_TABLES):
             connection.execute(statement)
+
+
+def make_postgres_tables(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (*statements("postgresql"), *OWNERS_TABLES):
+            connection.execute(statement.encode())
+
+
+def postgres_ledger(url: str, *, deadline: float = 5.0) -> PostgresLedger[Policy]:
+    return PostgresLedger(url, load=load, chain_key=KEY, deadline=deadline)
 
 
 def sql(path: Path, statement: str, *values: object) -> list[dict[str, Any]]:

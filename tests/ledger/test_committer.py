@@ -10,7 +10,7 @@ import pytest
 
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Entry, Facts, Unavailable, Verdict
-from idjag.ledger.run import Snapshots
+from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Store
 from idjag.ledger.waiting import MOST_WAITING, URGENT_RESERVE
 from tests.ledger.parts import KEY, NOW, Policy, T, entry, load, yes
@@ -126,7 +126,7 @@ def test_the_writer_is_no_daemon_and_ends_with_close() -> None:
 
 def test_a_committer_that_was_not_started_serves_nobody() -> None:
     store = opened()
-    committer = Committer(lambda: store, Snapshots(load), chain_key=KEY)
+    committer: Committer[Policy] = Committer(lambda: store, Law(Snapshots(load), KEY))
     with pytest.raises(Unavailable, match="not serving"):
         committer.submit(entry("a")).result(LONG)
     committer.close()
@@ -136,7 +136,7 @@ def test_a_first_connection_that_fails_fails_the_start() -> None:
     def connect() -> Store:
         raise OSError("no such host")
 
-    committer = Committer(connect, Snapshots(load), chain_key=KEY)
+    committer: Committer[Policy] = Committer(connect, Law(Snapshots(load), KEY))
     with pytest.raises(OSError, match="no such host"):
         committer.start()
     with pytest.raises(Unavailable, match="not serving"):

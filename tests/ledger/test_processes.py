@@ -6,14 +6,19 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import pytest
 
+from idjag.ledger.postgres import PostgresLedger
+from idjag.ledger.postgres_wire import Wire
+from idjag.ledger.sqlite import SqliteLedger
 from idjag.ledger.trail import check
-from tests.ledger.parts import KEY, T, decision_ids, entry, jti, sql, sqlite_ledger
+from tests.ledger.parts import KEY, Policy, T, decision_ids, entry, jti, postgres_ledger, sql, sqlite_ledger
+
+Durable: TypeAlias = SqliteLedger[Policy] | PostgresLedger[Policy]
 
 
 @contextmanager
@@ -36,16 +41,35 @@ def output(process: subprocess.Popen[str]) -> IO[str]:
     return process.stdout
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest) -> str:
+    """A database: the path of a file, or a URL."""
+    return str(request.getfixturevalue("path" if request.param == "sqlite" else "url"))
+
+
+def opened(where: str) -> Durable:
+    return postgres_ledger(where) if where.startswith("postgresql:") else sqlite_ledger(Path(where))
+
+
+def used(where: str) -> set[str]:
+    """Who holds a one-time id."""
+    statement = "SELECT holder FROM one_time"
+    if not where.startswith("postgresql:"):
+        return {str(row["holder"]) for row in sql(Path(where), statement)}
+    with closing(Wire(where)) as wire:
+        return {str(row["holder"]) for row in wire.ask((statement, ()))[0]}
+
+
 @pytest.mark.parametrize("acknowledged", [20, 150, 350])
-def test_what_was_acknowledged_outlives_a_kill(root: Path, path: Path, acknowledged: int) -> None:
+def test_what_was_acknowledged_outlives_a_kill(root: Path, where: str, acknowledged: int) -> None:
     """Promises P1, P3 and P4, attack case 218."""
-    with child(root, "storm", str(path), "k") as process:
+    with child(root, "storm", where, "k") as process:
         replies = [output(process).readline().strip() for _ in range(acknowledged)]
         assert process.poll() is None
         process.kill()
         replies += [line.strip() for line in output(process) if line.endswith("\n")]
     assert acknowledged <= len(replies)
-    with sqlite_ledger(path) as ledger:
+    with opened(where) as ledger:
         recorded = decision_ids(ledger)
         assert set(replies) <= set(recorded)
         assert len(recorded) == len(set(recorded)) == ledger.head(T).audit_no
@@ -54,13 +78,12 @@ def test_what_was_acknowledged_outlives_a_kill(root: Path, path: Path, acknowled
         assert set(again) == {"lost"}
         assert ledger.commit(entry("fresh", on_success=(jti("fresh"),))) == "yes"
     # A record without its id, or an id without its record, would be half a transaction.
-    holders = {row["holder"] for row in sql(path, "SELECT holder FROM one_time")}
-    assert holders == {*recorded, "fresh"}
+    assert used(where) == {*recorded, "fresh"}
 
 
-def test_two_processes_have_one_winner(root: Path, path: Path) -> None:
+def test_two_processes_have_one_winner(root: Path, where: str) -> None:
     """RAS-20; promise P4."""
-    with child(root, "race", str(path), "a") as a, child(root, "race", str(path), "b") as b:
+    with child(root, "race", where, "a") as a, child(root, "race", where, "b") as b:
         for process in (a, b):
             assert output(process).readline() == "ready\n"
         for process in (a, b):
@@ -70,7 +93,7 @@ def test_two_processes_have_one_winner(root: Path, path: Path) -> None:
         won = Counter(line.strip() for process in (a, b) for line in output(process))
         assert (a.wait(), b.wait()) == (0, 0)
     assert won == Counter({str(n): 1 for n in range(10)})
-    ledger = sqlite_ledger(path)
+    ledger = opened(where)
     assert len(decision_ids(ledger)) == 500
     assert check(ledger, T, key=KEY) is None
     ledger.close()

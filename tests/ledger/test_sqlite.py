@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Event, Thread
 from typing import cast
 
 import pytest
 
 from idjag.ledger import sqlite
-from idjag.ledger.entry import Conflict, Facts, Insert, Key, Unavailable, Upsert, Verdict
+from idjag.ledger.entry import Facts, Insert, Key, Unavailable, Upsert, Verdict
 from idjag.ledger.gate import Gate
 from idjag.ledger.sqlite import SqliteLedger, write_gate
 from idjag.ledger.trail import check
@@ -90,72 +90,6 @@ def test_a_reply_leaves_after_its_commit(one: SqliteLedger[Policy], path: Path) 
     assert future.result(30) == "yes"
     one.commit(entry("d-2"))  # its turn comes when the callback of the first is through
     assert seen == ["d-1"]
-
-
-def test_two_ledgers_on_one_file_have_one_winner(
-    one: SqliteLedger[Policy], two: SqliteLedger[Policy]
-) -> None:
-    """RAS-20; promise P4."""
-    together = Barrier(50)
-    outcomes: list[str] = []
-
-    def redeem(n: int) -> None:
-        together.wait()
-        ledger = one if n % 2 else two
-        outcomes.append(ledger.commit(entry(f"d-{n}", on_success=(jti("a"),))))
-
-    threads = [Thread(target=redeem, args=(n,)) for n in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["lost"] * 49 + ["yes"]
-    assert len(decision_ids(one)) == 50
-    assert check(two, T, key=KEY) is None
-
-
-def test_an_acknowledged_change_is_seen_by_every_later_entry_elsewhere(
-    one: SqliteLedger[Policy], two: SqliteLedger[Policy]
-) -> None:
-    """Promises P5 and P16."""
-
-    def allowed(scope: str) -> Verdict[str]:
-        def decide(policy: Policy, _facts: Facts) -> Verdict[str]:
-            return Verdict("yes" if scope in policy.scopes else "no", [])
-
-        return Verdict(two.commit(entry("ask", decide)), [])
-
-    for n in range(20):
-        assert allowed(f"s-{n}").reply == "no"
-        assert one.commit(entry(f"d-{n}", already(new_rule(f"d-{n}", f"s-{n}")))) == "yes"
-        assert allowed(f"s-{n}").reply == "yes"
-        assert two.snapshot(T).seq == two.fresh(T).seq == n + 1
-
-
-def test_a_fact_committed_elsewhere_is_seen_by_every_later_entry(
-    one: SqliteLedger[Policy], two: SqliteLedger[Policy]
-) -> None:
-    """Promise P5: people are not in the snapshot."""
-    alice = Key("people", "id", "alice")
-
-    def status(_policy: Policy, facts: Facts) -> Verdict[str]:
-        return Verdict(str(facts(alice)[0]["status"]), [])
-
-    for value in ("active", "disabled", "active"):
-        row = Upsert("people", {"id": "alice", "status": value, "epoch": 1, "team": None})
-        one.commit(entry("d", already(yes("d", writes=[row]))))
-        assert two.commit(entry("ask", status, reads=(alice,))) == value
-
-
-def test_of_two_changes_computed_on_one_state_the_second_is_a_conflict(
-    one: SqliteLedger[Policy], two: SqliteLedger[Policy]
-) -> None:
-    """Promise P20."""
-    seq = two.fresh(T).seq
-    assert one.commit(entry("d-1", already(new_rule("d-1", "a")), expect_policy_seq=seq)) == "yes"
-    with pytest.raises(Conflict):
-        two.commit(entry("d-2", already(new_rule("d-2", "b")), expect_policy_seq=seq))
-    assert decision_ids(one) == ["d-1"]
 
 
 def test_a_record_that_cannot_be_written_costs_its_own_reply_alone(

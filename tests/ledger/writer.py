@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from idjag.ledger.committer import Committer
 from idjag.ledger.memory import MemoryLedger, MemoryStore
-from idjag.ledger.run import Snapshots
+from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Store
 from tests.ledger.parts import KEY, Policy, T, load
 
@@ -26,7 +26,9 @@ def opened() -> MemoryStore:
 def writer(
     connect: Callable[[], Store], *, deadline: float = LONG, clock: Callable[[], float] = lambda: 0.0
 ) -> Iterator[Committer[Policy]]:
-    committer = Committer(connect, Snapshots(load), chain_key=KEY, deadline=deadline, monotonic=clock)
+    committer: Committer[Policy] = Committer(
+        connect, Law(Snapshots(load), KEY), deadline=deadline, monotonic=clock
+    )
     committer.start()
     try:
         yield committer

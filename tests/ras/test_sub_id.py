@@ -204,6 +204,14 @@ def test_a_new_person_keeps_the_name_that_saml_will_bring(store: Any) -> None:
     assert_refused(world, bring(world, new, sub="mallory"), "invalid_grant", "subject_conflict")
 
 
+def test_a_name_that_an_account_gave_up_is_free(store: Any) -> None:
+    """RAS-23: an administrator took it away, and a new person may bring it."""
+    world = world_of(store, jit=True)
+    store.put(Account("u-dan", sub_ids=(replace(DAN, nameid="daniel"),)))
+    assert person(bring(world, DAN)) not in ("u-dan", "u-dora")
+    assert person(bring(world, replace(DAN, nameid="daniel"), sub="daniel")) == "u-dan"
+
+
 def test_signing_in_knows_name_ids_too(store: Any) -> None:
     """RAS-25: a host whose sign-in is SAML behind an issuer says so."""
     world = world_of(store)

@@ -122,47 +122,57 @@ def test_all_who_wait_for_one_issuer_wait_for_one_thread() -> None:
 
 
 def test_who_gives_up_takes_nothing_from_those_who_wait_on() -> None:
-    """A client that goes away: the fetch goes on for the others."""
+    """A client that goes away: the fetch goes on for the others, even one that has not begun."""
     keys = Hanging()
     world = World(config=BOTH, store=linked(), keys=keys)
+    world.ras._driver._fetches = Flights("test", threads=1, most=10)
 
     async def attack() -> list[int]:
-        waiting = [asyncio.create_task(world.ras.atoken(request())) for _ in range(3)]
+        hanging = asyncio.create_task(world.ras.atoken(request()))
         assert await asyncio.to_thread(keys.begun.wait, 20)
-        waiting[0].cancel()
+        of_another = request({"assertion": grant(key("other"), **GIL)})
+        again = request({"assertion": grant(key("other"), **GIL)})
+        queued = [asyncio.create_task(world.ras.atoken(each)) for each in (of_another, again)]
+        await asyncio.sleep(0)
+        queued[0].cancel()
         with pytest.raises(asyncio.CancelledError):
-            await waiting[0]
+            await queued[0]
         keys.let.set()
-        return [reply.status for reply in await asyncio.gather(*waiting[1:])]
+        return [reply.status for reply in await asyncio.gather(hanging, queued[1])]
 
     try:
         assert asyncio.run(attack()) == [200, 200]
     finally:
+        keys.let.set()
         world.ras.close()
+
+
+class Rotating(Hanging):
+    """Its set changed between the first request and the second."""
+
+    def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
+        super().keys(issuer, jwks_uri, kid=kid)
+        return KeySet([key("idp-next" if kid == "idp-next" else "idp").public])
 
 
 def test_a_key_that_the_flight_did_not_bring_is_asked_for_again() -> None:
     """RAS-10: whoever has another kid was not served by the first one's fetch."""
-
-    class Rotating(FakeKeys):
-        def keys(self, issuer: str, jwks_uri: str | None, *, kid: str | None = None) -> KeySet:
-            super().keys(issuer, jwks_uri, kid=kid)
-            return KeySet([key("idp-next" if kid == "idp-next" else "idp").public])
-
-    world = World(config=BOTH, store=linked(), keys=Rotating())
+    keys = Rotating()
+    world = World(config=BOTH, store=linked(), keys=keys)
 
     async def both() -> list[int]:
         assertions = [grant(), grant(key("idp-next"))]
-        return [
-            reply.status
-            for reply in await asyncio.gather(
-                *(world.ras.atoken(request({"assertion": assertion})) for assertion in assertions)
-            )
-        ]
+        asked = [request({"assertion": assertion}) for assertion in assertions]
+        waiting = [asyncio.create_task(world.ras.atoken(each)) for each in asked]
+        assert await asyncio.to_thread(keys.begun.wait, 20)
+        keys.let.set()
+        return [reply.status for reply in await asyncio.gather(*waiting)]
 
     try:
         assert asyncio.run(both()) == [200, 200]
+        assert [kid for _, kid in keys.asked] == ["idp", "idp-next"]
     finally:
+        keys.let.set()
         world.ras.close()
 
 

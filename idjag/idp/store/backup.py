@@ -33,6 +33,10 @@ def backup(url: str, to: Path) -> Backup:
     The key-encryption key is not in it: without that key nothing sealed in the copy can be opened.
     """
     path = sqlite_path(url)
+    if path is None:
+        raise BackupFailed(
+            "this copies SQLite alone: back up PostgreSQL with its own tools (docs/operating.md)"
+        )
     schema.check(url)
     if to.exists():
         raise BackupFailed(f"{to} is there already: name a new file")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exists, insert, select, table
 from sqlmodel import SQLModel
 
 import idjag.idp.store.tables  # noqa: F401 - the tables are in the metadata once they are imported
-from idjag.idp.settings import Settings
+from idjag.idp.settings import Settings, sqlite_path
 from idjag.idp.store import schema
 from idjag.seal import KekRefused, KekSealer, SealBroken, Sealer, context_of, load_kek, parse_kek
 
@@ -27,7 +27,8 @@ _SIGNS_OF_USE = ("kek_check", "signing_key", "tenant", "person", "audit")
 def open_sealer(settings: Settings, *, now: int) -> tuple[Sealer, bytes]:
     """The sealer of the key-encryption key, proven, and the ledger's chain key.
 
-    In an unused database it makes the check value, and the KEK's file if there is none.  A wrong or missing
+    In an unused database it makes the check value, and for SQLite the KEK's file if there is none: nodes that
+    share PostgreSQL must be given the same one.  A wrong or missing
     key never makes anything.  The schema must be the newest.  Raises KekRefused, SchemaRefused.
     """
     with schema.reading(settings.database_url) as connection:
@@ -52,7 +53,7 @@ def _begin(settings: Settings, *, now: int) -> None:
         if _used(connection):  # another process was first
             return
         # The file comes first: killed in between, the next start finds it and an unused database.
-        sealer = KekSealer(_kek(settings, create=True))
+        sealer = KekSealer(_kek(settings, create=sqlite_path(settings.database_url) is not None))
         sealed = {_CHECK: b"this is the key", _CHAIN: os.urandom(_CHAIN_KEY_BYTES)}
         for name, plain in sealed.items():
             row = {"id": name, "sealed": sealer.seal(plain, context=_context(name)), "created": now}

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import DBAPIError
 
 from idjag.idp.settings import sqlite_path
+from idjag.idp.store import postgresql
 from idjag.ledger.gate import PATIENCE, write_gate
 from idjag.ledger.schema import OWN_TABLES
 
@@ -39,7 +40,8 @@ def head() -> str:
 
 def current(url: str) -> str | None:
     """The database's revision, None when it has none; changes nothing.  Raises SchemaRefused."""
-    if not sqlite_path(url).exists():
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
         return None
     with reading(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
@@ -52,26 +54,33 @@ def check(url: str) -> None:
         return
     _refuse_unknown(found, url)
     has = f"schema {found}" if found else "no schema"
-    raise SchemaRefused(f"{sqlite_path(url)} has {has}, this idjag needs {head()}: run idjag db upgrade")
+    raise SchemaRefused(f"{_name(url)} has {has}, this idjag needs {head()}: run idjag db upgrade")
 
 
 def upgrade(url: str) -> str:
     """Make the file if there is none, and its schema the newest; the revision.  Raises SchemaRefused."""
-    _make_private(sqlite_path(url))
+    path = sqlite_path(url)
+    if path is not None:
+        _make_private(path)
     with writing(url) as connection:
         found = MigrationContext.configure(connection).get_current_revision()
         _refuse_unknown(found, url)
         tables = set(inspect(connection).get_table_names()) - OWN_TABLES - {"alembic_version"}
         if found is None and tables:
-            raise SchemaRefused(f"{sqlite_path(url)} is a database of something else")
+            raise SchemaRefused(f"{_name(url)} is a database of something else")
         command.upgrade(_config(connection), "head")
     return head()
 
 
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """A connection to look with; raises SchemaRefused when the file cannot be read."""
-    with _connected(sqlite_path(url), begin="BEGIN") as connection:
+    """A connection to look with; raises SchemaRefused when the database cannot be read."""
+    path = sqlite_path(url)
+    if path is None:
+        with _connected(postgresql.engine(url), _name(url)) as connection:
+            yield connection
+        return
+    with _connected(_engine(path, begin="BEGIN"), _name(url)) as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
         yield connection
 
@@ -80,7 +89,12 @@ def reading(url: str) -> Iterator[Connection]:
 def writing(url: str) -> Iterator[Connection]:
     """A connection in one transaction that no other writer can enter; committed at the end."""
     path = sqlite_path(url)
-    with _connected(path, begin="BEGIN IMMEDIATE") as connection:
+    if path is None:
+        with _connected(postgresql.engine(url), _name(url)) as connection, connection.begin():
+            postgresql.alone(connection)
+            yield connection
+        return
+    with _connected(_engine(path, begin="BEGIN IMMEDIATE"), _name(url)) as connection:
         try:
             with write_gate(path):
                 transaction = connection.begin()
@@ -91,13 +105,12 @@ def writing(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _connected(path: Path, *, begin: str) -> Iterator[Connection]:
-    engine = _engine(path, begin=begin)
+def _connected(engine: Engine, name: str) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
-        raise SchemaRefused(f"{path}: {error.orig}") from None
+        raise SchemaRefused(f"{name}: {postgresql.reason(error)}") from None
     finally:
         engine.dispose()
 
@@ -115,6 +128,11 @@ def _engine(path: Path, *, begin: str) -> Engine:
     return engine
 
 
+def _name(url: str) -> str:
+    """The database as messages name it: a URL may carry a password."""
+    return str(sqlite_path(url) or "the PostgreSQL database")
+
+
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", _SCRIPTS)
@@ -130,7 +148,7 @@ def _refuse_unknown(revision: str | None, url: str) -> None:
     known = {script.revision for script in _scripts().walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaRefused(
-            f"{sqlite_path(url)} has schema {revision}, which is newer than this idjag ({head()}): "
+            f"{_name(url)} has schema {revision}, which is newer than this idjag ({head()}): "
             "install the idjag that made it, or a newer one"
         )
 

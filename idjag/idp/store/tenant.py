@@ -7,17 +7,15 @@ from collections.abc import Callable
 from idjag.idp.facts import string
 from idjag.idp.settings import Settings, SettingsWrong
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
-from idjag.ledger.sqlite import SqliteLedger
+from idjag.idp.store.ledgers import DurableLedger
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Unavailable, Verdict
 
 __all__ = ["ensure_tenant"]
 
 DEFAULT = "default"
 
 
-def ensure_tenant(
-    ledger: SqliteLedger[Snapshot], settings: Settings, *, now: int, new_id: Callable[[], str]
-) -> str:
+def ensure_tenant(ledger: DurableLedger, settings: Settings, *, now: int, new_id: Callable[[], str]) -> str:
     """The id of the default tenant, made on first use; raises SettingsWrong when the issuer was another.
 
     Every token, link and subject names the issuer: to change it is a migration, not a setting.
@@ -25,7 +23,13 @@ def ensure_tenant(
     by_name = Key("tenant", "name", DEFAULT)
     rows = ledger.read((by_name,))(by_name)
     if not rows:
-        return _create(ledger, settings.issuer, by_name, now=now, tenant=new_id(), holder=new_id())
+        try:
+            return _create(ledger, settings.issuer, by_name, now=now, tenant=new_id(), holder=new_id())
+        except Unavailable:
+            # Another node may have been first: its row stands in the way of ours.
+            rows = ledger.read((by_name,))(by_name)
+            if not rows:
+                raise
     stored = string(rows[0], "issuer")
     if stored != settings.issuer:
         raise SettingsWrong(
@@ -35,9 +39,7 @@ def ensure_tenant(
     return string(rows[0], "id")
 
 
-def _create(
-    ledger: SqliteLedger[Snapshot], issuer: str, by_name: Key, *, now: int, tenant: str, holder: str
-) -> str:
+def _create(ledger: DurableLedger, issuer: str, by_name: Key, *, now: int, tenant: str, holder: str) -> str:
     row: Row = {"id": tenant, "name": DEFAULT, "issuer": issuer, "created": now}
 
     def decide(_snapshot: Snapshot, facts: Facts) -> Verdict[str]:

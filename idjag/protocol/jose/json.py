@@ -161,7 +161,7 @@ def _check_canonical(value: JsonValue) -> bool:
 
 def _values(members: dict[str, JsonValue]) -> list[JsonValue]:
     # json.dumps would turn 1, True and None into names, and two members could become one.
-    if not all(type(name) is str for name in members):
+    if not _TEXT.issuperset(map(type, members)):
         raise JsonError("not_canonical")
     return list(members.values())
 
@@ -178,6 +178,7 @@ def _without_floats(value: JsonValue) -> JsonValue:
             return value
 
 
+_TEXT = frozenset({str})
 _EXACT = frozenset({str, int, bool, type(None)})
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant

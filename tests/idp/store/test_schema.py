@@ -17,7 +17,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from idjag.idp.settings import SettingsWrong
 from idjag.idp.store import schema, tables
 from idjag.idp.store.schema import SchemaRefused
 from idjag.ledger.schema import OWN_TABLES, statements
@@ -155,12 +154,6 @@ def test_what_is_no_database_is_refused_by_name(path: Path, url: str, act: objec
     with pytest.raises(SchemaRefused, match=r"idjag\.db: file is not a database"):
         act(url)
     assert path.read_bytes() == b"not a database " * 100
-
-
-def test_postgresql_is_not_built() -> None:
-    for act in (schema.upgrade, schema.check, schema.current):
-        with pytest.raises(SettingsWrong, match="not built"):
-            act("postgresql://db.example/idjag")
 
 
 # --- files

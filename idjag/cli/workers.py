@@ -1,0 +1,85 @@
+"""Several worker processes behind one listening socket: started, replaced when they end, stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from idjag.cli.process import stop
+
+__all__ = ["run"]
+
+_LEAST_LIFE = 1.0
+"""Seconds: one that ends sooner is not replaced at once, or a broken database would keep us forking."""
+
+
+def run(count: int, work: Callable[[], object], *, err: TextIO) -> None:
+    """Keep ``count`` processes at work until SIGTERM or SIGINT; raises KeyboardInterrupt then.
+
+    The calling process has no other thread and nothing open but what all shall share.  A worker whose parent
+    is gone ends itself: two generations must not serve side by side.
+    """
+    life, held = os.pipe()
+    signal.signal(signal.SIGTERM, stop)
+    born: dict[int, float] = {}
+    try:
+        while True:
+            while len(born) < count:
+                born[_fork(work, life=life, held=held)] = time.monotonic()
+            pid, status = os.wait()
+            age = time.monotonic() - born.pop(pid, 0.0)
+            code = os.waitstatus_to_exitcode(status)
+            print(f"idjag: worker {pid} ended with {code}, another one takes its place", file=err, flush=True)
+            time.sleep(max(0.0, _LEAST_LIFE - age))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _stop_all(born)
+        os.close(held)
+        os.close(life)
+
+
+def _stop_all(pids: dict[int, float]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+
+def _fork(work: Callable[[], object], *, life: int, held: int) -> int:
+    # What is buffered would be written by parent and child.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(held)
+        _be_a_worker(work, life)
+    return pid
+
+
+def _be_a_worker(work: Callable[[], object], life: int) -> NoReturn:
+    """Work to the end; never return into the parent's code."""
+    code = 1
+    try:
+        threading.Thread(target=_end_with_the_parent, args=(life,), daemon=True, name="parent").start()
+        work()
+        code = 0
+    except KeyboardInterrupt:
+        code = 0
+    except Exception as error:  # noqa: BLE001  # it has nowhere to go
+        kind, where = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
+        print(f"idjag: worker: {kind} at {os.path.basename(where.filename)}:{where.lineno}", file=sys.stderr)  # noqa: PTH119
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _end_with_the_parent(life: int) -> None:
+    os.read(life, 1)  # returns when nobody holds the other end any more
+    os.kill(os.getpid(), signal.SIGTERM)
