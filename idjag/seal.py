@@ -21,7 +21,18 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["KekRefused", "KekSealer", "SealBroken", "Sealer", "context_of", "load_kek", "parse_kek"]
+__all__ = [
+    "KekRefused",
+    "KekSealer",
+    "SealBroken",
+    "Sealer",
+    "context_of",
+    "key_id_of",
+    "load_kek",
+    "parse_kek",
+    "read_private",
+    "sync_folder",
+]
 
 KEY_BYTES = 32
 _VERSION = b"\x01"
@@ -31,7 +42,7 @@ _WRAPPED_BYTES = KEY_BYTES + 16
 _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES
 _LEAST_BYTES = _HEADER_BYTES + 2 * _NONCE_BYTES + _WRAPPED_BYTES + 16
 
-_MAX_FILE_BYTES = 1024  # the key's text and some white space
+_MAX_FILE_BYTES = 1024  # the texts of a few keys and some white space
 _FEWEST_DISTINCT = 16  # 32 random bytes have about 30 different ones, and fewer than 16 never
 
 
@@ -85,19 +96,35 @@ class KekSealer:
 
     def open(self, sealed: bytes, *, context: str) -> bytes:
         """What was sealed for that context; raises SealBroken."""
-        if len(sealed) < _LEAST_BYTES or not sealed.startswith(_VERSION):
-            raise SealBroken("not a sealed value of this version")
-        header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-        if header[len(_VERSION) :] != self.key_id:
+        return self._opened(sealed, context=context)[1]
+
+    def rewrap(self, sealed: bytes, *, context: str, to: KekSealer) -> bytes:
+        """The same value under another key; what is inside is not written anew.  Raises SealBroken."""
+        data_key, _ = self._opened(sealed, context=context)
+        header, nonce = _VERSION + to.key_id, os.urandom(_NONCE_BYTES)
+        wrapped = to._kek.encrypt(nonce, data_key, _bound(b"key", header, context))
+        return header + nonce + wrapped + sealed[_HEADER_BYTES + _NONCE_BYTES + _WRAPPED_BYTES :]
+
+    def _opened(self, sealed: bytes, *, context: str) -> tuple[bytes, bytes]:
+        """The data key, and what it opens."""
+        if key_id_of(sealed) != self.key_id:
             raise SealBroken("sealed under another key-encryption key")
+        header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
         wrap_nonce, rest = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         wrapped, rest = rest[:_WRAPPED_BYTES], rest[_WRAPPED_BYTES:]
         nonce, body = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         try:
             data_key = self._kek.decrypt(wrap_nonce, wrapped, _bound(b"key", header, context))
-            return AESGCM(data_key).decrypt(nonce, body, _bound(b"body", _VERSION, context))
+            return data_key, AESGCM(data_key).decrypt(nonce, body, _bound(b"body", _VERSION, context))
         except InvalidTag:
             raise SealBroken("altered, or sealed for another place") from None
+
+
+def key_id_of(sealed: bytes) -> bytes:
+    """Which key a value says that it is sealed under; raises SealBroken for no sealed value."""
+    if len(sealed) < _LEAST_BYTES or not sealed.startswith(_VERSION):
+        raise SealBroken("not a sealed value of this version")
+    return sealed[len(_VERSION) : _HEADER_BYTES]
 
 
 def context_of(tenant: str, table: str, column: str, row: str) -> str:
@@ -129,7 +156,16 @@ def parse_kek(text: str) -> bytes:
 
 
 def load_kek(path: Path, *, create: bool) -> bytes:
-    """The key in the file, which must be ours alone.
+    """The one key in the file, which must be ours alone; ``read_private`` says how it is read."""
+    text = read_private(path, create=create)
+    try:
+        return parse_kek(text)
+    except KekRefused as error:
+        raise KekRefused(f"{path.resolve()}: {error}") from None
+
+
+def read_private(path: Path, *, create: bool) -> str:
+    """What stands in a file of keys, which must be ours alone.
 
     ``create`` makes a file with a new key when there is none; two processes that both do get the same.
     Raises KekRefused.
@@ -152,7 +188,7 @@ def _check_outside_git(path: Path) -> None:
             raise KekRefused(f"{path} is inside the git work tree {folder}: keep the key elsewhere")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> str:
     # Non-blocking: a FIFO in that place must not hang the start.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -160,10 +196,7 @@ def _read(path: Path) -> bytes:
         content = os.read(descriptor, _MAX_FILE_BYTES + 1)
     finally:
         os.close(descriptor)
-    try:
-        return parse_kek(content.decode("ascii", errors="replace") if len(content) <= _MAX_FILE_BYTES else "")
-    except KekRefused as error:
-        raise KekRefused(f"{path}: {error}") from None
+    return content.decode("ascii", errors="replace") if len(content) <= _MAX_FILE_BYTES else ""
 
 
 def _check_private(path: Path, status: os.stat_result, *, uid: int) -> None:
@@ -189,12 +222,13 @@ def _create(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             return
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         Path(draft).unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make durable what files have which names."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -36,7 +36,7 @@ COMMANDS: dict[str, _Command] = {
     "hold": _Command("idjag.cli.hold", "stop a user, app, connection or resource app now"),
     "release": _Command("idjag.cli.hold", "release a hold"),
     "keys": _Command("idjag.cli.keys", "signing keys"),
-    "kek": _Command(NOT_BUILT, "rotate the key-encryption key"),
+    "kek": _Command("idjag.cli.kek", "rotate the key-encryption key"),
     "users": _Command(NOT_BUILT, "people"),
     "admin": _Command(NOT_BUILT, "administrators of the console"),
     "tenants": _Command(NOT_BUILT, "tenants"),

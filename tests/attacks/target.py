@@ -15,8 +15,8 @@ from urllib.parse import quote_plus, urlencode
 from idjag.asgi import ASGIApp
 from idjag.idp.app import assemble
 from idjag.idp.families import LIFETIME, Family, token_row
-from idjag.idp.signin.codes import code_key
 from idjag.ledger import trail
+from idjag.ledger.entry import Write
 from idjag.protocol import names
 from idjag.protocol.jose import PrivateKey, jws
 from tests.asgi_parts import Exchange, chunk
@@ -127,19 +127,28 @@ class Target:
             headers.append((b"authorization", basic(client, SECRETS[client])))
         return Wire(client, pairs, headers, path)
 
-    def code(self, client: str, *, session_id: str = "") -> str:
-        """A fresh code of alice, in a session of its own or in this one."""
-        if session_id:
-            return offline.another_code(self.acme, session_id, client=client)
+    def code(self, client: str) -> str:
+        """A fresh code of alice, in a session of its own."""
         return offline.code(self.acme, client=client)[0]
 
     def refresh_token(self, client: str) -> str:
         """A fresh refresh token of alice, in a session of its own."""
-        code, session_id = offline.code(self.acme, client=client)
+        session_id = self.session(client)
+        value, writes = self.offline(client, session_id, self.sid(session_id))
+        self.acme.write(*writes)
+        return value
+
+    def session(self, client: str) -> str:
+        """A fresh session of alice, which has reached this client alone."""
+        sid = str(offline.claims_of(self.acme.sign_in(client=client))["sid"])
+        return str(self.acme.row("session_app", "sid", sid)["session_id"])
+
+    def offline(self, client: str, session_id: str, sid: str) -> tuple[str, tuple[Write, ...]]:
+        """A refresh token of a session, and what is yet to be written of it."""
         now, value = self.acme.clock(), self.acme.new_id() + self.acme.new_id()
         made = Family(
             id=self.acme.new_id(),
-            code_id=code_key(code).value,
+            code_id=self.acme.new_id(),
             app_id=self.acme.app_id(client),
             person_id=self.acme.person("alice"),
             session_id=session_id,
@@ -152,10 +161,9 @@ class Target:
             amr=("pwd",),
             auth_time=now,
             sector="",
-            sid=self.sid(session_id),
+            sid=sid,
         )
-        self.acme.write(made.insert(TENANT), token_row(made, value, tenant=TENANT, now=now))
-        return value
+        return value, (made.insert(TENANT), token_row(made, value, tenant=TENANT, now=now))
 
     def sid(self, session_id: str) -> str:
         """What the one app of a session knows it by."""

@@ -65,7 +65,7 @@ def test_five_actors_are_as_many_as_there_may_be() -> None:
     ],
 )
 def test_a_chain_that_comes_back_is_refused(act: dict[str, Any]) -> None:
-    """JAG-23, attack case 172."""
+    """Attack case 172."""
     with pytest.raises(ClaimError, match="cyclic"):
         chain(act)
 

@@ -36,7 +36,7 @@ def accepted(*, use: tuple[str, ...] = (), **changes: Any) -> IdJag:
 
 
 def test_both_claims_are_issued_and_come_back_to_who_asks_for_them() -> None:
-    """SAML-10, SAML-11, JAG-23."""
+    """Draft sections 3.1 and 3.2; RFC 8693 section 4.1."""
     claims = id_jag.claims(WITH_BOTH)
     assert claims["sub_id"] == {"format": "saml-nameid", "issuer": NAME_ID.issuer, "nameid": "alice"}
     assert claims["act"] == {"iss": IDP, "sub": "agent-1", "sub_profile": "ai_agent"}

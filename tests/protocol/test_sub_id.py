@@ -23,7 +23,7 @@ BARE = SamlNameId("https://saml.acme.example/metadata", "alice")
 
 @pytest.mark.parametrize("name_id", [WHOLE, BARE], ids=["every member", "required members"])
 def test_a_name_id_comes_back_from_its_claim(name_id: SamlNameId) -> None:
-    """SAML-11: optional members are there exactly when the NameID has them."""
+    """Draft section 3.2.2: optional members are there exactly when the NameID has them."""
     claim = claim_of(name_id)
     assert saml_nameid({"sub_id": claim}) == name_id
     assert ("sp_name_qualifier" in claim) == (name_id.sp_name_qualifier is not None)
@@ -85,7 +85,7 @@ def test_a_malformed_name_id_is_refused(value: Any, claim: str, problem: str) ->
 
 
 def test_a_name_id_for_one_session_is_known_as_such() -> None:
-    """SAML-13."""
+    """Draft section 3.2, and what is said of it for -05: such a name finds nobody again."""
     transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
     assert SamlNameId("https://saml.acme.example", "x", nameid_format=transient).transient
     assert not WHOLE.transient

@@ -1,4 +1,4 @@
-"""People who are known here by SAML: the strategy ``sub_id`` (RAS-26, SAML-13 to SAML-17)."""
+"""People who are known here by SAML: the strategy ``sub_id`` (RAS-26, SAML-14 to SAML-17)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_name_alone_counts_only_where_that_is_configured(store: Any) -> None:
     ],
 )
 def test_a_name_id_that_is_needed_must_be_right(store: Any, value: Any, reason: str) -> None:
-    """SAML-13, SAML-15, SAML-16."""
+    """SAML-15, SAML-16; a transient name is as good as none."""
     world = world_of(store)
     assert_refused(world, bring(world, value), "invalid_grant", reason)
     assert store.links_of("u-dan") == ()

@@ -13,7 +13,8 @@ from sqlmodel import SQLModel
 import idjag.idp.store.tables  # noqa: F401 - the tables are in the metadata once they are imported
 from idjag.idp.settings import Settings, sqlite_path
 from idjag.idp.store import schema
-from idjag.seal import KekRefused, KekSealer, SealBroken, Sealer, context_of, load_kek, parse_kek
+from idjag.kek_ring import Kek, KekRing, file_ring
+from idjag.seal import KekRefused, SealBroken, context_of, parse_kek
 
 __all__ = ["open_sealer"]
 
@@ -24,7 +25,7 @@ _CHAIN_KEY_BYTES = 32
 _SIGNS_OF_USE = ("kek_check", "signing_key", "tenant", "person", "audit")
 
 
-def open_sealer(settings: Settings, *, now: int) -> tuple[Sealer, bytes]:
+def open_sealer(settings: Settings, *, now: int) -> tuple[KekRing, bytes]:
     """The sealer of the key-encryption key, proven, and the ledger's chain key.
 
     In an unused database it makes the check value, and for SQLite the KEK's file if there is none: nodes that
@@ -35,7 +36,7 @@ def open_sealer(settings: Settings, *, now: int) -> tuple[Sealer, bytes]:
         used = _used(connection)
     if not used:
         _begin(settings, now=now)
-    sealer = KekSealer(_kek(settings, create=False))
+    sealer = _ring(settings, create=False)
     with schema.reading(settings.database_url) as connection:
         rows = {row.id: row.sealed for row in connection.execute(select(_TABLE))}
     try:
@@ -53,19 +54,20 @@ def _begin(settings: Settings, *, now: int) -> None:
         if _used(connection):  # another process was first
             return
         # The file comes first: killed in between, the next start finds it and an unused database.
-        sealer = KekSealer(_kek(settings, create=sqlite_path(settings.database_url) is not None))
+        sealer = _ring(settings, create=sqlite_path(settings.database_url) is not None)
         sealed = {_CHECK: b"this is the key", _CHAIN: os.urandom(_CHAIN_KEY_BYTES)}
         for name, plain in sealed.items():
             row = {"id": name, "sealed": sealer.seal(plain, context=_context(name)), "created": now}
             connection.execute(insert(_TABLE).values(row))
 
 
-def _kek(settings: Settings, *, create: bool) -> bytes:
+def _ring(settings: Settings, *, create: bool) -> KekRing:
     if settings.kek_file is not None:
-        return load_kek(settings.kek_file, create=create)
+        return file_ring(settings.kek_file, create=create)
     if settings.kek is None:
         raise KekRefused("no key-encryption key is given: set IDJAG_KEK_FILE")
-    return parse_kek(settings.kek)
+    alone = Kek("current", parse_kek(settings.kek))
+    return KekRing(lambda: (alone,))
 
 
 def _used(connection: Connection) -> bool:
