@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TextIO
 
 from idjag.cli import audit_export, trail
+from idjag.cli.operator import operator
 from idjag.cli.store import opened
 from idjag.idp import facts
 from idjag.idp.app import Store
-from idjag.ledger.entry import Key
+from idjag.idp.erasure import Erasure
+from idjag.idp.settings import Settings
+from idjag.ledger.entry import Event, Key
 
 __all__ = ["register", "run"]
 
@@ -19,12 +23,21 @@ _ABOUT = {"subject": "user", "requesting_app": "app", "resource_app": "to", "act
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's own options."""
-    trail.add_actions(subparsers.add_parser("audit", help="list, export and verify the audit log"))
+    parser = subparsers.add_parser("audit", help="list, export and verify the audit log; erase a person")
+    trail.add_actions(parser, also=_add_erase)
+
+
+def _add_erase(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    erase = actions.add_parser("erase", help="take a person's data out of the log, which verifies as before")
+    erase.add_argument("--user", required=True, metavar="U", help="username or id; may be gone already")
 
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Run one action."""
     with opened(args, environ, err) as store:
+        if args.action == "erase":
+            url = Settings.load(environ, Path(args.config) if args.config else None).database_url
+            return _erase(args.user, store, url, out=out)
         log = trail.Log(
             store.ledger,
             store.tenant,
@@ -34,6 +47,20 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             names=lambda events: _names(store, events),
         )
         return trail.read(args.action, args, log, out=out)
+
+
+def _erase(user: str, store: Store, url: str, *, out: TextIO) -> int:
+    """Exit 1 when nothing in the log is about them."""
+    erasure = Erasure(store.ledger, url, store.tenant)
+    somebody = erasure.find(user)
+    rows = 0 if somebody is None else erasure.run(somebody)
+    if rows:
+        event = Event(
+            "audit.erased", {"decision_id": store.new_id(), "actor": operator(), "after": {"rows": rows}}
+        )
+        audit_export.recorder(store.ledger, store.tenant)(event, store.clock())
+    print(f"erased from {rows} rows; exports and backups of before still have it", file=out)
+    return 0 if rows else 1
 
 
 def _source(store: Store) -> audit_export.Source:

@@ -51,7 +51,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         match args.action:
             case "prepare":
                 made = prepare(file)
-                _record(store, "kek.created", file)
+                if made:
+                    _record(store, "kek.created", file)
                 said = "is in the file" if made else "was in the file already"
                 print(f"the next key {said}: copy {file} to every node, then idjag kek rotate", file=out)
             case "rotate":
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
 
 
 def _check_prepared(file: Path, settings: Settings) -> None:
-    """Where other nodes have files of their own, they must have the key before anything is sealed under it."""
+    """Where other nodes have files of their own, they must have the key before anything is under it."""
     prepared = any(kek.role == "next" for kek in load_keks(file))
     if settings.database_url.startswith(_POSTGRESQL) and not prepared:
         raise Failed("other nodes need the next key first: run idjag kek prepare", code=2)

@@ -19,6 +19,8 @@ __all__ = ["AuditEvents", "Log", "add_actions", "read"]
 
 AuditEvents: TypeAlias = Sequence[Mapping[str, JsonValue]]
 
+Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 _PAGE = 1000
 
 
@@ -39,9 +41,12 @@ class Log:
 
 
 def add_actions(
-    parser: argparse.ArgumentParser, *, dest: str = "action"
+    parser: argparse.ArgumentParser,
+    *,
+    dest: str = "action",
+    also: Callable[[Actions], None] = lambda _: None,
 ) -> tuple[argparse.ArgumentParser, ...]:
-    """Add the three actions; their parsers, for further options."""
+    """Add the three actions, and what ``also`` adds; their parsers, for further options."""
     actions = parser.add_subparsers(dest=dest, required=True)
     export = actions.add_parser("export", help="every event as NDJSON, oldest first")
     audit_export.add_options(export)
@@ -51,6 +56,7 @@ def add_actions(
     verifying.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="compare with what was written there meanwhile"
     )
+    also(actions)
     return export, listing, verifying
 
 

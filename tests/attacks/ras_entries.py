@@ -63,7 +63,8 @@ class Gate:
 
     def assertion(self, *, typ: str = "client-authentication+jwt", **changes: Any) -> str:
         """An assertion of the client of keys; None removes a claim."""
-        usual: dict[str, Any] = {"iss": KEY_CLIENT, "sub": KEY_CLIENT, "aud": RAS, "exp": self.now + 60, "iat": self.now}
+        who: dict[str, Any] = {"iss": KEY_CLIENT, "sub": KEY_CLIENT, "aud": RAS}
+        usual = who | {"exp": self.now + 60, "iat": self.now}
         made = usual | {"jti": f"assertion-{next(self.numbers)}"} | changes
         kept = {name: value for name, value in made.items() if value is not None}
         return jws.sign(kept, key=key("key-client"), typ=typ)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlencode
 
 from idjag.asgi import ASGIApp
@@ -36,6 +36,8 @@ from tests.idp.grants.acme import (
     state,
 )
 from tests.idp.grants.offline import OFFLINE, PUBLIC
+
+T = TypeVar("T", bound="Target")
 
 __all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "acme_state", "basic", "exchange_of", "target"]
 
@@ -210,10 +212,10 @@ def basic(client: str, secret: str) -> bytes:
 
 
 @contextmanager
-def target(database: Path | None) -> Iterator[Target]:
+def target(database: Path | None, kind: type[T] = Target) -> Iterator[T]:  # type: ignore[assignment]
     """Acme with alice signed in everywhere."""
     with acme(acme_state(), database=database) as running:
-        made = Target(running, assemble(running.services))
+        made = kind(running, assemble(running.services))
         for client in ("wiki", "notes", "board", "desk"):
             made.tokens[client] = running.sign_in(client=client)
         yield made

@@ -1,4 +1,4 @@
-"""`idjag kek`: rotated while others hold the old key, cut off at every step, and nothing is ever unreadable."""
+"""`idjag kek`: rotated while others hold the old key, cut off at every step, and everything is readable."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_rotation_that_was_cut_off_anywhere_leaves_everything_readable_and_goe
     assert len(key_ids(acme)) == 1
 
 
-@pytest.mark.parametrize("values", range(6))
+@pytest.mark.parametrize("values", range(5))
 def test_a_rotation_that_was_cut_off_between_two_values_leaves_everything_readable(
     acme: Deployment, values: int
 ) -> None:
@@ -115,7 +115,8 @@ def test_a_rotation_that_was_cut_off_between_two_values_leaves_everything_readab
 
 def test_what_was_sealed_with_the_old_key_meanwhile_is_not_lost(acme: Deployment) -> None:
     """A process that read the file before seals under the old key; nothing retires that key then."""
-    late = KekRing(lambda kept=load_keks(file_of(acme)): kept)  # type: ignore[misc]
+    before = load_keks(file_of(acme))
+    late = KekRing(lambda: before)
     acme.run("kek", "rotate")
     path = acme.folder / "data" / "idjag.db"
     [row] = sql(path, "SELECT * FROM kek_check WHERE id = 'kek'")

@@ -12,7 +12,7 @@ import pytest
 from idjag import cli
 from tests.cli.deployment import Deployment, deployed
 
-NOT_BUILT = ["kek", "users", "admin", "tenants", "check-ras", "doctor"]
+NOT_BUILT = ["users", "admin", "tenants", "check-ras", "doctor"]
 
 
 @pytest.fixture

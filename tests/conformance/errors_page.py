@@ -45,7 +45,10 @@ ADVICE = {
         "Do not retry: fix the client id, the secret or the assertion, and use the method that is registered;"
         " if they are right, ask the administrator whether the client is disabled."
     ),
-    "invalid_dpop_proof": "Fix the request: leave the `DPoP` header out; DPoP is not built.",
+    "invalid_dpop_proof": (
+        "Retry once with a new proof: for this method and this URL, of now, with a `jti` of its own, in one"
+        " header, and at an API with `ath` of the access token."
+    ),
     "invalid_grant": (
         "Retry once with fresh material: a new code, a new ID token, or a new ID-JAG, never the same one; if"
         " that fails too, let the person sign in again, then ask the administrator."
@@ -75,6 +78,8 @@ ADVICE = {
     ),
     "unsupported_grant_type": "Fix the request: use a `grant_type` that the metadata lists.",
     "unsupported_response_type": "Fix the request: use `response_type=code`.",
+    "unsupported_token_type": "Do not retry: tokens of this kind are short-lived and cannot be revoked here.",
+    "use_dpop_nonce": "Retry once with a new proof that carries the `nonce` of the answer's `DPoP-Nonce`.",
 }
 
 
