@@ -19,8 +19,6 @@ __all__ = ["AuditEvents", "Log", "add_actions", "read"]
 
 AuditEvents: TypeAlias = Sequence[Mapping[str, JsonValue]]
 
-Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
 _PAGE = 1000
 
 
@@ -44,7 +42,7 @@ def add_actions(
     parser: argparse.ArgumentParser,
     *,
     dest: str = "action",
-    also: Callable[[Actions], None] = lambda _: None,
+    also: Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None] = lambda _: None,
 ) -> tuple[argparse.ArgumentParser, ...]:
     """Add the three actions, and what ``also`` adds; their parsers, for further options."""
     actions = parser.add_subparsers(dest=dest, required=True)

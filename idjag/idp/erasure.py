@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import bindparam, column, table, update
 
 from idjag.idp.facts import string
+from idjag.idp.settings import sqlite_path
 from idjag.idp.store import schema
 from idjag.ledger import landmarks
 from idjag.ledger.chain import PERSONAL, erased
 from idjag.ledger.entry import Key, Row
+from idjag.ledger.sqlite import connect
 from idjag.ledger.verification import Trail
 
 __all__ = ["Erasure", "Somebody"]
@@ -73,7 +76,15 @@ class Erasure:
                 count += len(waiting)
                 waiting = []
         self._write(waiting)
+        self._forget_the_log_of_writes()
         return count + len(waiting)
+
+    def _forget_the_log_of_writes(self) -> None:
+        """SQLite's has the old values until it is written back; readers may hold up a part of it."""
+        path = sqlite_path(self.url)
+        if path is not None:
+            with closing(connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _known(self, id_: str) -> bool:
         key = Key("person", "id", id_)

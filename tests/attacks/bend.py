@@ -80,7 +80,7 @@ _BYTES = bytes(range(256))
 
 @dataclass(slots=True)
 class Bent(Wire):
-    """A request to an entry; ``fixed`` is what of it must stand, ``proof`` the right one if it came with one."""
+    """A request to an entry; ``fixed`` is what of it must stand, ``proof`` the right one if there is one."""
 
     entry: Entry = ID_TOKEN
     fixed: dict[str, str] = field(default_factory=dict)
@@ -101,7 +101,8 @@ def bent(seed: int, target: Target) -> Bent:
         wire.proof = proof(_URI, now=target.acme.clock.now)
         wire.headers.append((b"dpop", wire.proof.encode()))
     for bend in chance.sample(_BENDS, chance.choice((0, 1, 1, 1, 1, 2, 2, 3))):
-        bend(chance, target, wire)
+        if wire.form:  # nothing more can be wrong with an empty one
+            bend(chance, target, wire)
     return wire
 
 

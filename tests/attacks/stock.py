@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from idjag.idp.signin.codes import Code, challenge_of, code_key
-from tests.attacks.target import Target
+from tests.attacks.target import Target, target
 from tests.idp.grants.acme import TENANT
 from tests.idp.grants.offline import SCOPES, VERIFIER
 
-__all__ = ["Stocked"]
+__all__ = ["Stocked", "stocked"]
 
 _AT_ONCE = 8
 _FRESH = 50  # seconds: a code lives for 60
@@ -63,3 +66,10 @@ class Stocked(Target):
             code_challenge=challenge_of(VERIFIER),
             scopes=SCOPES,
         )
+
+
+@contextmanager
+def stocked(database: Path) -> Iterator[Stocked]:
+    """``target`` with a stock."""
+    with target(database) as made:
+        yield Stocked(made.acme, made.app, made.tokens)

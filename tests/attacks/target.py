@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from idjag.asgi import ASGIApp
@@ -36,8 +36,6 @@ from tests.idp.grants.acme import (
     state,
 )
 from tests.idp.grants.offline import OFFLINE, PUBLIC
-
-T = TypeVar("T", bound="Target")
 
 __all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "acme_state", "basic", "exchange_of", "target"]
 
@@ -212,10 +210,10 @@ def basic(client: str, secret: str) -> bytes:
 
 
 @contextmanager
-def target(database: Path | None, kind: type[T] = Target) -> Iterator[T]:  # type: ignore[assignment]
+def target(database: Path | None) -> Iterator[Target]:
     """Acme with alice signed in everywhere."""
     with acme(acme_state(), database=database) as running:
-        made = kind(running, assemble(running.services))
+        made = Target(running, assemble(running.services))
         for client in ("wiki", "notes", "board", "desk"):
             made.tokens[client] = running.sign_in(client=client)
         yield made

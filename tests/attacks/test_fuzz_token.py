@@ -18,8 +18,8 @@ from idjag.protocol.jose import jws
 from tests.asgi_parts import Exchange
 from tests.attacks.bend import CODE, INTROSPECT, REFRESH, REVOKE, Bent, bent, must_be_refused
 from tests.attacks.entries import ENTRIES
-from tests.attacks.stock import Stocked
-from tests.attacks.target import Target, members, target
+from tests.attacks.stock import stocked
+from tests.attacks.target import Target, members
 from tests.idp.grants.acme import API, CHAIN_KEY, CHAT, FILES, ISSUER, SECRETS, TENANT
 from tests.proofs import jkt
 
@@ -156,7 +156,7 @@ def _check(target: Target, tally: Tally) -> None:
 def test_two_thousand_bent_requests_are_answered_and_written_down(tmp_path: Path) -> None:
     """Attack cases 200 and 234, XCH-62; positive control: a tenth and more of them are granted."""
     tally = Tally()
-    with target(tmp_path / "idp.db", Stocked) as acme:
+    with stocked(tmp_path / "idp.db") as acme:
         asyncio.run(_attack(acme, tally, first=0, count=2000))
         _check(acme, tally)
     assert tally.jtis > 200
@@ -177,7 +177,7 @@ def _resident() -> int:
 def test_a_hundred_thousand_bent_requests_leave_no_trace_in_memory(tmp_path: Path) -> None:
     """The oracle's growth of less than 50 MB, after a warm-up; everything else as above."""
     tally = Tally()
-    with target(tmp_path / "idp.db", Stocked) as acme:
+    with stocked(tmp_path / "idp.db") as acme:
         asyncio.run(_attack(acme, tally, first=100_000, count=2000))
         before = _resident()
         asyncio.run(_attack(acme, tally, first=200_000, count=100_000))
