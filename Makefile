@@ -12,10 +12,12 @@ LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --universal --generate-ha
 
 # Other people's clients for tests/interop. Without npm there is nothing to install, and those tests say so.
 NODE := tests/interop/node
-NODE_READY := $(if $(shell command -v npm 2>/dev/null),$(NODE)/node_modules/stamp)
 
 # The demo is content with any environment that has its packages; the developers' one has them all.
 DEMO_READY := $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/demo.stamp)
+
+# Where tests/cluster.py looks too.
+FIND_POSTGRES = ls $$(command -v postgres) /usr/lib/postgresql/*/bin/postgres 2>/dev/null | grep -m 1 .
 
 # The first interpreter that is new enough and can make virtual environments; else the first new enough.
 FIND_PYTHON = found=; \
@@ -58,7 +60,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 soak: $(VENV)/dev.stamp ## the long proofs
 	@$(PY) -m pytest -m soak --collect-only -q >/dev/null; status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
-	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak --timeout 1500; \
+	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
 
 bench: $(VENV)/dev.stamp ## measurements, one JSON line each
@@ -74,7 +76,7 @@ dist: $(VENV)/dev.stamp ## sdist and wheel in dist/
 	$(PY) -m build --no-isolation --outdir dist .
 
 setup: $(VENV)/dev.stamp ## system packages and the environment
-	@echo 'System packages: none needed. No test uses PostgreSQL or Chromium yet, so none is installed.'
+	@echo "PostgreSQL server: $$($(FIND_POSTGRES) || echo 'none, so the tests that need one are skipped')"
 	@echo "Python: $$($(PY) --version) in $(VENV), all locked packages installed."
 	@if [ -f $(NODE)/node_modules/stamp ]; then \
 		echo "Node: $$(node --version), all locked packages installed in $(NODE)/node_modules."; \
@@ -101,10 +103,25 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml setup.py | $(VENV)/bin/python
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/dev.stamp: | $(NODE_READY)
+$(VENV)/dev.stamp: | $(VENV)/system.stamp $(NODE)/node_modules/stamp
+
+# What the tests use besides Python: installed where the user may, else named, and the tests that need it say so.
+$(VENV)/system.stamp: | $(VENV)/bin/python
+	@wanted=; \
+	$(FIND_POSTGRES) >/dev/null || wanted="$$wanted postgresql"; \
+	command -v npm >/dev/null 2>&1 || wanted="$$wanted nodejs npm"; \
+	if [ -n "$$wanted" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "installing the system packages$$wanted: a minute or two"; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$wanted; } \
+			>/dev/null 2>&1 || echo "could not be installed:$$wanted; the tests that need it are skipped" >&2; \
+	elif [ -n "$$wanted" ]; then \
+		echo "missing, and only root may install it:$$wanted; the tests that need it are skipped" >&2; \
+	fi; \
+	touch $@
 
 # A machine that reaches no registry for Node can do all but a few tests, so this names the failure and goes on.
-$(NODE)/node_modules/stamp: $(NODE)/package-lock.json $(NODE)/package.json $(NODE)/.npmrc
-	@echo 'installing $(NODE)/package-lock.json: a minute or less'
-	@if (cd $(NODE) && npm ci --loglevel=error); then touch $@; \
+$(NODE)/node_modules/stamp: $(NODE)/package-lock.json $(NODE)/package.json $(NODE)/.npmrc | $(VENV)/system.stamp
+	@if ! command -v npm >/dev/null 2>&1; then exit 0; fi; \
+	echo 'installing $(NODE)/package-lock.json: a minute or less'; \
+	if (cd $(NODE) && npm ci --loglevel=error); then touch $@; \
 	else rm -f $@; echo 'npm could not install $(NODE): the tests that need Node will be skipped' >&2; fi

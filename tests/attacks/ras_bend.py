@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from idjag.protocol import names
 from idjag.protocol.jose import jws
 from tests.asgi_parts import Exchange, chunk
+from tests.proofs import KEY, OTHER_KEY, jkt, proof
 from tests.ras.world import (
     ALICE,
     API,
@@ -49,6 +50,7 @@ _PARAMETERS = (
     "grant_type", "assertion", "scope", "resource", "client_id", "client_secret", "client_assertion",
     "client_assertion_type", "authorization_details", "audience", "unknown",
 )  # fmt: skip
+_GRANT_TYPES = (names.JWT_BEARER, names.JWT_DPOP)
 _KEYS = ("other", "ras", "mallory", "key-client", "idp-rsa")
 
 
@@ -63,7 +65,9 @@ class Redeeming:
     header: dict[str, Any]
     now: int
     by_key: bool
-    proof: dict[str, Any]
+    credentials: dict[str, Any]
+    proof: str | None = None
+    grant_type: str = names.JWT_BEARER
     signer: str = "idp"
     form: list[tuple[str, str]] = field(default_factory=list)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -78,16 +82,15 @@ class Redeeming:
         """Make the assertion; what is bent after this bends the text."""
         signer = key("idp-rsa", "RS256") if self.signer == "idp-rsa" else key(self.signer)
         self.assertion = raw_token(json.dumps(self.header), json.dumps(self.claims), signer)
-        self.form = [("grant_type", names.JWT_BEARER), ("assertion", self.assertion)]
+        self.form = [("grant_type", self.grant_type), ("assertion", self.assertion)]
         self.headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"host", b"chat.example")]
+        if self.proof is not None:
+            self.headers.append((b"dpop", self.proof.encode()))
         if not self.by_key:
             self.headers.append((b"authorization", basic()))
             return
-        proof = jws.sign(self.proof, key=key("key-client"), typ="JWT")
-        self.form += [
-            ("client_assertion_type", names.CLIENT_ASSERTION_TYPE),
-            ("client_assertion", proof),
-        ]
+        own = jws.sign(self.credentials, key=key("key-client"), typ="JWT")
+        self.form += [("client_assertion_type", names.CLIENT_ASSERTION_TYPE), ("client_assertion", own)]
 
     def exchange(self) -> Exchange:
         """As a server gives it to the application."""
@@ -108,7 +111,8 @@ Bend = Callable[[random.Random, Redeeming], None]
 def bent(seed: int, *, now: int) -> Redeeming:
     """The redemption of this seed; one in eight is left as it was."""
     chance = random.Random(seed)  # noqa: S311  # a red run is red again
-    made = _valid(seed, now=now, by_key=chance.random() < 0.25)
+    kind = chance.choice(("id-jag", "id-jag", "generic", "bound", "dpop"))
+    made = _valid(seed, now=now, by_key=chance.random() < 0.25, kind=kind)
     made.source = f"203.0.{chance.randrange(4)}.{chance.randrange(256)}"
     bends = chance.sample(_BENDS, chance.choice((0, 1, 1, 1, 1, 2, 2, 3)))
     for bend in (bend for bend in bends if bend in _BEFORE_SIGNING):
@@ -122,36 +126,62 @@ def bent(seed: int, *, now: int) -> Redeeming:
 def must_be_refused(made: Redeeming) -> bool:
     """What is surely wrong with the redemption as it now is; False says nothing."""
     form = [pair for pair in made.form if pair[0] in {"grant_type", "assertion"}]
-    meant = [("grant_type", names.JWT_BEARER), ("assertion", made.assertion)]
+    meant = [[("assertion", made.assertion), ("grant_type", name)] for name in _GRANT_TYPES]
     details = any(name == "authorization_details" and value for name, value in made.form)
-    wrong = made.header["alg"] != "ES256" or made.header["typ"] != names.ID_JAG_TYP or _claims_wrong(made)
-    return made.spoiled or sorted(form) != sorted(meant) or details or wrong
+    wrong = made.header["alg"] != "ES256" or _profile(made) is None or _claims_wrong(made)
+    return made.spoiled or sorted(form) not in meant or details or wrong or _not_bound(made, dict(form))
+
+
+def _profile(made: Redeeming) -> str | None:
+    """What the type says that the grant is; None for another token's."""
+    typ = made.header.get("typ", "JWT")
+    return {names.ID_JAG_TYP: "id-jag", "jwt": "generic"}.get(typ.lower()) if isinstance(typ, str) else None
+
+
+def _not_bound(made: Redeeming, form: dict[str, str]) -> bool:
+    """Whether a proof or the binding of the grant is not what it must be."""
+    given = [value for name, value in made.headers if name == b"dpop"]
+    proven = made.proof is not None and given == [made.proof.encode()]
+    bound = made.claims.get("cnf", {}) == {"jkt": jkt()}
+    unbound_promise = form.get("grant_type") == names.JWT_DPOP and not bound
+    return (
+        (bool(given) and not proven) or ("cnf" in made.claims and not (bound and proven)) or unbound_promise
+    )
 
 
 def _claims_wrong(made: Redeeming) -> bool:
-    claims, now = made.claims, made.now
-    if claims.get("iss") != IDP or claims.get("aud") not in (RAS, [RAS]):
+    claims, now, generic = made.claims, made.now, _profile(made) == "generic"
+    audiences = (RAS, [RAS], f"{RAS}token", [f"{RAS}token"])
+    if claims.get("iss") != IDP or claims.get("aud") not in audiences[: 4 if generic else 2]:
         return True
-    if claims.get("client_id") != (KEY_CLIENT if made.by_key else CLIENT):
+    client = KEY_CLIENT if made.by_key else CLIENT
+    if claims.get("client_id", client if generic else None) != client:
         return True
     if claims.get("sub") != ALICE or not isinstance(claims.get("jti"), str) or not claims["jti"]:
         return True
-    if type(claims.get("iat")) is not int or type(claims.get("exp")) is not int:
+    iat = claims.get("iat", now if generic else None)
+    if type(iat) is not int or type(claims.get("exp")) is not int:
         return True
-    life = claims["exp"] - claims["iat"]
     not_before = claims.get("nbf", now)
     late = type(not_before) is not int or not_before > now + names.SKEW
-    dead = claims["exp"] <= now - names.SKEW or claims["iat"] > now + names.SKEW
-    return late or dead or not 0 < life <= 600 or not {"cnf", "authorization_details"}.isdisjoint(claims)
+    dead = claims["exp"] <= now - names.SKEW or iat > now + names.SKEW
+    return late or dead or not 0 < claims["exp"] - iat <= 600 or "authorization_details" in claims
 
 
-def _valid(seed: int, *, now: int, by_key: bool) -> Redeeming:
+def _valid(seed: int, *, now: int, by_key: bool, kind: str) -> Redeeming:
     client = KEY_CLIENT if by_key else CLIENT
     claims = {"iss": IDP, "sub": ALICE, "aud": RAS, "client_id": client, "jti": f"jti-{seed}", "iat": now}
     claims |= {"exp": now + 300, "scope": "chat.read chat.history", "resource": API, "amr": ["pwd"]}
-    proof = {"iss": KEY_CLIENT, "sub": KEY_CLIENT, "aud": RAS, "jti": f"proof-{seed}", "exp": now + 60}
-    header = {"alg": "ES256", "typ": names.ID_JAG_TYP, "kid": "idp"}
-    return Redeeming(claims, header, now, by_key, proof)
+    credentials = {"iss": KEY_CLIENT, "sub": KEY_CLIENT, "aud": RAS, "jti": f"own-{seed}", "exp": now + 60}
+    header = {"alg": "ES256", "typ": "JWT" if kind == "generic" else names.ID_JAG_TYP, "kid": "idp"}
+    made = Redeeming(claims, header, now, by_key, credentials)
+    if kind in {"bound", "dpop"}:
+        made.proof = proof(f"{RAS}token", now=now)
+        made.claims["cnf"] = {"jkt": jkt()}
+        made.grant_type = names.JWT_DPOP if kind == "dpop" else names.JWT_BEARER
+    elif seed % 5 == 0:
+        made.proof = proof(f"{RAS}token", now=now)  # a bound token of an unbound grant
+    return made
 
 
 def _claim(chance: random.Random, made: Redeeming) -> None:
@@ -233,6 +263,26 @@ def _credentials(chance: random.Random, made: Redeeming) -> None:
     made.spoiled = True
 
 
+def _other_proof(chance: random.Random, made: Redeeming) -> None:
+    """Another proof than the right one, beside it or in its place, or none."""
+    uri, now = f"{RAS}token", made.now
+    other = chance.choice(
+        (
+            proof(uri, now=now - chance.choice((-3600, -61, 121, 3600))),
+            proof(f"{RAS}introspect", now=now),
+            proof(uri, now=now, htm="GET"),
+            proof(uri, now=now, jti=None),
+            proof(uri, now=now, key=OTHER_KEY, header={"jwk": KEY.public.to_dict()}),
+            proof(uri, now=now)[:-4],
+            None,
+        )
+    )
+    if chance.randrange(3):
+        made.headers = [pair for pair in made.headers if pair[0] != b"dpop"]
+    if other is not None:
+        made.headers.append((b"dpop", other.encode()))
+
+
 def _head(chance: random.Random, made: Redeeming) -> None:
     kind = chance.randrange(6)
     if kind == 0:
@@ -265,5 +315,5 @@ def _old(chance: random.Random, made: Redeeming) -> None:
 _BEFORE_SIGNING: tuple[Bend, ...] = (_claim, _time, _moved, _jose, _another_key, _old)
 _BENDS: tuple[Bend, ...] = (
     _claim, _claim, _claim, _claim, _time, _moved, _jose, _jose, _another_key, _old, _signature, _octet,
-    _parameter, _parameter, _parameter, _credentials, _head, _garbage,
+    _parameter, _parameter, _parameter, _credentials, _other_proof, _head, _garbage,
 )  # fmt: skip

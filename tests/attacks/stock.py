@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idjag.idp.signin.codes import Code, challenge_of, code_key
+from idjag.ledger.entry import Write
 from tests.attacks.target import Target, target
 from tests.idp.grants.acme import TENANT
 from tests.idp.grants.offline import SCOPES, VERIFIER
@@ -44,7 +45,7 @@ class Stocked(Target):
         """One session, and eight of each in it."""
         session_id, now = self.session(client), self.acme.clock.now
         sid = self.sid(session_id)
-        writes = []
+        writes: list[Write] = []
         for _ in range(_AT_ONCE):
             value = self.acme.new_id() + self.acme.new_id()
             writes.append(self._code(value, client, session_id).insert(TENANT))

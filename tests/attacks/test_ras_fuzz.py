@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from idjag.protocol import names
 from idjag.protocol.jose import KeySet, jws
 from idjag.protocol.names import SKEW
 from idjag.protocol.resources import comparable
@@ -21,7 +22,21 @@ from idjag.ras import MemoryStore
 from idjag.ras.standalone import standalone
 from tests.asgi_parts import Exchange
 from tests.attacks.ras_bend import Redeeming, bent, must_be_refused
-from tests.ras.world import API, FILES, NOW, RAS, World, key, memory_store
+from tests.proofs import jkt
+from tests.ras.world import (
+    API,
+    CLIENT,
+    FILES,
+    KEY_CLIENT,
+    NOW,
+    OTHER_IDP,
+    RAS,
+    World,
+    config,
+    key,
+    memory_store,
+    trusted,
+)
 
 _TOGETHER = 16
 _ALLOWED = {"chat.read", "chat.history"}
@@ -62,7 +77,12 @@ class Tally:
         self.grants[claims["jti"]] = claims["exp"] + SKEW
         self.tokens += 1
         token = jws.verify(body["access_token"], keys=KeySet([key("ras").public]), algorithms=["ES256"])
-        assert (token["iss"], token["sub"], token["client_id"]) == (RAS, "u-alice", claims["client_id"])
+        client = KEY_CLIENT if made.by_key else CLIENT
+        assert (token["iss"], token["sub"], token["client_id"]) == (RAS, "u-alice", client)
+        bound = any(name == b"dpop" for name, _ in made.headers)
+        assert token.get("cnf") == ({"jkt": jkt()} if bound else None)
+        assert body["token_type"] == ("DPoP" if bound else "Bearer")
+        self.kinds[f"{made.header.get('typ')}{' bound' * bound}"] += 1
         scopes = set(str(token["scope"]).split())
         assert scopes <= _ALLOWED & set(claims["scope"].split())
         aud = token["aud"]
@@ -73,7 +93,8 @@ class Tally:
 
 
 def _world() -> World:
-    return World(store=memory_store())
+    both = trusted(profiles=frozenset({"id-jag", "jwt-bearer"}))
+    return World(store=memory_store(), config=config(trusted_issuers=(both, trusted(OTHER_IDP))))
 
 
 async def _attack(world: World, tally: Tally, *, first: int, count: int) -> None:
@@ -107,6 +128,8 @@ def test_two_thousand_bent_redemptions_are_answered_and_written_down() -> None:
     assert tally.tokens == tally.redeemed == tally.kinds["200"]
     assert tally.tokens > 200
     assert len(tally.kinds) > 6
+    every = {f"{typ}{bound}" for typ in (names.ID_JAG_TYP, "JWT") for bound in ("", " bound")}
+    assert every | {"invalid_dpop_proof", "invalid_client"} <= tally.kinds.keys()
 
 
 def _resident() -> int:

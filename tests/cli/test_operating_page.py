@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from idjag import cli
+from idjag.idp.app import serving
 from idjag.idp.settings import Settings
 
 # Every setting that needs a value to be tried at all.
@@ -35,9 +36,13 @@ def test_its_commands_print_what_it_shows(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "acme.yaml"
     file.write_text(state, encoding="utf-8")
     environ = {**ENVIRON, "IDJAG_DATA_DIR": str(tmp_path / "data")}
+    environ["IDJAG_AUDIT_CHECKPOINT"] = str(tmp_path / "heads")
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
         command, _, shown = part.partition("\n")
         program, *arguments = shlex.split(_here(command, tmp_path).replace("acme.yaml", str(file)))
+        if arguments == ["serve"]:
+            with serving(Settings.load(environ)):
+                continue
         out, err = io.StringIO(), io.StringIO()
         code = cli.run(arguments, environ=environ, out=out, err=err)
         printed = out.getvalue().replace(str(file), "acme.yaml")

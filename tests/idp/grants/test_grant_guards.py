@@ -1,0 +1,86 @@
+"""Guards of the grants that need facts which no request can make: other tenants, other moments."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idjag.idp import facts
+from idjag.idp.grants.sign_in_tokens import served
+from idjag.idp.grants.subject_tokens import SubjectTokens
+from idjag.idp.signin.codes import Code, code_key, one_time
+from idjag.idp.subjects import Origins
+from idjag.ledger.entry import Update
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.form import parse
+from idjag.protocol.names import SKEW
+from idjag.protocol.token_exchange import parse as exchange_of
+from tests.idp.grants.acme import ISSUER, NOW, Acme
+from tests.idp.grants.offline import SCOPES, apps, code, introspect, redeem, sign_in
+
+
+def test_a_code_of_another_tenant_is_not_found(stay: Acme) -> None:
+    """Attack case 165; positive control: the next one, of ours."""
+    theirs, ours = code(stay)[0], code(stay)[0]
+    stay.write(Update("code", {"id": code_key(theirs).value}, {"tenant_id": "t2"}))
+    assert redeem(stay, theirs).error == "invalid_grant"
+    assert stay.events("token.refused")[-1]["reason"] == "code_unknown"
+    assert redeem(stay, ours).status == 200
+
+
+def test_a_used_code_is_remembered_until_every_clock_has_seen_its_end(stay: Acme) -> None:
+    """OIDC-06: a clock that is behind ours must not bring it back."""
+    key = code_key(code(stay)[0])
+    made = Code.of(stay.ledger.read((key,))(key)[0])
+    assert one_time(made).until > made.expires + SKEW
+
+
+def test_a_person_who_is_gone_is_served_nothing(stay: Acme) -> None:
+    """Attack case 160."""
+    client = stay.snapshot.clients["wiki"]
+    with pytest.raises(Refused) as refused:
+        served(lambda _key: (), client, "nobody", epoch=0, now=NOW)
+    assert refused.value.reason is Reason.SUBJECT_UNKNOWN
+
+
+def test_an_introspected_token_says_what_the_app_may_still_have(stay: Acme) -> None:
+    """AT-04, OIDC-19: a scope that the app has lost is not in it."""
+    token = sign_in(stay).refresh_token
+    assert introspect(stay, token).json["scope"] == " ".join(SCOPES)
+    stay.apply(apps(wiki={"scopes": ["openid", "offline_access"]}))
+    assert introspect(stay, token).json["scope"] == "openid offline_access"
+
+
+@pytest.mark.parametrize("change", ["id", "sector"])
+def test_a_client_that_became_another_one_under_way_starts_over(stay: Acme, change: str) -> None:
+    """Whom an ID token is about was found for this client in this sector; unchanged, it is the same."""
+    client, snapshot = stay.snapshot.clients["wiki"], stay.snapshot
+    subjects = SubjectTokens(ISSUER, stay.ledger, Origins(stay.ledger))
+    asked = exchange_of(parse(stay.form(stay.sign_in()).encode()))
+    before = asyncio.run(subjects.find(asked, client, snapshot, now=NOW))
+    assert subjects.again(before, asked, client, snapshot, was=client, now=NOW) == before
+    changes: dict[str, Any] = {change: "another"}
+    was = replace(client, app=replace(client.app, **changes))
+    with pytest.raises(Refused) as refused:
+        subjects.again(before, asked, client, snapshot, was=was, now=NOW)
+    assert refused.value.reason is Reason.SUBJECT_UNKNOWN
+
+
+def test_where_another_person_signed_in_from_is_no_fact_about_this_one(stay: Acme) -> None:
+    """Condition signin_networks: the session's address counts for the person of the session alone."""
+    client, snapshot = stay.snapshot.clients["wiki"], stay.snapshot
+    subjects = SubjectTokens(ISSUER, stay.ledger, Origins(stay.ledger))
+    asked = exchange_of(parse(stay.form(stay.sign_in()).encode()))
+    subject = asyncio.run(subjects.find(asked, client, snapshot, now=NOW))
+    people = {name: stay.person(name) for name in ("alice", "bob")}
+    keys = [key for person_id in people.values() for key in facts.person_keys(person_id)]
+    found = stay.ledger.read((*keys, *subject.reads))
+
+    def seen(name: str) -> str:
+        person = facts.person(found, people[name])
+        return str(subject.standing(found, client, person, jkt=None, now=NOW).sign_in.address)
+
+    assert [seen("alice"), seen("bob")] == ["192.0.2.7", "None"]
