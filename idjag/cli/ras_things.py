@@ -148,8 +148,8 @@ def _resume(args: argparse.Namespace, store: Opened, err: TextIO) -> ras_lists.D
 
 def _not_before(args: argparse.Namespace, store: Opened, _err: TextIO) -> ras_lists.Done:
     thing = _thing(args, store)
-    if getattr(args, "sub", None):
-        thing = Thing.person(Link(args.name, args.tenant, args.sub))
+    if thing.kind == "issuer" and (args.sub or args.tenant):
+        thing = _person(args, store)
     # whole seconds: what was issued earlier in this one must not outlive the command
     at = store.now + 1 if args.at is None else args.at
     if at > store.now + 1:
@@ -157,6 +157,17 @@ def _not_before(args: argparse.Namespace, store: Opened, _err: TextIO) -> ras_li
     store.operations.not_before(thing, at=at)
     shown = f"{args.sub} of {args.name}" if thing.kind == "person" else f"{thing.kind} {thing.name}"
     return ras_lists.Done(f"not before {ras_lists.when(at)}: {shown}", thing, not_before=at)
+
+
+def _person(args: argparse.Namespace, store: Opened) -> Thing:
+    """The person that --sub and --tenant name; a key that no grant can have would stop nobody."""
+    if not args.sub:
+        raise Failed("--tenant goes with --sub: a tenant of an issuer cannot be stopped by itself", code=2)
+    tenants = next(each.tenants for each in store.places.issuers if each.issuer == args.name)
+    if args.tenant not in (tenants or {""}):
+        named = f"one of {', '.join(sorted(tenants))}" if tenants else "none, the issuer has no tenants"
+        raise Failed(f"--tenant: {named}", code=2)
+    return Thing.person(Link(args.name, args.tenant, args.sub))
 
 
 def _revoke(args: argparse.Namespace, store: Opened, _err: TextIO) -> ras_lists.Done:

@@ -72,7 +72,8 @@ class Discovery:
         if request.method not in _READ_METHODS:
             return self._not_allowed(b"GET, HEAD")
         try:
-            ready = self._services.ready() and len((await self._fresh.look()).keys.verifying()) > 0
+            now = self._services.clock()
+            ready = self._services.ready() and len((await self._fresh.look()).keys.verifying(now=now)) > 0
             if ready:
                 await self._durable.look()
         except (Unavailable, TimeoutError):

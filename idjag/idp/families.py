@@ -195,7 +195,8 @@ def current(found: Facts, token: StoredToken, client: RegisteredApp, *, now: int
     """The family of a token that still is good for this client.
 
     Whether the person may be served is for ``alive`` and for the caller.  Raises Refused:
-    REFRESH_TOKEN_UNKNOWN, _CLIENT_MISMATCH (XCH-45), _REPLAYED, _REVOKED, _EXPIRED, OFFLINE_ACCESS_WITHDRAWN.
+    REFRESH_TOKEN_UNKNOWN, _CLIENT_MISMATCH (XCH-45), _REPLAYED, _REVOKED, _EXPIRED, OFFLINE_ACCESS_WITHDRAWN,
+    SUBJECT_UNKNOWN.
     """
     tokens, families = found(token.key), found(token.family)
     if not tokens or not families:
@@ -209,6 +210,10 @@ def current(found: Facts, token: StoredToken, client: RegisteredApp, *, now: int
         raise Refused(reason, ended=family.revoked or family.ends, now=now)
     if not offline_allowed(client):
         raise Refused(Reason.OFFLINE_ACCESS_WITHDRAWN)
+    if client.app.sector != family.sector:
+        # another sub would be another person for the app (OpenID Connect Core section 12.2); its ID tokens
+        # of then are nobody's either
+        raise Refused(Reason.SUBJECT_UNKNOWN, problem="the sector of the app has changed")
     return family
 
 
@@ -288,14 +293,12 @@ def revocation(family_id: str, *, now: int) -> Update:
 
 
 def replay_writes(token: StoredToken, *, now: int) -> tuple[Write, ...]:
-    """What ends when a rotated token comes again: the family, and the ID tokens of this app and session.
+    """What ends when a rotated token comes again: the family, and the ID tokens of its sid.
 
-    Who comes late is the app or a thief, and nobody can tell which (RFC 9700 section 4.14.2).
+    Who comes late is the app or a thief, and nobody can tell which (RFC 9700 section 4.14.2).  A sign-in of
+    later has another sid: a dead token must not end one after the other.
     """
-    return (
-        revocation(token.family_id, now=now),
-        Delete("session_app", {"session_id": token.session_id, "app_id": token.app_id}),
-    )
+    return revocation(token.family_id, now=now), Delete("session_app", {"sid": token.sid})
 
 
 def _over(family: Family, *, now: int) -> Reason | None:

@@ -76,11 +76,12 @@ class StoredKey:
 class SigningKeys:
     """A tenant's keys at one moment of its policy; revoked ones are not in here at all."""
 
-    __slots__ = ("_in_turn", "_keys", "_verifying")
+    __slots__ = ("_ends", "_in_turn", "_keys", "_verifying")
 
     def __init__(self, keys: Iterable[StoredKey]) -> None:
         self._keys = tuple(keys)
         self._in_turn = {alg: _in_turn(self._keys, alg) for alg in {key.private.alg for key in self._keys}}
+        self._ends = tuple((self._end(key), key.public) for key in self._keys)
         try:
             self._verifying = KeySet(key.public for key in self._keys)
         except JwkError:
@@ -96,23 +97,30 @@ class SigningKeys:
                 return key
         raise Refused(Reason.UNAVAILABLE, no_signing_key=alg)
 
-    def verifying(self) -> KeySet:
-        """What our own tokens may be signed by: active, retiring, next; never revoked."""
-        return self._verifying
+    def verifying(self, *, now: int) -> KeySet:
+        """What our own tokens may be signed by: what is published, and nothing else; never revoked.
+
+        Whoever finds an old key somewhere must not make tokens of ours with it.
+        """
+        living = self._living(now)
+        return self._verifying if len(living) == len(self._keys) else KeySet(living)
 
     def published(self, now: int) -> list[dict[str, JsonValue]]:
         """The members of our JWK Set (MET-09): public, only kid, kty, alg, use and the key itself.
 
         No ``key_ops``: beside ``use`` it breaks some clients (interop fact 9).
         """
-        return [key.public.to_dict() for key in self._keys if not self._over(key, now=now)]
+        return [key.to_dict() for key in self._living(now)]
 
-    def _over(self, key: StoredKey, *, now: int) -> bool:
-        """Whether its last token has expired; an active key whose successor has begun retires by itself."""
-        if key.retires is not None:
-            return key.retires <= now
+    def _living(self, now: int) -> list[PublicKey]:
+        return [key for end, key in self._ends if end is None or now < end]
+
+    def _end(self, key: StoredKey) -> int | None:
+        """When its last token has expired; an active key whose successor has begun retires by itself."""
+        if key.retires is not None or key.status is not KeyStatus.ACTIVE:
+            return key.retires
         later = [begins for begins, _ in self._in_turn[key.private.alg] if begins > (key.begins or 0)]
-        return key.status is KeyStatus.ACTIVE and bool(later) and min(later) + KEPT <= now
+        return min(later) + KEPT if later else None
 
 
 class KeyLoader:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_network
 
 from idjag.idp.audit import Source, refusal_entry, refusal_event
 from idjag.idp.services import Services
 from idjag.idp.snapshot import RegisteredApp
 from idjag.ledger.entry import Event
+from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import Refused
 from idjag.protocol.http import TokenRequest
 
-__all__ = ["Strangers", "network", "turned_away"]
+__all__ = ["Strangers", "turned_away"]
 
 
 class Strangers:
@@ -35,7 +35,7 @@ class Strangers:
         minute = source.now // 60
         if minute != self._minute:
             self._before, self._counts, self._minute = self._counts, {}, minute
-        kind = (network(source.ip), refused.reason.value)
+        kind = (network_of(source.ip), refused.reason.value)
         if kind not in self._counts and len(self._counts) >= self.LIMIT:
             kind, source = ("", refused.reason.value), replace(source, ip="")
         seen = self._counts.get(kind, 0)
@@ -53,11 +53,6 @@ def turned_away(services: Services, strangers: Strangers) -> Callable[[Refused, 
             services.ledger.submit(refusal_entry(event, tenant=services.tenant, source=source))
 
     return record
-
-
-def network(ip: str) -> str:
-    """One stranger has a whole /64 of IPv6 addresses, and could be another one with each request."""
-    return str(ip_network(f"{ip}/64", strict=False)) if ":" in ip else ip
 
 
 def _event(refused: Refused, source: Source, *, app: RegisteredApp | None, earlier: int) -> Event:

@@ -13,8 +13,8 @@ from typing import TypeVar
 from idjag.idp.audit import Source
 from idjag.idp.facts import integer
 from idjag.idp.snapshot import Snapshot
-from idjag.idp.strangers import network
 from idjag.ledger.entry import Entry, Facts, Key, OneTime, Row, Upsert, Verdict
+from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply
 
@@ -46,7 +46,7 @@ class Guesser:
     def key(self) -> Key:
         """The row of the shared counter; names and addresses do not stand in it."""
         name = hashlib.sha256(self.client.encode("utf-8", "surrogatepass")).digest()[0] % _NAMES
-        parts = (self.tenant, str(name), network(self.ip))
+        parts = (self.tenant, str(name), network_of(self.ip))
         return Key("throttle", "id", hashlib.sha256("\0".join(parts).encode()).hexdigest())
 
 

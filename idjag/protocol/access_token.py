@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from idjag.protocol import actor, confirmation, names, scopes
 from idjag.protocol.actor import Actor
-from idjag.protocol.claims import ClaimError, numeric_date, optional_numeric_date, optional_text, text
+from idjag.protocol.claims import (
+    ClaimError,
+    numeric_date,
+    optional_numeric_date,
+    optional_text,
+    string_list,
+    text,
+)
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import JoseError, KeySet, jws
 from idjag.protocol.jose.json import JsonValue
@@ -105,6 +112,9 @@ def _accept(
         iat=iat,
         exp=exp,
         scopes=tuple(scope.split(" ")) if scope else (),
+        auth_time=optional_numeric_date(verified, "auth_time"),
+        acr=optional_text(verified, "acr", max_length=255),
+        amr=string_list(verified, "amr") if "amr" in verified else (),
         jkt=confirmation.jkt_of(verified),
         actors=actor.chain_of(verified),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from idjag.protocol.resources import is_resource
@@ -13,6 +13,7 @@ __all__ = [
     "is_loopback",
     "is_private_use",
     "is_secure",
+    "network_of",
     "origin_of",
     "redirect_uri_problem",
 ]
@@ -44,6 +45,18 @@ def is_loopback(uri: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def network_of(source: str) -> str:
+    """Whom an address of a peer stands for: a subscriber has a whole /64 of IPv6, and a new address whenever.
+
+    What is no IPv6 address stands for itself.
+    """
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    return str(IPv6Network((address, 64), strict=False)) if isinstance(address, IPv6Address) else source
 
 
 def is_secure(uri: str) -> bool:

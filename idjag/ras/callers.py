@@ -76,6 +76,8 @@ class Callers:
         for revoker in self.revokers:
             if unknown := sorted(revoker.issuers - trusted):
                 raise ValueError(f"global_token_revocation: {unknown[0]} is not among trusted_issuers")
+            if revoker.tenant is not None and not revoker.by_email:
+                raise ValueError("global_token_revocation: tenant is for format email; iss_sub has none")
 
 
 def _by_name(section: str, callers: Sequence[_Caller]) -> dict[str, _Caller]:

@@ -78,6 +78,10 @@ class Control:
                 connection, _ = self._socket.accept()
             except TimeoutError:
                 continue
+            except OSError as error:  # no descriptor left, say: the next command must still be heard
+                log.warning("a command could not be heard: %s", error.strerror)
+                self._ending.wait(_LOOK_AGAIN)
+                continue
             with connection:
                 self._converse(connection)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from idjag.protocol.jose import KeySet
+from idjag.ras.access_token import JwtSigner
 from idjag.ras.flights import Busy, Flights
 from idjag.ras.model import Client
 from idjag.ras.ports import (
@@ -17,6 +18,7 @@ from idjag.ras.ports import (
     IssuerKeys,
     Outcome,
     Record,
+    Signer,
     Store,
     Submitting,
     Tokens,
@@ -27,10 +29,12 @@ from idjag.ras.steps import (
     FoundToken,
     NeedAccounts,
     NeedClient,
+    NeedIssuedKeys,
     NeedKeys,
     NeedPerson,
     NeedRegistration,
     NeedToken,
+    Sign,
     Step,
 )
 from idjag.ras.subjects import look_up
@@ -57,6 +61,7 @@ class Driver:
         keys: IssuerKeys,
         accounts: Accounts,
         store: Store,
+        signer: Signer,
         publications: Publications | None,
     ) -> None:
         self._configured = configured
@@ -64,6 +69,7 @@ class Driver:
         self._keys = keys
         self._accounts = accounts
         self._store = store
+        self._signer = signer
         self._publications = publications
         self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
         self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
@@ -83,6 +89,10 @@ class Driver:
                 return self._found(step)
             case NeedAccounts():
                 return self._accounts.by_email(step.email, tenant=step.tenant)
+            case Sign():
+                return self._signer.issue(step.token)
+            case NeedIssuedKeys():
+                return self._signer.public()
             case Commit():
                 return self._store.commit(step.record)
 
@@ -98,6 +108,8 @@ class Driver:
                 return await self._published().aregistration(step.registered, kid=step.kid)
             case NeedKeys():
                 return await self._akeys(step)
+            case Sign() | NeedIssuedKeys() if type(self._signer) is JwtSigner:
+                return self.answer(step)  # nothing is waited for; a host's own may ask a key service
             case Commit() if isinstance(self._store, Submitting):
                 return await asyncio.wrap_future(self._store.submit(step.record))
             case _:

@@ -106,7 +106,9 @@ def _accounts(email: str, revoker: Revoker, inquiry: Inquiry) -> Flow[tuple[Thin
     _, _, domain = email.lower().rpartition("@")
     if not email.isascii() or domain not in _domains(revoker, inquiry):
         raise Refused(Reason.SUBJECT_FOREIGN, problem="mail domain")
-    found = yield from accounts_at(email.lower(), tenant=revoker.tenant)
+    people = yield from accounts_at(email.lower(), tenant=revoker.tenant)
+    # TEN-10: whatever a host's own look-up finds beside them
+    found = [account for account in people if account.tenant == revoker.tenant]
     if not found:
         raise Refused(Reason.SUBJECT_NOT_FOUND)
     return tuple(Thing("account", account.id) for account in found)

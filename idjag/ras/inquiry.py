@@ -10,13 +10,13 @@ from idjag.protocol.claims import ClaimError, numeric_date, text
 from idjag.protocol.client_auth import Presented, Registration
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest
-from idjag.protocol.jose import JoseError, KeySet, jws
+from idjag.protocol.jose import JoseError, jws
 from idjag.protocol.jose.json import JsonValue
 from idjag.ras.audit import Tally, Trail
 from idjag.ras.model import Client, RasConfig
 from idjag.ras.ports import AuditEvent, Lost, Record
 from idjag.ras.standing import Change, IssuedToken
-from idjag.ras.steps import Flow, commit
+from idjag.ras.steps import Flow, commit, issued_keys
 from idjag.ras.token_endpoint import Strangers, authenticated, refusal
 
 __all__ = ["Inquiry", "TokenTrail", "caller_of", "claims_of", "client_of_ours", "refused_reply", "write"]
@@ -73,7 +73,7 @@ class TokenTrail(Trail):
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """One request and its surroundings; ``keys`` are those that our access tokens are verified with.
+    """One request and its surroundings.
 
     ``counted`` is where reads are counted instead of written one by one (decision 0023).  ``tenant``: the one
     of ours whose endpoint was used, None for one that serves all.
@@ -81,7 +81,6 @@ class Inquiry:
 
     request: TokenRequest
     config: RasConfig
-    keys: KeySet
     strangers: Strangers
     counted: Tally
     tenant: str | None
@@ -119,10 +118,10 @@ def refused_reply(refused: Refused, inquiry: Inquiry) -> Flow[Reply]:
     )
 
 
-def claims_of(token: str, inquiry: Inquiry) -> Mapping[str, JsonValue]:
+def claims_of(token: str, inquiry: Inquiry) -> Flow[Mapping[str, JsonValue]]:
     """The claims of an access token that is ours and has not expired.
 
-    Raises Refused TOKEN_INVALID, TOKEN_EXPIRED; TOKEN_TYPE_UNSUPPORTED for an ID-JAG.
+    Raises Refused TOKEN_INVALID, TOKEN_EXPIRED, UNAVAILABLE; TOKEN_TYPE_UNSUPPORTED for an ID-JAG.
     """
     try:
         jwt = jws.parse(token, max_bytes=_MAX_TOKEN)
@@ -130,7 +129,8 @@ def claims_of(token: str, inquiry: Inquiry) -> Mapping[str, JsonValue]:
             raise Refused(Reason.TOKEN_TYPE_UNSUPPORTED, typ=jwt.typ)
         if jwt.typ != names.ACCESS_TOKEN_TYP:
             raise Refused(Reason.TOKEN_INVALID, typ=jwt.typ or "absent")
-        claims = jws.verify(jwt, keys=inquiry.keys, algorithms=names.ASYMMETRIC)
+        keys = yield from issued_keys()
+        claims = jws.verify(jwt, keys=keys, algorithms=names.ASYMMETRIC)
         if claims.get("iss") != inquiry.config.issuer:
             raise Refused(Reason.TOKEN_INVALID, claim="iss")
         # without leeway: nobody's clock but ours wrote it

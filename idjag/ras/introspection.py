@@ -48,7 +48,7 @@ def _answer(
 ) -> Flow[tuple[Mapping[str, JsonValue], Refused | None]]:
     """What is said of the token, and why it is not good."""
     try:
-        claims = claims_of(token, inquiry)
+        claims = yield from claims_of(token, inquiry)
         yield from _good(claims, client, server, inquiry=inquiry)
     except Refused as why:
         if why.reason is Reason.UNAVAILABLE:  # nobody knows, and nobody is told anything
@@ -97,6 +97,8 @@ def _check_issuer(token: IssuedToken, inquiry: Inquiry) -> None:
     tenant_gone = trusted is not None and token.tenant not in (trusted.tenants or {""})
     if trusted is None or not trusted.alive(now=inquiry.trail.now) or tenant_gone:
         raise Refused(Reason.ISSUER_NOT_TRUSTED, got=token.issuer)
+    if not inquiry.config.opens(token.issuer, token.tenant, tenant=token.our_tenant):  # TEN-10
+        raise Refused(Reason.TENANT_WRONG, got=token.our_tenant)
 
 
 def _check_client(token: IssuedToken) -> Flow[None]:

@@ -16,7 +16,7 @@ from idjag.protocol.sub_id import SamlNameId
 from idjag.ras import authority
 from idjag.ras.callers import Callers
 from idjag.ras.step_up import NO_REQUIREMENT, Requirement
-from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer, means
+from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer, means, refuse_text
 
 __all__ = [
     "Account",
@@ -57,6 +57,9 @@ class Account:
     active: bool = True
     sub_ids: tuple[SamlNameId, ...] = ()
 
+    def __post_init__(self) -> None:
+        refuse_text(self.scopes, f"account {self.id}")
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -76,6 +79,7 @@ class Client:
     require: Requirement = NO_REQUIREMENT
 
     def __post_init__(self) -> None:
+        refuse_text(self.scopes, f"client {self.client_id}")
         if self.registration is not None and self.registration.client_id != self.client_id:
             raise ValueError(f"client {self.client_id}: its registration is for another client_id")
 
@@ -107,6 +111,7 @@ class Resource:
     require: Requirement = NO_REQUIREMENT
 
     def __post_init__(self) -> None:
+        refuse_text(self.scopes, f"resource {self.uri}")
         if not is_resource(self.uri):
             raise ValueError(f"resource {self.uri!r} must be an absolute URI without a fragment")
         if not all(map(is_scope_token, self.scopes)):
@@ -172,6 +177,14 @@ class RasConfig:
             raise ValueError("issuer: an https URL without query or fragment (http only on this machine)")
         if self.token_endpoint is not None and not _is_issuer(self.token_endpoint.partition("?")[0]):
             raise ValueError("token_endpoint: an https URL without fragment (http only on this machine)")
+
+    @property
+    def published(self) -> bool:
+        """Whether somebody who authenticates here publishes elsewhere what that needs."""
+        registrations = [client.registration for client in self.clients]
+        registrations += [caller.registration for caller in self.callers.resource_servers]
+        registrations += [caller.registration for caller in self.callers.revokers]
+        return any(each is not None and each.published for each in registrations)
 
     @property
     def audiences(self) -> frozenset[str]:

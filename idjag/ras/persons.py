@@ -30,7 +30,7 @@ def settle(
     rules: SubjectRules,
     new_id: Callable[[], str],
     trail: Trail,
-    make: Callable[[Found], tuple[T, Record]],
+    make: Callable[[Found], Flow[tuple[T, Record]]],
 ) -> Flow[T]:
     """Resolve the person, ``make`` what is wanted of them, commit its record.
 
@@ -41,7 +41,7 @@ def settle(
         person = yield from person_of(query)
         found = resolve(person, query, identity, rules=rules, new_id=new_id())
         trail.account_id, trail.created = found.account.id, found.created
-        made, record = make(found)
+        made, record = yield from make(found)
         outcome = yield from commit(record)
         if outcome is Committed:
             return made
@@ -63,9 +63,10 @@ def sign_in(identity: Identity, *, config: RasConfig, new_id: Callable[[], str],
         query = query_of(identity, trusted, tenant=trail.tenant)
         if not config.serves(query.link.issuer, query.link.tenant, tenant=trail.tenant):
             raise Refused(Reason.TENANT_WRONG, problem=_NOT_HERE, got=trail.tenant)  # noqa: TRY301  # the same
-        since = trail.now if identity.since is None else identity.since
+        since = trail.now if identity.since is None else min(identity.since, trail.now)
 
-        def make(found: Found) -> tuple[Found, Record]:
+        def make(found: Found) -> Flow[tuple[Found, Record]]:
+            yield from ()  # nothing is asked for
             record = _record(found, _event("login.succeeded", identity, trail), trail)
             return found, replace(record, grounds=Grounds(found.account.id, query.link, since))
 

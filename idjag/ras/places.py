@@ -10,11 +10,12 @@ __all__ = ["IssuerPlace", "Places", "places"]
 
 @dataclass(frozen=True, slots=True)
 class IssuerPlace:
-    """A trusted issuer as the file has it; ``expires`` NumericDate."""
+    """A trusted issuer as the file has it; ``expires`` NumericDate, ``tenants`` empty when it has none."""
 
     issuer: str
     active: bool
     expires: int | None
+    tenants: frozenset[str] = frozenset()
 
     def alive(self, *, now: int) -> bool:
         """Whether the file lets it in."""
@@ -52,7 +53,12 @@ def places(path: Path) -> Places:
         database=values.database(),
         kek_file=values.kek_file(),
         issuers=tuple(
-            IssuerPlace(entry.issuer, entry.status == "active", entry.expires)
+            IssuerPlace(
+                entry.issuer,
+                entry.status == "active",
+                entry.expires,
+                frozenset(each.tenant for each in entry.tenants),
+            )
             for entry in file.trusted_issuers
         ),
     )

@@ -25,7 +25,7 @@ from idjag.ras.persons import settle
 from idjag.ras.ports import Lost, Once, Record
 from idjag.ras.possession import key_of, require_key
 from idjag.ras.standing import IssuedToken
-from idjag.ras.steps import Commit, Flow, commit
+from idjag.ras.steps import Commit, Flow, commit, signed
 from idjag.ras.subjects import Found, identity_of, query_of
 from idjag.ras.trusted import TrustedIssuer
 
@@ -82,9 +82,8 @@ class Redemption:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """How this server makes tokens and ids."""
+    """How this server makes ids, of tokens and of accounts."""
 
-    sign: Callable[[AccessToken], str]
     new_id: Callable[[], str]
 
 
@@ -111,12 +110,16 @@ def redeem(
     resources = [each for each in map(config.resource, reach.resources) if each is not None]
     require_key(trail.jkt, resources)
 
-    def make(found: Found) -> tuple[Redemption, Record]:
+    def make(found: Found) -> Flow[tuple[Redemption, Record]]:
         trail.reach = within_account(reach, found.account)
         # asked last: nobody is sent to a better sign-in that would not help (RAS-45)
         step_up.check((client.require, *(each.require for each in resources)), grant, now=trail.now)
-        redemption = _redemption(grant, found, trail.reach, config=config, issue=issue, trail=trail)
-        issued = _issued(redemption, query.link, client=client, since=identity.since or 0, now=trail.now)
+        redemption = yield from _redemption(
+            grant, found, trail.reach, config=config, issue=issue, trail=trail
+        )
+        # a clock that is ahead over there must not carry the token past a "not before" of ours (AT-08)
+        since = min(identity.since or 0, trail.now)
+        issued = _issued(redemption, query.link, client=client, since=since, now=trail.now)
         return redemption, _record(grant, found, issued, trusted=trusted, trail=trail)
 
     rules = trusted.rules_of(query.link.tenant)
@@ -160,7 +163,7 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
 
 def _redemption(
     grant: IdJag, found: Found, reach: Reach, *, config: RasConfig, issue: Issue, trail: Trail
-) -> Redemption:
+) -> Flow[Redemption]:
     """The token, made before the commit, so that a failing signer burns nothing; it leaves after it."""
     token = AccessToken(
         iss=config.issuer,
@@ -178,7 +181,7 @@ def _redemption(
         actors=grant.actors,
     )
     return Redemption(
-        access_token=_signed(issue, token),
+        access_token=(yield from signed(token)),
         expires_in=config.access_token_lifetime,
         scopes=reach.scopes,
         resources=reach.resources,
@@ -207,13 +210,6 @@ def _issued(redemption: Redemption, link: Link, *, client: Client, since: int, n
         since=since,
         our_tenant=client.tenant,
     )
-
-
-def _signed(issue: Issue, token: AccessToken) -> str:
-    try:
-        return issue.sign(token)
-    except Exception as failed:
-        raise Refused(Reason.UNAVAILABLE, problem="signer", error=type(failed).__name__) from failed
 
 
 def _record(

@@ -47,7 +47,8 @@ def _revoked(token: str, client: Client, inquiry: Inquiry) -> Flow[None]:
 
 def _own(token: str, client: Client, inquiry: Inquiry) -> Flow[str]:
     """The id of a live token of this very client; raises Refused."""
-    jti = text(claims_of(token, inquiry), "jti", max_length=255)
+    claims = yield from claims_of(token, inquiry)
+    jti = text(claims, "jti", max_length=255)
     found = yield from token_of(jti)
     if found is None:
         raise Refused(Reason.TOKEN_UNKNOWN)

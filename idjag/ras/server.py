@@ -81,11 +81,12 @@ class Ras:
             keys=keys,
             accounts=accounts,
             store=store,
+            signer=signer,
             publications=publications,
         )
         self._clock = clock
         self._new_id = new_id
-        self._issue = Issue(sign=signer.issue, new_id=new_id)
+        self._issue = Issue(new_id=new_id)
         self._strangers = Strangers(throttle or Throttle(), Tally())
         self._counted = Tally()
 
@@ -278,8 +279,7 @@ class Ras:
 
     def _inquired(self, endpoint: Endpoint, request: TokenRequest, tenant: str | None) -> Flow[Reply]:
         trail = TokenTrail.of(self._trail(tenant=tenant, request=request))
-        keys = self._signer.public()
-        inquiry = Inquiry(request, self._config, keys, self._strangers, self._counted, tenant, trail)
+        inquiry = Inquiry(request, self._config, self._strangers, self._counted, tenant, trail)
         return answer_of(endpoint, inquiry, keeps_tokens=isinstance(self._store, Tokens))
 
     def _redemption(
@@ -319,8 +319,7 @@ class Ras:
         by_sub_id = any(trusted.uses("sub_id") for trusted in config.trusted_issuers)
         if by_sub_id and not isinstance(self._accounts, AccountsBySubId):
             raise ValueError("subject.by sub_id needs accounts with by_sub_id")
-        elsewhere = any(client.registration and client.registration.published for client in config.clients)
-        if elsewhere and self._publications is None:
+        if config.published and self._publications is None:
             raise ValueError("clients that publish their keys need publications")
 
     def _turned_away(self, refused: Refused, request: TokenRequest, decision_id: str) -> None:

@@ -47,7 +47,7 @@ class Thing:
 class Grounds:
     """What a token or a sign-in rests on; ``since`` is the oldest instant that its grant speaks of.
 
-    NumericDate: the earlier of ``iat`` and ``auth_time``.
+    NumericDate: the earlier of ``iat`` and ``auth_time``, and never later than our own clock was then.
     """
 
     account_id: str

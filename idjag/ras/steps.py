@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from idjag.protocol.access_token import AccessToken
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import KeySet
@@ -21,19 +22,23 @@ __all__ = [
     "FoundToken",
     "NeedAccounts",
     "NeedClient",
+    "NeedIssuedKeys",
     "NeedKeys",
     "NeedPerson",
     "NeedRegistration",
     "NeedToken",
+    "Sign",
     "Step",
     "accounts_at",
     "arun",
     "client_of",
     "commit",
+    "issued_keys",
     "keys_of",
     "person_of",
     "published",
     "run",
+    "signed",
     "token_of",
 ]
 
@@ -96,23 +101,49 @@ class NeedAccounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """The text of an access token."""
+
+    token: AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class NeedIssuedKeys:
+    """What our own access tokens are verified with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """The one write of the request."""
 
     record: Record
 
 
-Step: TypeAlias = NeedClient | NeedRegistration | NeedKeys | NeedPerson | NeedToken | NeedAccounts | Commit
+Step: TypeAlias = (
+    NeedClient
+    | NeedRegistration
+    | NeedKeys
+    | NeedPerson
+    | NeedToken
+    | NeedAccounts
+    | Sign
+    | NeedIssuedKeys
+    | Commit
+)
 Answer: TypeAlias = (
-    Client | Registration | KeySet | Person | FoundToken | tuple[Account, ...] | Outcome | None
+    Client | Registration | KeySet | Person | FoundToken | tuple[Account, ...] | str | Outcome | None
 )
 Flow: TypeAlias = Generator[Step, Answer, T]
 
 
 def client_of(client_id: str, *, tenant: str | None) -> Flow[Client | None]:
-    """Ask for a client; None when there is none.  Raises Refused UNAVAILABLE."""
+    """Ask for a client; None when there is none.  Raises Refused UNAVAILABLE.
+
+    RAS-18: what a host's table finds in another tenant of ours is another client.
+    """
     answer = yield from _asked(NeedClient(client_id, tenant), Reason.UNAVAILABLE)
-    return answer if isinstance(answer, Client) else None
+    found = answer if isinstance(answer, Client) else None
+    return found if found is None or tenant in (None, found.tenant) else None
 
 
 def published(registered: Registration, *, kid: str | None) -> Flow[Registration]:
@@ -131,6 +162,22 @@ def keys_of(issuer: str, *, jwks_uri: str | None, kid: str | None) -> Flow[KeySe
     return answer
 
 
+def issued_keys() -> Flow[KeySet]:
+    """Ask what our tokens are verified with; raises Refused UNAVAILABLE."""
+    answer = yield from _asked(NeedIssuedKeys(), Reason.UNAVAILABLE)
+    if not isinstance(answer, KeySet):
+        raise TypeError("Signer.public must give a KeySet")
+    return answer
+
+
+def signed(token: AccessToken) -> Flow[str]:
+    """Ask for the text of a token; raises Refused UNAVAILABLE."""
+    answer = yield from _asked(Sign(token), Reason.UNAVAILABLE)
+    if not isinstance(answer, str):
+        raise TypeError("Signer.issue must give a text")
+    return answer
+
+
 def person_of(query: Query) -> Flow[Person]:
     """Ask what is known about a person; raises Refused UNAVAILABLE."""
     answer = yield from _asked(NeedPerson(query), Reason.UNAVAILABLE)
@@ -142,7 +189,9 @@ def person_of(query: Query) -> Flow[Person]:
 def commit(record: Record) -> Flow[Outcome]:
     """Write; raises Refused UNAVAILABLE, after which nobody knows whether it is written."""
     answer = yield from _asked(Commit(record), Reason.UNAVAILABLE)
-    if answer is None or isinstance(answer, Client | Registration | KeySet | Person | FoundToken | tuple):
+    if answer is None or isinstance(
+        answer, Client | Registration | KeySet | Person | FoundToken | tuple | str
+    ):
         raise TypeError("Store.commit must give an Outcome")
     return answer
 

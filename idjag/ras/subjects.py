@@ -36,6 +36,10 @@ class Identity:
     sub_id: SamlNameId | None = None
     since: int | None = None
 
+    def __post_init__(self) -> None:
+        if not self.issuer or not self.sub:  # all whose host read no sub would share one account
+            raise ValueError("an identity needs the iss and the sub of its ID token")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass, field
 
+from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import Reason, Refused
 
 __all__ = ["Throttle"]
@@ -53,6 +54,7 @@ class Throttle:
     The same client from another address is not: a stranger must not lock anybody out.  A source with
     ``burst`` failures, under whatever names, is refused too, but for the clients that have authenticated
     from there within the hour: guessing many names at once must not hurt those who share the address.
+    A source is an IPv4 address, or a network of IPv6 as one subscriber has it.
     """
 
     def __init__(self, *, limit: int = 20, burst: int = 200, pause: int = 60) -> None:
@@ -65,6 +67,7 @@ class Throttle:
 
     def check(self, client_id: str, source: str, *, now: int) -> None:
         """Raises Refused TOO_MANY_FAILURES, with the seconds to wait."""
+        source = network_of(source)
         key = _key(client_id, source)
         with self._lock:
             wait = self._clients.left(key, limit=self._limit, now=now)
@@ -75,13 +78,14 @@ class Throttle:
 
     def failed(self, client_id: str, source: str, *, now: int) -> None:
         """Count one."""
+        source = network_of(source)
         with self._lock:
             self._clients.add(_key(client_id, source), now=now)
             self._sources.add(_key(source), now=now)
 
     def succeeded(self, client_id: str, source: str, *, now: int) -> None:
         """Forget the failures of whoever knows the secret after all, and remember who that is."""
-        key = _key(client_id, source)
+        key = _key(client_id, network_of(source))
         until = self._known.get(key, 0)
         if until > now + _KNOWN_FOR // 2 and not self._clients.left(key, limit=1, now=now):
             return  # nearly every request: nothing to write, so nobody waits for the lock

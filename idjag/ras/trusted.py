@@ -10,7 +10,7 @@ from idjag.protocol import names
 from idjag.protocol.jose import KeySet
 from idjag.protocol.jose.minimums import ALGORITHMS
 
-__all__ = ["IssuerRef", "Profile", "Strategy", "SubjectRules", "TrustedIssuer", "means"]
+__all__ = ["IssuerRef", "Profile", "Strategy", "SubjectRules", "TrustedIssuer", "means", "refuse_text"]
 
 Strategy: TypeAlias = Literal["iss_sub", "aud_sub", "email", "sub_id"]
 Profile: TypeAlias = Literal["id-jag", "jwt-bearer"]
@@ -22,6 +22,12 @@ IssuerRef: TypeAlias = str | tuple[str, str]
 def means(refs: Collection[IssuerRef], issuer: str, tenant: str) -> bool:
     """Whether one of ``refs`` is this issuer, or this tenant of it; ``tenant`` "" when it has none."""
     return issuer in refs or (issuer, tenant) in refs
+
+
+def refuse_text(scopes: Collection[str] | None, whose: str) -> None:
+    """Raises ValueError for one text instead of a set: every part of its words would be among them."""
+    if scopes is not None and "" in scopes:
+        raise ValueError(f"{whose}: scopes are a set of scope tokens, not one text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class SubjectRules:
             raise ValueError("subject.by email needs email_domains: nobody is authoritative for all mail")
         if "sub_id" in self.by and not self.sub_id_issuers:
             raise ValueError("subject.by sub_id needs sub_id_issuers: whose NameIDs it may bring")
+        if "sub_id" not in self.by and (self.sub_id_issuers or self.sub_id_match != "tuple"):
+            raise ValueError(
+                "sub_id_issuers and sub_id_match need subject.by sub_id, or nothing reads them"
+            )
         for domain in self.email_domains:
             if not domain.isascii() or domain != domain.lower() or "@" in domain or "." not in domain:
                 raise ValueError(f"email_domains: {domain!r} is no lower-case domain name")
@@ -91,6 +101,7 @@ class TrustedIssuer:
             raise ValueError(f"trusted issuer {self.issuer}: keys or jwks_uri, not both")
         if not self.profiles:
             raise ValueError(f"trusted issuer {self.issuer}: profiles must name what it is trusted for")
+        refuse_text(self.scope_ceiling, f"scope_ceiling of {self.issuer}")
         self._check_tenants()
 
     def _check_tenants(self) -> None:

@@ -66,7 +66,7 @@ class Publications:
         self._fetcher = fetcher
         self._loopback = loopback
         self._documents: Kept[str, ClientMetadata] = Kept(
-            self._document, _document_name, limits=limits, monotonic=monotonic, landed=_log_changes
+            self._document, _document_name, limits=limits, monotonic=monotonic, landed=self._landed
         )
         self._keys: Kept[_KeyPlace, KeySet] = Kept(
             self._key_set, _keys_name, limits=limits, monotonic=monotonic
@@ -124,6 +124,11 @@ class Publications:
             return accept(fetched.body, client_id=client_id), fetched
         except MetadataWrong as wrong:
             raise FetchFailed(f"{place}: {wrong.problem}") from None
+
+    def _landed(self, client_id: str, before: ClientMetadata | None, now: ClientMetadata) -> None:
+        """The client alone says where its keys are: the places where they were must not pile up here."""
+        _log_changes(client_id, before, now)
+        self._keys.forget(lambda known: known[0] == client_id and known[1] != now.jwks_uri)
 
     def _key_set(self, place: _KeyPlace) -> tuple[KeySet, Fetched]:
         return fetch_keys(self._fetcher, place[1], name=_keys_name(place))

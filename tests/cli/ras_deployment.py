@@ -91,9 +91,9 @@ class RasDeployment:
         return Said(code, out.getvalue(), err.getvalue())
 
     @contextmanager
-    def serving(self) -> Iterator[Beside]:
-        """The server while the ``with`` lasts."""
-        with build(load(self.file, ENVIRON)) as built:
+    def serving(self, *, ahead: int = 0) -> Iterator[Beside]:
+        """The server while the ``with`` lasts; ``ahead``: so many seconds later."""
+        with build(load(self.file, ENVIRON), clock=lambda: int(time.time()) + ahead) as built:
             yield Beside(built)
 
     def events(self) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def readable(acme: Deployment, ring: KekRing) -> bool:
         {"IDJAG_ISSUER": "https://idp.acme.example", "IDJAG_DATA_DIR": str(acme.folder / "data")}
     )
     open_sealer(settings, now=1)
-    return len(load_keys(rows, ring).verifying().to_dict()["keys"]) == len(rows)  # type: ignore[arg-type]
+    return len(load_keys(rows, ring).verifying(now=1).to_dict()["keys"]) == len(rows)  # type: ignore[arg-type]
 
 
 def key_ids(acme: Deployment) -> set[bytes]:

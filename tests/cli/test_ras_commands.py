@@ -120,10 +120,32 @@ def test_nothing_older_counts(chat: RasDeployment, arguments: tuple[str, ...]) -
         assert chat.run(*arguments).code == 0
         assert not server.active(token)
         assert body(server.redeem(assertion))["error"] == "invalid_grant"
-        ahead = int(time.time()) + 30  # as an identity provider's clock may be
+    ahead = int(time.time()) + 30
+    with chat.serving(ahead=30) as server:
         assert server.redeem(fresh_grant(iat=ahead, auth_time=ahead)).status == 200
     [event] = [event for event in chat.events() if event["event"] == "token.revoked"]
     assert event["actor"] == OPERATOR
+
+
+def test_a_person_is_named_with_the_tenant_that_their_grants_have(tmp_path: Path) -> None:
+    """AT-08, TEN-08: the answer is never yes for a person whom no grant can be about."""
+    several = FILE.replace("    status: active\n", "    status: active\n    tenants: [t-acme]\n")
+    text = several.replace(f'issuer: "{IDP}", sub:', f'issuer: "{IDP}", tenant: t-acme, sub:')
+    chat = ras_deployment(tmp_path, text)
+    with chat.serving() as server:
+        token = server.token(tenant="t-acme")
+        for wrong in (["--sub", ALICE], ["--sub", ALICE, "--tenant", "t-acne"], ["--tenant", "t-acme"]):
+            said = chat.run("issuers", "not-before", IDP, *wrong)
+            assert (said.code, "--tenant" in said.err) == (2, True)
+        assert server.active(token)
+        assert chat.run("issuers", "not-before", IDP, "--sub", ALICE, "--tenant", "t-acme").code == 0
+        assert not server.active(token)
+
+
+def test_a_tenant_of_an_issuer_without_tenants_is_refused(chat: RasDeployment) -> None:
+    """AT-08, TEN-08."""
+    with chat.serving():
+        assert chat.run("issuers", "not-before", IDP, "--sub", ALICE, "--tenant", "t-acme").code == 2
 
 
 def test_an_instant_may_be_named(chat: RasDeployment) -> None:

@@ -51,7 +51,7 @@ def test_each_state_signs_verifies_and_is_published_as_it_must() -> None:
     """MET-09: the next key is published before use, the old one until its tokens have expired."""
     keys = loaded(row("n", "next"), row("a"), row("old", "retiring"), row("bad", "revoked"))
     assert keys.signing("ES256", now=NOW).kid == "a"
-    assert [key.kid for key in keys.verifying().keys] == ["n", "a", "old"]
+    assert [key.kid for key in keys.verifying(now=NOW).keys] == ["n", "a", "old"]
     assert kids(keys) == ["n", "a", "old"]
 
 
@@ -62,15 +62,22 @@ def test_a_retiring_key_is_published_until_its_time_and_not_in_that_second() -> 
     assert kids(keys, NOW + 600) == ["a"]
 
 
+def test_what_is_published_no_more_verifies_no_more() -> None:
+    """MET-09, attack case 50: an old key that somebody finds makes no tokens of ours."""
+    keys = loaded(row("a"), row("old", "retiring"))
+    assert [key.kid for key in keys.verifying(now=NOW + 599).keys] == ["a", "old"]
+    assert [key.kid for key in keys.verifying(now=NOW + 600).keys] == ["a"]
+
+
 @pytest.mark.parametrize("status", ["next", "active", "retiring"])
 def test_a_token_verifies_until_its_key_is_revoked(status: str) -> None:
     """Attack case 205; XCH-40: our own ID token of a revoked kid is no subject token."""
     mine = row("k", status)
     token = jws.sign({"iss": "x"}, key=_private(mine), typ="jwt")
-    assert jws.verify(token, keys=loaded(mine).verifying(), algorithms=["ES256"]) == {"iss": "x"}
+    assert jws.verify(token, keys=loaded(mine).verifying(now=NOW), algorithms=["ES256"]) == {"iss": "x"}
     revoked = loaded({**mine, "status": "revoked", "retires": None})
     with pytest.raises(KeyUnknown):
-        jws.verify(token, keys=revoked.verifying(), algorithms=["ES256"])
+        jws.verify(token, keys=revoked.verifying(now=NOW), algorithms=["ES256"])
     assert kids(revoked) == []
 
 
@@ -103,7 +110,7 @@ def test_each_algorithm_has_its_own_active_key() -> None:
 def test_a_tenant_without_keys_has_none() -> None:
     keys = load([], SEALER)
     assert keys.published(NOW) == []
-    assert len(keys.verifying()) == 0
+    assert len(keys.verifying(now=NOW)) == 0
     with pytest.raises(Refused):
         keys.signing("ES256", now=NOW)
 
@@ -143,7 +150,7 @@ def test_no_private_key_shows() -> None:
 
 def test_the_ciphertexts_of_two_rows_cannot_change_places() -> None:
     one, two = row("one"), row("two", "next")
-    assert len(loaded(one, two).verifying()) == 2
+    assert len(loaded(one, two).verifying(now=NOW)) == 2
     with pytest.raises(SealBroken):
         loaded({**one, "sealed": two["sealed"]}, two)
     with pytest.raises(SealBroken):

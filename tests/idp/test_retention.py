@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from idjag.idp.retention import Retention
+from idjag.ledger import chain
 from idjag.ledger.entry import Entry, Event, Facts, Unavailable, Verdict
+from idjag.ledger.events import ready_event
+from idjag.ledger.schema import AUDIT_COLUMNS
 from idjag.ledger.verification import Verified, verify
 from tests.idp.grants.acme import CHAIN_KEY, NOW, TENANT, Acme, acme
 from tests.ledger.parts import sql
@@ -99,10 +102,23 @@ def test_a_quiet_log_is_pruned_once_a_day_at_the_most(kept: Kept) -> None:
 
 
 def test_a_batch_is_not_cut_in_two(kept: Kept) -> None:
-    """The clock went on inside a batch of nobody: its rows have one time, so only whole batches go."""
+    """Entries of one batch may have different times: a start in its middle would verify nothing."""
     kept.record(1000)
-    kept.acme.clock.now = NOW + 11 * DAY
+    before = kept.acme.ledger.head(TENANT)
+    prev, rows = before.link, []
+    for no, time in ((1, NOW), (2, NOW + 11 * DAY)):
+        event = ready_event(Event("login.failed", {"decision_id": "d"}), tenant=TENANT, now=time)
+        rows.append(chain.row(event, no=before.audit_no + no, prev=prev, key=CHAIN_KEY))
+        prev = bytes.fromhex(str(rows[-1]["hash"]))
+    names = ", ".join("?" * len(AUDIT_COLUMNS))
+    for row in rows:
+        sql(kept.path, f"INSERT INTO audit VALUES ({names})", *(row[name] for name in AUDIT_COLUMNS))  # noqa: S608
+    link = chain.link_after(before.link, prev)
+    sql(kept.path, "UPDATE ledger_head SET audit_no = audit_no + 2, link = ?", link)
+    assert kept.verified().broken is None
+    kept.acme.clock.now = NOW + 12 * DAY
     kept.prune()
+    assert kept.numbers()[0] == before.audit_no + 1
     assert kept.verified().broken is None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from idjag.protocol import access_token, id_jag, id_token, names
 from idjag.protocol.access_token import AccessToken
+from idjag.protocol.actor import Actor
 from idjag.protocol.errors import ANSWERS, Reason
 from idjag.protocol.id_jag import IdJag
 from idjag.protocol.id_token import IdToken
@@ -89,6 +90,14 @@ def test_scope_and_sign_in_are_there_when_they_are_known() -> None:
         "amr": ["pwd", "otp"],
     }
     assert not access_token.claims(bare).keys() & {"scope", "auth_time", "acr", "amr"}
+
+
+def test_a_resource_server_reads_how_the_person_signed_in() -> None:
+    """AT-02: or an API that asks for more (RFC 9470) would never see it."""
+    read = accepted(with_claims(auth_time=NOW - 60, acr="a", amr=["pwd", "otp"]))
+    assert (read.auth_time, read.acr, read.amr) == (NOW - 60, "a", ("pwd", "otp"))
+    for wrong in ({"auth_time": "now"}, {"acr": ["a"]}, {"amr": "otp"}):
+        assert refused_for(with_claims(**wrong))["claim"] in wrong
 
 
 def test_our_own_token_is_accepted() -> None:
@@ -179,6 +188,18 @@ def test_a_bound_token_says_to_which_key() -> None:
     assert accepted(signed(access_token.claims(bound), typ=AT)) == bound
     assert "cnf" not in CLAIMS
     assert accepted(with_claims()).jkt is None
+
+
+def test_who_acts_is_said_and_read() -> None:
+    """RAS-41: the actor, and the one before."""
+    actors = (Actor(IDP, "agent-1", "ai_agent"), Actor(RAS, "agent-2"))
+    acting = replace(TOKEN, actors=actors)
+    before = {"iss": RAS, "sub": "agent-2"}
+    act = {"iss": IDP, "sub": "agent-1", "sub_profile": "ai_agent", "act": before}
+    assert access_token.claims(acting) == CLAIMS | {"act": act}
+    assert accepted(with_claims(act=act)).actors == actors
+    assert accepted(with_claims()).actors == ()
+    assert refused_for(with_claims(act="agent-1"))["claim"] == "act"
 
 
 @pytest.mark.parametrize("cnf", [{"jkt": "x"}, {"x5t#S256": JKT}, {"jkt": JKT, "x5t#S256": JKT}, {}, None])

@@ -10,6 +10,7 @@ from idjag.protocol.addresses import (
     is_loopback,
     is_private_use,
     is_secure,
+    network_of,
     origin_of,
     redirect_uri_problem,
 )
@@ -94,3 +95,20 @@ def test_where_an_answer_may_go(uri: str) -> None:
 def test_where_it_may_not_and_why(uri: str, problem: str) -> None:
     """Attack cases 136 to 138."""
     assert problem in (redirect_uri_problem(uri) or "")
+
+
+@pytest.mark.parametrize(
+    ("source", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8:0:0:ffff:ffff:ffff:ffff", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+        ("192.0.2.7:5000", "192.0.2.7:5000"),
+    ],
+)
+def test_a_peer_stands_for_its_subscriber(source: str, network: str) -> None:
+    """Attack case 38: an IPv6 subscriber has a /64; what is no address is not judged."""
+    assert network_of(source) == network

@@ -63,6 +63,7 @@ NO_RESOURCES = [
     pytest.param(" https://api.chat.example/", id="leading space"),
     pytest.param("https://api.chat.example/a b", id="space"),
     pytest.param("https:\\\\api.chat.example\\", id="backslashes"),
+    pytest.param("https://api.chat.example/a\\b", id="backslash in the path"),
     pytest.param("https://api.chat.example\\@evil.example/", id="backslash before userinfo"),
     pytest.param("https://api.chät.example/", id="not ASCII"),
     pytest.param("https://api.chat.example/\u2215", id="a slash that is none"),

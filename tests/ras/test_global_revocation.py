@@ -12,7 +12,7 @@ import pytest
 
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet
-from idjag.ras import Registration
+from idjag.ras import Account, Identity, MemoryStore, NotRedeemed, Registration
 from idjag.ras.callers import Callers, Revoker
 from tests.ras.inquiries import (
     API_CLIENT,
@@ -50,6 +50,7 @@ def test_everything_older_of_a_person_ends(site: Site, sub_id: dict[str, str]) -
     assert (site.active(token), site.active(bobs)) == (False, True)
     for claims in ({}, {"auth_time": None}, {"iat": NOW + 1, "auth_time": NOW}):
         assert_refused(site, site.post({"assertion": grant(**claims)}), "invalid_grant", "grant_too_old")
+    site.clock.now = NOW + 1
     again = site.redeemed(iat=NOW + 1, auth_time=NOW + 1)
     assert site.active(again)
     [event] = site.events("token.revoked")
@@ -57,11 +58,47 @@ def test_everything_older_of_a_person_ends(site: Site, sub_id: dict[str, str]) -
     assert event.fields["inputs"]["not_before"] == NOW + 1
 
 
+def test_a_clock_that_is_ahead_over_there_saves_no_token(site: Site) -> None:
+    """AT-08: ``iat`` may be a minute ahead; the token was issued before the person ended all the same."""
+    token = site.redeemed(iat=NOW + 50, auth_time=NOW + 50)
+    site.clock.now = NOW + 10
+    assert site.active(token)
+    assert site.end(ALICE_ID).status == 204
+    assert not site.active(token)
+    signed_in = Identity(IDP, ALICE, since=NOW + 50)
+    with pytest.raises(NotRedeemed, match="grant_too_old"):
+        site.ras.signed_in(signed_in)
+    site.clock.now = NOW + 11
+    assert site.ras.signed_in(signed_in) == "u-alice"
+
+
+def test_people_of_another_tenant_of_ours_are_nobody_here() -> None:
+    """AT-08, TEN-10: even when a host's own look-up by address does not heed the tenant."""
+
+    class Heedless(MemoryStore):
+        def by_email(self, email: str, *, tenant: str | None) -> tuple[Account, ...]:  # noqa: ARG002
+            return tuple(account for account in self.accounts() if account.email == email)
+
+    for tenant, status in (("globex", 404), (None, 204)):
+        people = [Account("u-alice", email="alice@acme.example", tenant=tenant)]
+        site = Site(store=Heedless(people), config=site_config())
+        assert site.end(ALICE_MAIL).status == status
+
+
+def test_a_tenant_for_callers_who_name_nobody_by_address_is_refused() -> None:
+    """AT-08, contract section 5: it would be accepted and ignored, since ``iss_sub`` names no tenant."""
+    caller = Revoker(secret(IDP_CLIENT, IDP_SECRET), frozenset({IDP}), by_email=True, tenant="acme")
+    site_config(callers=Callers(revokers=(caller,)))
+    with pytest.raises(ValueError, match="tenant is for format email"):
+        site_config(callers=Callers(revokers=(replace(caller, by_email=False),)))
+
+
 def test_a_person_who_was_never_here_is_remembered(site: Site) -> None:
     """AT-08: before the first grant; others with that sub are not meant."""
     carol = {"sub": "carol", "email": "bob@acme.example", "email_verified": True}
     assert site.end({"format": "iss_sub", "iss": IDP, "sub": "carol"}).status == 204
     assert_refused(site, site.post({"assertion": grant(**carol)}), "invalid_grant", "grant_too_old")
+    site.clock.now = NOW + 1
     assert site.post({"assertion": grant(**carol, iat=NOW + 1, auth_time=NOW + 1)}).status == 200
 
 
@@ -181,6 +218,7 @@ def test_every_tenant_of_an_issuer_is_meant(site: Site) -> None:
     bob = {"sub": "bob", "email": "bob@acme.example", "email_verified": True, "tenant": "t-1"}
     assert site.end({**ALICE_ID, "sub": "bob"}).status == 204
     assert_refused(site, site.post({"assertion": grant(**bob)}), "invalid_grant", "grant_too_old")
+    site.clock.now = NOW + 1
     assert site.post({"assertion": grant(**bob, iat=NOW + 1, auth_time=NOW + 1)}).status == 200
 
 

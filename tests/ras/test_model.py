@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from idjag.ras import (
     Ras,
     RasConfig,
     Registration,
+    Resource,
     SubjectRules,
     TrustedIssuer,
 )
 from idjag.ras.step_up import Requirement
-from tests.ras.world import CLIENT, World, client, config, key, rules, trusted
+from tests.ras.world import API, CLIENT, World, client, config, key, rules, trusted
 
 SAML = SubjectRules(by=("sub_id",), sub_id_issuers=frozenset({"https://saml.acme.example/metadata"}))
 
@@ -75,6 +77,8 @@ def test_one_tenant_of_an_issuer_does_not_name_the_people_of_another(by: Any) ->
     ("changes", "message"),
     [
         ({"by": ("sub_id",)}, "needs sub_id_issuers"),
+        ({"sub_id_issuers": frozenset({"https://saml.acme.example"})}, "need subject.by sub_id"),
+        ({"sub_id_match": "nameid"}, "need subject.by sub_id"),
         ({"by": ("email",)}, "needs email_domains"),
         ({"by": ()}, "at least one"),
         ({"by": ("email",), "email_domains": frozenset({"acme.example"}), "jit": True}, "jit needs iss_sub"),
@@ -139,3 +143,20 @@ def bare(made: RasConfig, **more: Any) -> Ras:
     """A server with the least that it needs."""
     store = MemoryStore()
     return Ras(made, keys=NoKeys(), accounts=People(), store=store, signer=JwtSigner(key("ras")), **more)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda scopes: client(scopes=scopes),
+        lambda scopes: Resource(API, scopes),
+        lambda scopes: Account("u-ann", scopes=scopes),
+        lambda scopes: trusted(scope_ceiling=scopes),
+    ],
+    ids=["client", "resource", "account", "ceiling"],
+)
+def test_one_text_is_no_set_of_scopes(make: Callable[[Any], object]) -> None:
+    """RAS-31: ``chat.read`` is in the text ``chat.read.all``, and would be granted."""
+    assert make(frozenset({"chat.read.all"}))
+    with pytest.raises(ValueError, match="not one text"):
+        make("chat.read.all")

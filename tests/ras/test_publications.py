@@ -14,13 +14,14 @@ from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.http import Reply
 from idjag.protocol.jose import KeySet, jws
+from idjag.ras.callers import Callers, ResourceServer
 from idjag.ras.model import Client
 from idjag.trust.fetch import Fetcher
 from idjag.trust.kept import Limits
 from idjag.trust.memory import MemoryFetcher
 from idjag.trust.outbound import FetchFailed
 from idjag.trust.publications import Publications
-from tests.ras.world import NOW, RAS, World, body, client, config, grant, key, request, token_claims
+from tests.ras.world import API, NOW, RAS, World, body, client, config, grant, key, request, token_claims
 from tests.trust.pages import Pages, fetcher_to
 from tests.trust.servers import Authority
 
@@ -249,11 +250,14 @@ def test_a_client_that_is_taken_out_and_put_back_is_looked_at_anew(
 def test_a_server_without_publications_does_not_start_with_such_a_client() -> None:
     """A deployer's mistake fails at the start, and at a change."""
     for one in (by_document(), by_keys()):
-        with pytest.raises(ValueError, match="publications"):
-            World(config=config(clients=(one,)))
-        world = World()
-        with pytest.raises(ValueError, match="publications"):
-            world.ras.configure(config(clients=(one,)))
+        assert one.registration is not None
+        caller = Callers(resource_servers=(ResourceServer(one.registration, frozenset({API})),))
+        for changes in ({"clients": (one,)}, {"callers": caller}):
+            with pytest.raises(ValueError, match="publications"):
+                World(config=config(**changes))
+            world = World()
+            with pytest.raises(ValueError, match="publications"):
+                world.ras.configure(config(**changes))
 
 
 def test_the_metadata_says_so_where_it_works() -> None:

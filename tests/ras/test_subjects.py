@@ -336,3 +336,10 @@ def test_signing_in_knows_our_tenants_and_the_issuer_s(world: World) -> None:
     with pytest.raises(NotRedeemed, match="tenant_wrong"):
         world.ras.signed_in(identity())
     assert world.ras.signed_in(identity(tenant="t-1")) == "u-bob"
+
+
+@pytest.mark.parametrize("missing", [{"sub": ""}, {"issuer": ""}])
+def test_who_is_nobody_at_their_issuer_cannot_be_described(missing: dict[str, str]) -> None:
+    """RAS-25: all people of a host that reads no ``sub`` would be one person here."""
+    with pytest.raises(ValueError, match="needs the iss and the sub"):
+        identity(**missing)

@@ -9,6 +9,7 @@ import pytest
 
 from idjag.protocol.http import Reply
 from idjag.ras import Account, Client, JwtSigner, MemoryStore, NotRedeemed, Ras, SubjectRules, TrustedIssuer
+from tests.ras.inquiries import Site, site_config
 from tests.ras.test_authority import BOTH, BY_MAIL, joining, person
 from tests.ras.test_subjects import identity
 from tests.ras.world import (
@@ -24,6 +25,7 @@ from tests.ras.world import (
     grant,
     key,
     memory_store,
+    request,
     rules,
     trusted,
 )
@@ -145,3 +147,50 @@ def test_a_host_s_own_clients_cannot_open_another_tenant_than_was_said() -> None
     assert ras.redeem(grant(**ann), client_id=CLIENT, tenant="acme").account_id == "u-ann"
     with pytest.raises(ValueError, match="not in both"):
         ras.configure(config())
+
+
+def test_a_tenant_that_is_taken_from_an_issuer_takes_the_tokens_along() -> None:
+    """TEN-10, attack case 164: what would not be issued any more is not active any more."""
+    store = MemoryStore([Account("u-ann", "ann@acme.example", tenant="acme")])
+    made = [site_config(clients=(), trusted_issuers=(trusted(our_tenants={each}),)) for each in ("acme", "x")]
+    site = Site(store=store, config=config())
+    site.ras = Ras(
+        made[0],
+        keys=site.keys,
+        accounts=store,
+        store=store,
+        signer=JwtSigner(key("ras")),
+        clients=Table(),
+        clock=site.clock,
+    )
+    ann = {"sub": "ann", "email": "ann@acme.example", "email_verified": True}
+    token = site.ras.redeem(grant(**ann), client_id=CLIENT, tenant="acme").access_token
+    assert site.active(token)
+    site.ras.configure(made[1])
+    assert not site.active(token)
+
+
+class Heedless:
+    """A host's table that finds a client by its id alone."""
+
+    def client(self, client_id: str, *, tenant: str | None) -> Client | None:  # noqa: ARG002
+        return client(client_id, tenant="globex")
+
+
+def test_a_client_of_another_tenant_than_that_of_the_door_is_nobody() -> None:
+    """RAS-18, TEN-10: even when the host's own table does not heed the tenant."""
+    store = MemoryStore([Account("u-alice", "alice@acme.example", tenant="globex")])
+    ras = Ras(
+        config(clients=()),
+        keys=FakeKeys(),
+        accounts=store,
+        store=store,
+        signer=JwtSigner(key("ras")),
+        clients=Heedless(),
+        clock=lambda: NOW,
+    )
+    alice = {"email": "alice@acme.example", "email_verified": True}
+    for door, status in (("acme", 401), ("globex", 200), (None, 200)):
+        assert ras.token(request({"assertion": grant(**alice)}), tenant=door).status == status
+    with pytest.raises(NotRedeemed, match="client_unknown"):
+        ras.redeem(grant(**alice), client_id=CLIENT, tenant="acme")

@@ -56,6 +56,17 @@ def test_the_right_secret_in_time_forgets_the_failures() -> None:
     assert wait(throttle) == 60
 
 
+def test_a_network_of_ipv6_is_one_source() -> None:
+    """Attack case 38: nobody guesses on from the next of its 2^64 addresses."""
+    throttle = Throttle()
+    for number in range(20):
+        fail(throttle, 1, source=f"2001:db8::{number:x}")
+    assert wait(throttle, source="2001:db8::ffff") == 60
+    assert wait(throttle, source="2001:db8:0:1::1") == 0
+    throttle.succeeded(CLIENT, "2001:db8::1:1", now=NOW)
+    assert wait(throttle, source="2001:db8::ffff") == 0
+
+
 def test_many_names_from_one_address_are_slowed_down_together() -> None:
     """A burst of guesses under ever new names; whoever is known there goes on, or comes from elsewhere."""
     throttle = Throttle(burst=200)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from idjag.protocol.access_token import AccessToken
 from idjag.protocol.jose import KeySet
-from idjag.ras import Account, Link, MemoryStore
+from idjag.ras import Account, JwtSigner, Link, MemoryStore, Ras, TokenRequest
 from idjag.ras.flights import Busy, Flights
 from idjag.ras.ports import Outcome, Record
 from idjag.trust.fetch import Fetched
@@ -19,7 +20,25 @@ from idjag.trust.jwks import Jwks
 from idjag.trust.kept import Limits
 from idjag.trust.memory import MemoryFetcher
 from tests.asgi_parts import Exchange
-from tests.ras.world import ALICE, IDP, OTHER_IDP, FakeKeys, World, client, config, grant, key, request
+from tests.ras.inquiries import API_CLIENT, API_SECRET, Site, site_config
+from tests.ras.world import (
+    ALICE,
+    API,
+    CLIENT,
+    IDP,
+    NOW,
+    OTHER_IDP,
+    RAS,
+    FakeKeys,
+    World,
+    basic,
+    body,
+    client,
+    config,
+    grant,
+    key,
+    request,
+)
 
 BOTH = config(clients=(client(issuers=frozenset({IDP, OTHER_IDP})),))
 GIL = {"iss": OTHER_IDP, "sub": "gil"}
@@ -73,6 +92,70 @@ def of_a_host() -> tuple[Any, threading.Event]:
 def of_our_own() -> tuple[Any, threading.Event]:
     fetcher = HangingFetcher()
     return Jwks(fetcher, limits=Limits(patience=60.0)), fetcher.let
+
+
+class Asking:
+    """A host's signer that asks a key service, which answers when somebody lets it, or never."""
+
+    def __init__(self) -> None:
+        self.signer, self.let, self.down = JwtSigner(key("ras")), threading.Event(), False
+
+    def issue(self, token: AccessToken) -> str:
+        self._ask()
+        return self.signer.issue(token)
+
+    def public(self) -> KeySet:
+        self._ask()
+        return self.signer.public()
+
+    def _ask(self) -> None:
+        if self.down or not self.let.wait(20):
+            raise TimeoutError
+
+
+def asking(signer: Asking) -> Site:
+    """A site with this signer."""
+    site = Site(config=site_config())
+    site.ras = Ras(
+        site.config, keys=site.keys, accounts=site.store, store=site.store, signer=signer, clock=site.clock
+    )
+    return site
+
+
+def test_a_signer_that_waits_holds_no_event_loop() -> None:
+    """P13, AT-04: the ports of a host may block, so the async doors call them in a thread."""
+    signer = Asking()
+    ras = asking(signer).ras
+    asked = introspection(
+        JwtSigner(key("ras")).issue(AccessToken(RAS, "u", (API,), CLIENT, "j", NOW, NOW + 9))
+    )
+
+    async def both() -> list[int]:
+        waiting = [asyncio.create_task(each) for each in (ras.atoken(request()), ras.aserve(*asked))]
+        asyncio.get_running_loop().call_later(0.05, signer.let.set)  # never, were the loop held up
+        return [reply.status for reply in await asyncio.gather(*waiting)]
+
+    assert asyncio.run(both()) == [200, 200]
+
+
+def test_a_signer_that_is_down_is_503() -> None:
+    """AT-04, contract section 7: no token, nothing inactive that nobody looked at, and no jti burnt."""
+    signer = Asking()
+    signer.let.set()
+    site = asking(signer)
+    token, assertion = site.redeemed(), grant()
+    signer.down = True
+    for reply in (site.introspect(token), site.revoke(token), site.post({"assertion": assertion})):
+        assert (reply.status, body(reply)["error"]) == (503, "temporarily_unavailable")
+    signer.down = False
+    assert site.active(token)
+    assert site.post({"assertion": assertion}).status == 200
+
+
+def introspection(token: str) -> tuple[Any, TokenRequest]:
+    """What the API would ask."""
+    form = b"token=" + token.encode()
+    return "introspect", request(form, authorization=basic(API_CLIENT, API_SECRET))
 
 
 @pytest.mark.parametrize("made", [of_a_host, of_our_own], ids=["a host's port", "our cache"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -82,6 +83,25 @@ def test_a_document_that_is_wrong_now_leaves_the_good_one_in_use_and_says_so(
     with caplog.at_level(logging.WARNING, "idjag.trust"):
         assert publications.document(URL).client_id == URL
     assert caplog.records[0].getMessage().endswith("what was fetched earlier stays in use")
+
+
+def test_places_where_the_keys_once_were_do_not_pile_up() -> None:
+    """Attack case 182: a client that moves its keys with every document costs no memory for each of them."""
+    places = [f"https://client.example/keys/{number}" for number in range(3)]
+    clock, fetcher = Clock(), MemoryFetcher({place: key_set("one") for place in places})
+    publications = Publications(fetcher, clock, limits=LIMITS)
+
+    def moved(place: str) -> None:
+        fetcher.documents[URL] = document(jwks=None, jwks_uri=place)
+        clock.now += LIMITS.ttl
+        assert publications.registration(DOCUMENT, kid="one").jwks_uri == place
+        for thread in threading.enumerate():
+            if thread.name == "idjag-fetch":
+                thread.join()  # what it does last, nobody waits for
+
+    for place in places:
+        moved(place)
+    assert [known for _, known in publications._keys._entries] == places[-1:]
 
 
 KEYS = KeySet([PrivateKey.generate("ES256", kid="one").public])

@@ -190,7 +190,7 @@ def _login(code: Code, client: RegisteredApp, person: PersonFacts, found: Facts,
     sids = [
         string(one, "sid")
         for one in found(Key("session_app", "session_id", code.session_id))
-        if one["app_id"] == code.app_id
+        if one["app_id"] == code.app_id and code.sid in (None, one["sid"])
     ]
     if row is None or len(sids) != 1:
         raise Refused(Reason.SESSION_ENDED)
@@ -236,13 +236,15 @@ def _family(code: Code, client: RegisteredApp, login: Login, *, row_id: str, req
 def _replayed(case: _Case, client: RegisteredApp, source: Source) -> Verdict[Reply]:
     """A code that comes twice may have been stolen: what its first use gave out ends (OIDC-06).
 
-    Without its sid no ID token of this app and session is taken as a subject token any more.
+    Without its sid no ID token of this sign-in is taken as a subject token any more.  One of later has
+    another sid: codes are in histories and logs, and an old one must not end one sign-in after the other.
     """
     code, refused = case.code, Refused(Reason.CODE_REPLAYED)
     event = refusal_event("token.revoked", refused, source=source, client=client, fields=case.known)
+    named = {} if code.sid is None else {"sid": code.sid}
     writes = (
         Update("family", {"code_id": code.id, "revoked": None}, {"revoked": source.now}),
-        Delete("session_app", {"session_id": code.session_id, "app_id": code.app_id}),
+        Delete("session_app", {"session_id": code.session_id, "app_id": code.app_id} | named),
     )
     reply = refusal_reply(refused, decision_id=source.decision_id)
     return Verdict(reply, (event,), writes, succeeded=False)

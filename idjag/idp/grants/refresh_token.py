@@ -150,9 +150,6 @@ def _login(
     token = case.token
     if not families.stands(found, token, client, person, now=now):
         raise Refused(Reason.SESSION_ENDED)
-    if client.app.sector != family.sector:
-        # another sub would be another person for the app (OpenID Connect Core section 12.2)
-        raise Refused(Reason.SUBJECT_UNKNOWN, problem="the sector of the app has changed")
     session = facts.session(found, token.session_id, person=person, now=now)
     return Login(
         scopes=_granted(case.asked, family, client),

@@ -168,7 +168,7 @@ class SubjectTokens:
     ) -> id_token.IdToken:
         return id_token.subject_token(
             asked.subject_token,
-            keys=snapshot.keys.verifying(),
+            keys=snapshot.keys.verifying(now=now),
             issuer=self.issuer,
             client_id=client.app.client_id,
             now=now,

@@ -127,8 +127,9 @@ class _Admission:
             assigned.check(found, client.app, person, now=self.source.now)
         except Refused as refused:
             return self.refuse(snapshot, refused.reason, person, reply=refused)
-        code = self._code(client, session, person)
         fresh: dict[str, Value] = {"id": self.row_id, "tenant_id": snapshot.tenant, "sid": self.sid}
+        sid, reached = session.reach(found, client.app.id, fresh=fresh, now=self.source.now)
+        code = self._code(client, session, person, sid=sid)
         event = Event(
             "login.succeeded",
             {
@@ -143,7 +144,7 @@ class _Admission:
         )
         writes = (
             *session.writes,
-            *session.reach(found, client.app.id, fresh=fresh, now=self.source.now),
+            *reached,
             code.insert(snapshot.tenant),
         )
         return Verdict(Admitted(self.code, session.cookie), (event,), writes)
@@ -164,7 +165,7 @@ class _Admission:
         )
         return Verdict(reply, (event,), succeeded=False)
 
-    def _code(self, client: RegisteredApp, session: Session, person: PersonFacts) -> Code:
+    def _code(self, client: RegisteredApp, session: Session, person: PersonFacts, *, sid: str) -> Code:
         return Code(
             id=code_key(self.code).value,
             app_id=client.app.id,
@@ -176,6 +177,7 @@ class _Admission:
             code_challenge=self.request.code_challenge,
             scopes=self.request.scopes,
             nonce=self.request.nonce,
+            sid=sid,
         )
 
     def _known(self, snapshot: Snapshot, person: PersonFacts | None) -> dict[str, object]:

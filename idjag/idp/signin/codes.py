@@ -21,7 +21,10 @@ _REMEMBERED = 600
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One authorization code; ``id`` is the SHA-256 of its value, which is stored nowhere."""
+    """One authorization code; ``id`` is the SHA-256 of its value, which is stored nowhere.
+
+    ``sid``: the session's name at the app when it was made; None in rows of an older idjag.
+    """
 
     id: str
     app_id: str
@@ -33,6 +36,7 @@ class Code:
     code_challenge: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     nonce: str | None = None
+    sid: str | None = None
 
     def insert(self, tenant: str) -> Insert:
         """The row to write."""
@@ -41,6 +45,7 @@ class Code:
             "code_challenge": self.code_challenge,
             "scopes": list(self.scopes),
             "nonce": self.nonce,
+            "sid": self.sid,
         }
         row: dict[str, Value] = {
             "id": self.id,
@@ -58,7 +63,7 @@ class Code:
     def of(cls, row: Row) -> Code:
         """The code that a row holds."""
         spec: Mapping[str, object] = json.loads(string(row, "spec"))
-        scopes, nonce = spec["scopes"], spec["nonce"]
+        scopes, nonce, sid = spec["scopes"], spec["nonce"], spec.get("sid")
         return cls(
             id=string(row, "id"),
             app_id=string(row, "app_id"),
@@ -70,6 +75,7 @@ class Code:
             code_challenge=str(spec["code_challenge"]),
             scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
             nonce=None if nonce is None else str(nonce),
+            sid=None if sid is None else str(sid),
         )
 
 

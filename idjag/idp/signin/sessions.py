@@ -10,7 +10,7 @@ from idjag.idp import facts
 from idjag.idp.audit import Source
 from idjag.idp.facts import PersonFacts, integer, string
 from idjag.idp.services import Services
-from idjag.ledger.entry import Facts, Insert, Key, Update, Value, Write
+from idjag.ledger.entry import Facts, Insert, Key, Row, Update, Value, Write
 from idjag.policy.model import HoldKind
 from idjag.protocol.errors import Reason
 
@@ -64,14 +64,18 @@ class Session:
     writes: tuple[Write, ...] = ()
     cookie: str | None = field(default=None, repr=False)
 
-    def reach(self, found: Facts, app_id: str, *, fresh: dict[str, Value], now: int) -> tuple[Write, ...]:
-        """Note that it has reached the app, under a name (sid) that no other app sees.
+    def reach(
+        self, found: Facts, app_id: str, *, fresh: dict[str, Value], now: int
+    ) -> tuple[str, tuple[Write, ...]]:
+        """Its name (sid) at the app, which no other app sees, and what to write to note that it got there.
 
         ``fresh`` holds id, tenant_id and sid of the row, for its first time there.
         """
-        if any(row["app_id"] == app_id for row in found(apps_key(self.id))):
-            return ()
-        return (Insert("session_app", {**fresh, "session_id": self.id, "app_id": app_id, "created": now}),)
+        known = [row for row in found(apps_key(self.id)) if row["app_id"] == app_id]
+        if known:
+            return string(known[0], "sid"), ()
+        row: Row = {**fresh, "session_id": self.id, "app_id": app_id, "created": now}
+        return string(row, "sid"), (Insert("session_app", row),)
 
 
 @dataclass(frozen=True, slots=True)

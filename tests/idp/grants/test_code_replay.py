@@ -50,6 +50,32 @@ def test_after_a_replay_the_app_starts_over_with_another_sid(site: Site, browser
     assert claims(site, browser.redeem(location.params["code"]))["sid"] != first
 
 
+def test_an_old_code_does_not_end_one_sign_in_after_the_other(site: Site, browser: Browser) -> None:
+    """OIDC-06: codes stand in histories and logs; what the first use gave is over already."""
+    code = browser.code()
+    browser.redeem(code)
+    assert is_refused(browser.redeem(code))
+    later = httpx.URL(browser.ask().headers["location"]).params["code"]
+    sid = claims(site, browser.redeem(later))["sid"]
+
+    assert is_refused(browser.redeem(code))
+    assert [row["sid"] for row in site.rows("session_app")] == [sid]
+    assert is_refused(browser.redeem(later))
+    assert site.rows("session_app") == []
+
+
+def test_a_code_belongs_to_the_sid_under_which_it_was_made(site: Site, browser: Browser) -> None:
+    """OIDC-06: else its replay would not find what its first use gave."""
+    code, beside = browser.code(), httpx.URL(browser.ask().headers["location"]).params["code"]
+    browser.redeem(code)
+    browser.redeem(code)
+    later = httpx.URL(browser.ask().headers["location"]).params["code"]
+
+    assert is_refused(browser.redeem(beside))
+    assert site.last_event()["reason"] == "session_ended"
+    assert browser.redeem(later).status_code == 200
+
+
 @pytest.mark.parametrize("durable", [False, True], ids=["memory", "SQLite"])
 def test_of_twenty_uses_at_once_one_succeeds(host: Host, tmp_path: Path, durable: bool) -> None:  # noqa: FBT001
     """OIDC-06; attack case 145; promise P4."""

@@ -16,9 +16,10 @@ from idjag.idp.subjects import Origins
 from idjag.ledger.entry import Update
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import parse
-from idjag.protocol.names import SKEW
+from idjag.protocol.jose import jws
+from idjag.protocol.names import MAX_SUBJECT_TOKEN, SKEW
 from idjag.protocol.token_exchange import parse as exchange_of
-from tests.idp.grants.acme import ISSUER, NOW, Acme
+from tests.idp.grants.acme import ISSUER, NOW, Acme, acme, chat, state
 from tests.idp.grants.offline import SCOPES, apps, code, introspect, redeem, sign_in
 
 
@@ -52,6 +53,30 @@ def test_an_introspected_token_says_what_the_app_may_still_have(stay: Acme) -> N
     assert introspect(stay, token).json["scope"] == " ".join(SCOPES)
     stay.apply(apps(wiki={"scopes": ["openid", "offline_access"]}))
     assert introspect(stay, token).json["scope"] == "openid offline_access"
+
+
+def test_a_session_that_was_revoked_is_over_even_if_nobody_ended_it(idp: Acme) -> None:
+    """Attack case 160: either word is enough; positive control: neither was said."""
+    token = idp.sign_in()
+    sid = str(jws.parse(token, max_bytes=MAX_SUBJECT_TOKEN).claims["sid"])
+    session_id = idp.row("session_app", "sid", sid)["session_id"]
+    assert idp.exchange(token).error == "issued"
+    idp.write(Update("session", {"id": session_id}, {"revoked": NOW}))
+    assert idp.exchange(token).error == "invalid_grant"
+
+
+def test_an_address_that_nobody_verified_is_said_to_be_none() -> None:
+    """JAG-22, attack case 169; positive control: alice's, which somebody has."""
+    people = state()["users"]
+    text = state(
+        users=[one | {"groups": ["engineering"]} for one in people], resource_apps=[chat(release=["email"])]
+    )
+    with acme(text) as idp:
+        grants = [idp.exchange(idp.sign_in(name)).grant for name in ("alice", "bob")]
+    assert [(grant["email"], grant["email_verified"]) for grant in grants] == [
+        ("alice@acme.example", True),
+        ("bob@acme.example", False),
+    ]
 
 
 @pytest.mark.parametrize("change", ["id", "sector"])

@@ -66,6 +66,19 @@ def test_an_id_token_of_the_old_key_is_still_a_subject_token(idp: Acme) -> None:
     assert idp.exchange(token).error == "issued"
 
 
+def test_a_key_whose_time_is_over_makes_no_subject_tokens(idp: Acme) -> None:
+    """Attack case 50: nor does an old key that somebody finds, whether anything was run since or not."""
+    old = idp.snapshot.keys.signing("RS256", now=NOW)
+    rotate(idp, algs=("RS256",))
+    idp.clock.now += AHEAD + KEPT - 1
+    claims = dict(jws.parse(idp.sign_in(), max_bytes=names.MAX_SUBJECT_TOKEN).claims)
+    found = jws.sign(claims, key=old, typ="JWT")
+
+    assert idp.exchange(found).error == "issued"
+    idp.clock.now += 1
+    assert idp.exchange(found).error == "invalid_grant"
+
+
 def test_a_second_rotation_writes_down_what_the_clock_has_done(idp: Acme) -> None:
     old = kid_of(idp)
     (planned,) = rotate(idp)

@@ -16,19 +16,21 @@ from idjag.idp.app import new_id
 from idjag.idp.families import look_up
 from idjag.idp.grants.sign_in_tokens import SignInTokens
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Facts, Key, Verdict
+from idjag.ledger.entry import Entry, Facts, Insert, Key, Row, Verdict
 from idjag.ledger.memory import MemoryLedger
 from tests.idp.grants.acme import ISSUER, NOW, TENANT, Acme, acme
 from tests.idp.grants.offline import (
     OFFLINE,
     ONLINE,
     SCOPES,
+    another_code,
     apps,
     ask,
     claims_of,
     code,
     exchange,
     family,
+    introspect,
     offline_state,
     redeem,
     refresh,
@@ -145,6 +147,21 @@ def test_a_rotated_token_that_comes_again_ends_everything_of_its_sign_in(stay: A
     assert refused(exchange(stay, newest))
     assert {stay.exchange(one).error for one in (first.id_token, newer)} == {"invalid_grant"}
     assert refresh(stay, sign_in(stay).refresh_token).status == 200  # whoever signs in again starts anew
+
+
+@pytest.mark.parametrize("use", [refresh, exchange], ids=["refresh", "exchange"])
+def test_a_dead_token_does_not_end_one_sign_in_after_the_other(stay: Acme, use: Callable[..., Any]) -> None:
+    """OIDC-18: who has an old token can end what came from its own sign-in, once."""
+    first = sign_in(stay)
+    refresh(stay, first.refresh_token)
+    assert refused(use(stay, first.refresh_token))
+    reached: Row = {"id": "sa-2", "tenant_id": TENANT, "app_id": stay.app_id("wiki"), "created": NOW}
+    stay.write(Insert("session_app", {**reached, "session_id": first.session_id, "sid": "s-2"}))
+    later = redeem(stay, another_code(stay, first.session_id)).json
+
+    assert refused(use(stay, first.refresh_token))
+    assert stay.exchange(later["id_token"]).error == "issued"
+    assert refresh(stay, later["refresh_token"]).status == 200
 
 
 def test_a_rotated_token_is_known_when_its_one_time_id_is_forgotten(stay: Acme) -> None:
@@ -288,11 +305,19 @@ def test_a_refresh_tells_of_the_person_as_they_are_now(stay: Acme) -> None:
 
 
 def test_another_sub_would_be_another_person(stay: Acme) -> None:
-    """OIDC-17: the sub is kept, so that an app whose sector changed asks the person to sign in."""
-    token = sign_in(stay).refresh_token
+    """OIDC-17: the sub is kept, so that an app whose sector changed asks the person to sign in.
+
+    XCH-46, attack case 66: on every way that a token of the sign-in can take.
+    """
+    tokens = sign_in(stay)
+    token = tokens.refresh_token
     stay.apply(apps(wiki={"subject_type": "pairwise"}))
     assert refused(refresh(stay, token))
+    assert introspect(stay, token).json == {"active": False}
+    assert {exchange(stay, token).error, stay.exchange(tokens.id_token).error} == {"invalid_grant"}
     stay.apply(apps(wiki={"subject_type": "public"}))
+    assert introspect(stay, token).json["active"]
+    assert {exchange(stay, token).error, stay.exchange(tokens.id_token).error} == {"issued"}
     assert refresh(stay, token).status == 200
 
 

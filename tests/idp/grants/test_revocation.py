@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from idjag.idp.audit import Source
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.endpoint import ClientEndpoint
+from idjag.idp.grants import GrantRequest
 from idjag.idp.revocation import Revocation
 from idjag.protocol import names
+from idjag.protocol.form import parse
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import PrivateKey, jws
 from tests.idp.grants.acme import ISSUER, NOW, Acme, acme
@@ -162,6 +165,24 @@ def test_a_public_app_revokes_by_its_name_and_strangers_fill_no_log(stay: Acme) 
     assert outcomes(stay) == [("token.revoked", None)]
     assert done(revoke(stay, token, client="desk"))
     assert len(outcomes(stay)) == 1
+
+
+@pytest.mark.parametrize("client", ["desk", "wiki"])
+def test_strangers_do_not_take_the_places_of_a_public_app(stay: Acme, client: str) -> None:
+    """Promise P13: who only knows the name of an app stands in the line of those whom nobody knows."""
+    own = sign_in(stay, client=client).refresh_token
+
+    def line(token: str) -> str:
+        asked = GrantRequest(
+            parse(f"token={token}".encode()),
+            lambda current: current.clients[client],
+            consume=(),
+            source=Source("d", NOW, "192.0.2.1", ""),
+        )
+        return asyncio.run(Revocation(stay.ledger).entry(asked, stay.snapshot)).client
+
+    known = stay.app_id(client)
+    assert (line(GARBAGE), line(own)) == ("strangers" if client == "desk" else known, known)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])

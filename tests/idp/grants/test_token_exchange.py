@@ -64,7 +64,7 @@ def test_an_id_token_becomes_an_id_jag(idp: Acme) -> None:
         "amr": ["pwd"],
     }
     assert (answer.header("cache-control"), answer.header("pragma")) == ("no-store", "no-cache")
-    jws.verify(token, keys=idp.snapshot.keys.verifying(), algorithms=("ES256",))
+    jws.verify(token, keys=idp.snapshot.keys.verifying(now=NOW), algorithms=("ES256",))
 
 
 MISSING = [
@@ -232,7 +232,7 @@ def test_the_grant_is_signed_as_the_resource_app_wants(alg: str) -> None:
     with acme(state(resource_apps=[chat(id_jag_alg=alg)])) as idp:
         token = jws.parse(idp.exchange(idp.sign_in()).json["access_token"], max_bytes=16384)
         assert token.alg == alg
-        jws.verify(token, keys=idp.snapshot.keys.verifying(), algorithms=(alg,))
+        jws.verify(token, keys=idp.snapshot.keys.verifying(now=NOW), algorithms=(alg,))
 
 
 def test_a_lifetime_is_the_shortest_and_never_outlives_the_session() -> None:

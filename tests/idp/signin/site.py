@@ -84,7 +84,7 @@ class Site:
 
     @property
     def keys(self) -> KeySet:
-        return self.services.snapshot.keys.verifying()
+        return self.services.snapshot.keys.verifying(now=self.services.clock())
 
 
 def seed(site: Site) -> None:
