@@ -56,9 +56,7 @@ class SubjectRules:
         if "sub_id" in self.by and not self.sub_id_issuers:
             raise ValueError("subject.by sub_id needs sub_id_issuers: whose NameIDs it may bring")
         if "sub_id" not in self.by and (self.sub_id_issuers or self.sub_id_match != "tuple"):
-            raise ValueError(
-                "sub_id_issuers and sub_id_match need subject.by sub_id, or nothing reads them"
-            )
+            raise ValueError("sub_id_issuers and sub_id_match need subject.by sub_id, or nothing reads them")
         for domain in self.email_domains:
             if not domain.isascii() or domain != domain.lower() or "@" in domain or "." not in domain:
                 raise ValueError(f"email_domains: {domain!r} is no lower-case domain name")

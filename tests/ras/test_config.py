@@ -157,9 +157,13 @@ def test_an_address_that_somebody_signed_in_with_is_not_given_to_another(tmp_pat
     jit = CONTRACT.replace("jit: false", "jit: true")
     with build(load(write(tmp_path, jit), ENVIRON), clock=lambda: NOW) as built:
         assert built.ras.token(request({"assertion": grant(**carol)})).status == 200
-    text = jit.replace("receipts:", "  - {id: u-3, email: Carol@acme.example}\nreceipts:")
-    with pytest.raises(AccountsWrong, match="u-3 has the address of"):
-        build(load(write(tmp_path, text), ENVIRON)).close()
+    entry, elsewhere = (f"  - {{id: {each}, email: Carol@acme.example" for each in ("u-3", "u-4"))
+    for entries in (f"{entry}}}\n", f"{entry}}}\n{elsewhere}, tenant: globex}}\n"):
+        text = jit.replace("receipts:", f"{entries}receipts:")
+        with pytest.raises(AccountsWrong, match="u-3 has the address of"):
+            build(load(write(tmp_path, text), ENVIRON)).close()
+    alone = jit.replace("receipts:", f"{elsewhere}, tenant: globex}}\nreceipts:")
+    build(load(write(tmp_path, alone), ENVIRON)).close()
 
 
 @pytest.mark.parametrize("secret", ["short", "long enough, but with an \u00e9"])

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from idjag.ras import Identity, NotRedeemed
+from idjag.ras import Account, Identity, Link, NotRedeemed
 from idjag.ras.ports import Committed, Record
 from idjag.ras.standing import Change, NotBefore, Pause, Resume, Revoke, Thing
-from idjag.ras.store_sql import open_database
+from idjag.ras.store_sql import bring_in, open_database
 from tests.ras.inquiries import INACTIVE, OTHER_CLIENT, Site, site_config, site_in
 from tests.ras.stores import KINDS, Durable
 from tests.ras.stores import record as said_record
 from tests.ras.test_client_auth import by_key
 from tests.ras.world import (
+    ALICE,
     CLIENT,
     IDP,
     KEY_CLIENT,
@@ -149,6 +150,25 @@ class Overtaken(Durable):
                 changes, self.said = self.said, ()
                 assert other.store.commit(said_record(changes=changes, event=None)) is Committed
         return super().commit(record)
+
+
+class Reloaded(Durable):
+    """The file disables Alice between our look and our commit."""
+
+    def commit(self, record: Record) -> Any:
+        if record.issued is not None:
+            alice = Account("u-alice", email="alice@acme.example", active=False)
+            bring_in(
+                self.database.ledger, [alice], {Link(IDP, "", ALICE): "u-alice"}, now=NOW, decision_id="x"
+            )
+        return super().commit(record)
+
+
+def test_whom_the_file_disables_in_the_middle_of_a_redemption_gets_no_token(tmp_path: Path) -> None:
+    """RAS-47, attack case 160: the reload has been answered, so that no token may be written after it."""
+    with site_in("sqlite", tmp_path) as made:
+        site = Site(store=Reloaded(made.store.database), config=site_config())
+        assert_refused(site, site.post(), "access_denied", "account_disabled")
 
 
 @pytest.mark.parametrize(

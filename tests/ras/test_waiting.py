@@ -126,9 +126,8 @@ def test_a_signer_that_waits_holds_no_event_loop() -> None:
     """P13, AT-04: the ports of a host may block, so the async doors call them in a thread."""
     signer = Asking()
     ras = asking(signer).ras
-    asked = introspection(
-        JwtSigner(key("ras")).issue(AccessToken(RAS, "u", (API,), CLIENT, "j", NOW, NOW + 9))
-    )
+    token = AccessToken(RAS, "u", (API,), CLIENT, "j", NOW, NOW + 9)
+    asked = introspection(signer.signer.issue(token))
 
     async def both() -> list[int]:
         waiting = [asyncio.create_task(each) for each in (ras.atoken(request()), ras.aserve(*asked))]

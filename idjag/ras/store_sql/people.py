@@ -49,7 +49,7 @@ def bring_in(
         tenant=TENANT,
         holder=decision_id,
         now=now,
-        reads=(_ACCOUNTS, _LINKS, *map(link_key, links), *_addresses(accounts)),
+        reads=(_ACCOUNTS, _LINKS, *map(link_key, links), *(key for key, _ in _addresses(accounts))),
         decide=lambda _, facts: _decide(wanted, facts),
         lost=lambda _: Verdict("lost", events=(), succeeded=False),
     )
@@ -75,15 +75,16 @@ def _problems(wanted: _Wanted, facts: Facts) -> Iterator[str]:
                     f"accounts: {account_id} is to have sub {link.sub!r} of {link.issuer}, "
                     f"which is linked to {row['account_id']!r} already"
                 )
-    for key, account in _addresses(wanted.accounts).items():
+    for key, account in _addresses(wanted.accounts):
         for row in facts(key):
             if (row["tenant"], row["source"]) == (account.tenant, "jit") and row["id"] != account.id:
                 # two accounts of one address are nobody: strategies that disagree refuse
                 yield f"accounts: {account.id} has the address of {row['id']!r}, who signed in by themselves"
 
 
-def _addresses(accounts: Sequence[Account]) -> dict[Key, Account]:
-    return {Key("account", "email", each.email.lower()): each for each in accounts if each.email}
+def _addresses(accounts: Sequence[Account]) -> list[tuple[Key, Account]]:
+    """Where whoever has the address of an account is; one address may be there in several tenants."""
+    return [(Key("account", "email", each.email.lower()), each) for each in accounts if each.email]
 
 
 def _people(wanted: _Wanted, rows: Sequence[Row]) -> tuple[list[Write], list[Event]]:

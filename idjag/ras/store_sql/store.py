@@ -109,13 +109,20 @@ def _entry(record: Record) -> Entry[None, Outcome]:
 
 
 def _reads(record: Record) -> tuple[Key, ...]:
-    if record.link is None or record.account_id is None:
+    if record.account_id is None:
         return ()
-    links = (link_key(record.link), Key("account_link", "account_id", record.account_id))
+    if record.link is None:
+        return (_account_key(record.account_id),)
+    account = _account_key(record.account_id)
+    links = (account, link_key(record.link), Key("account_link", "account_id", record.account_id))
     if record.create is None:
         return links
     address = (_address_key(record.create),) if record.create.email else ()
     return (*links, *address, *name_ids.keys(record.create))
+
+
+def _account_key(account_id: str) -> Key:
+    return Key("account", "id", account_id)
 
 
 def _address_key(account: Account) -> Key:
@@ -130,6 +137,8 @@ def _decide(record: Record, facts: Facts) -> Verdict[Outcome]:
         if why is not None:
             return Verdict(Stopped(why), events=(), succeeded=False)
     link, account_id = record.link, record.account_id
+    if account_id is not None and any(row["active"] != 1 for row in facts(_account_key(account_id))):
+        return Verdict(LinkMoved, events=(), succeeded=False)  # disabled since it was looked up: look again
     if link is not None and account_id is not None:
         theirs = map(link_of, facts(Key("account_link", "account_id", account_id)))
         if facts(link_key(link)) or not record.beside.issuperset(theirs):

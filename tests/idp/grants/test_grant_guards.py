@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from idjag.idp import facts
+from idjag.idp.endpoint import ClientEndpoint
 from idjag.idp.grants.sign_in_tokens import served
 from idjag.idp.grants.subject_tokens import SubjectTokens
 from idjag.idp.signin.codes import Code, code_key, one_time
 from idjag.idp.subjects import Origins
-from idjag.ledger.entry import Update
+from idjag.idp.token import Token
+from idjag.ledger.entry import Conflict, Update
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import parse
 from idjag.protocol.jose import jws
 from idjag.protocol.names import MAX_SUBJECT_TOKEN, SKEW
 from idjag.protocol.token_exchange import parse as exchange_of
-from tests.idp.grants.acme import ISSUER, NOW, Acme, acme, chat, state
+from tests.idp.grants.acme import ISSUER, NOW, Acme, AnyLedger, acme, chat, state
 from tests.idp.grants.offline import SCOPES, apps, code, introspect, redeem, sign_in
 
 
@@ -77,6 +80,33 @@ def test_an_address_that_nobody_verified_is_said_to_be_none() -> None:
         ("alice@acme.example", True),
         ("bob@acme.example", False),
     ]
+
+
+class Moving:
+    """A ledger whose policy has moved whenever an entry comes to its turn."""
+
+    def __init__(self, inner: AnyLedger) -> None:
+        self.inner = inner
+        self.entries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def submit(self, _entry: object) -> Future[Any]:
+        """Whatever it is, it was decided on old facts."""
+        self.entries += 1
+        done: Future[Any] = Future()
+        done.set_exception(Conflict("the policy moved"))
+        return done
+
+
+def test_a_policy_that_moves_at_every_attempt_is_503_and_no_refusal(idp: Acme) -> None:
+    """XCH-21: nobody is told no because we could not decide, and nobody waits for ever."""
+    moving: Any = Moving(idp.ledger)
+    idp.endpoint = ClientEndpoint(replace(idp.services, ledger=moving), Token(idp.grants))
+    answer = idp.exchange(idp.sign_in())
+    assert (answer.status, answer.error) == (503, "temporarily_unavailable")
+    assert 1 < moving.entries < 10
 
 
 @pytest.mark.parametrize("change", ["id", "sector"])
