@@ -6,15 +6,16 @@ import argparse
 import re
 import signal
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from idjag.cli import Failed
 
 if TYPE_CHECKING:
-    from idjag.ras.config import Loaded
+    from idjag.cli.process import Listening
+    from idjag.ras.config import Loaded, Standalone
     from idjag.ras.reloading import Reloading
 
 __all__ = ["register", "run"]
@@ -31,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_file(serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=_port, default=8710, help="port to listen on; 8710 if absent")
-    serve.add_argument("--workers", type=int, default=1, help="worker processes; SQLite serves one")
+    serve.add_argument("--workers", type=_workers, default=1, help="worker processes; with SQLite one")
     reload = actions.add_parser("reload", help="make running servers read the file again; 0 when in force")
     add_file(reload)
     ras_things.register(actions)
@@ -46,15 +47,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]?", text):
+        raise argparse.ArgumentTypeError("must be 1 to 99")
+    return int(text)
+
+
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Run one action; ``serve`` until SIGTERM or SIGINT, and what is queued is answered first."""
     from idjag.cli import ras_things
 
     match args.action:
         case "serve":
-            if args.workers != 1:
-                print("idjag: --workers above 1 is not built: a SQLite database serves one process", file=err)
-                return 2
             return _serve(args, environ=environ, err=err)
         case "reload":
             return _reload(args, out=out, err=err)
@@ -66,12 +70,17 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
 def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO) -> int:
     from idjag.cli import process
     from idjag.ras import config
-    from idjag.ras.control import Control
-    from idjag.ras.reloading import Reloading
+    from idjag.ras.places import PostgresUrl
     from idjag.ras.store_sql import AccountsWrong
 
     try:
         loaded = _loaded(args.file, environ)
+        if args.workers > 1 and not isinstance(loaded.database, PostgresUrl):
+            raise Failed(
+                f"--workers must be 1 with SQLite, got {args.workers}: one process writes to it at a time; "
+                "several workers need PostgreSQL (database_url)",
+                code=2,
+            )
         built = config.build(loaded)
     except AccountsWrong as wrong:
         print(f"idjag: {args.file}: {wrong}", file=err)
@@ -82,15 +91,52 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
     listening = process.Listening(
         args.host, args.port, log_level=loaded.log_level, log_format=loaded.log_format
     )
-    with built, ExitStack() as ending:
-        reloading = Reloading(Path(args.file), environ, loaded=loaded, built=built)
-        try:
-            ending.enter_context(Control(loaded.database, reloading))
-        except OSError as error:  # most likely the path of the database is too long for a socket beside it
-            print(f"idjag: `idjag ras reload` cannot reach this server, SIGHUP can: {error}", file=err)
-        _on_hangup(reloading)
+    if args.workers > 1:
+        built.close()  # it was made to see whether it can be, before any worker starts
+        _serve_with_workers(args, listening, issuer=loaded.config.issuer, environ=environ, err=err)
+        return 0
+    with built, _obeying(args, loaded, built, environ=environ, err=err):
         process.serve(built.app, listening, issuer=loaded.config.issuer, err=err)
     return 0
+
+
+def _serve_with_workers(
+    args: argparse.Namespace, at: Listening, *, issuer: str, environ: Mapping[str, str], err: TextIO
+) -> None:
+    """Each worker has a database of its own; one that takes another's place reads the file as it is then."""
+    from idjag.cli import process, workers
+    from idjag.ras import config
+
+    with process.listener(at) as listener:
+
+        def work() -> None:
+            loaded = _loaded(args.file, environ)
+            with config.build(loaded) as built, _obeying(args, loaded, built, environ=environ, err=err):
+                process.answer(built.app, at, listener)
+
+        where = f"{at.host}:{at.port} with {args.workers} workers"
+        print(f"idjag: serving {issuer} on {where}", file=err, flush=True)
+        workers.run(args.workers, work, err=err, passed_on=(signal.SIGHUP,))
+
+
+@contextmanager
+def _obeying(
+    args: argparse.Namespace, loaded: Loaded, built: Standalone, *, environ: Mapping[str, str], err: TextIO
+) -> Iterator[None]:
+    """This process hears commands and hang-ups while the ``with`` lasts."""
+    from idjag.ras.control import Control
+    from idjag.ras.places import control_base
+    from idjag.ras.reloading import Reloading
+
+    file = Path(args.file)
+    reloading = Reloading(file, environ, loaded=loaded, built=built)
+    with ExitStack() as ending:
+        try:
+            ending.enter_context(Control(control_base(loaded.database, file), reloading))
+        except OSError as error:  # most likely its path is too long for a socket, or its folder is not ours
+            print(f"idjag: `idjag ras reload` cannot reach this server, SIGHUP can: {error}", file=err)
+        _on_hangup(reloading)
+        yield
 
 
 def _on_hangup(reloading: Reloading) -> None:
@@ -111,9 +157,9 @@ def _reload(args: argparse.Namespace, *, out: TextIO, err: TextIO) -> int:
 
     places = located(args.file)
     message = {"do": "reload", "file": str(places.file), "by": operator()["id"]}
-    answers = tell(places.database, message)
+    answers = tell(places.control, message)
     if not answers:
-        raise Failed(f"no running server has the database {places.database}: start one", code=3)
+        raise Failed(f"no running server here has {places.database}: start one", code=3)
     refused = [answer.problem for answer in answers if answer.problem is not None]
     for problem in dict.fromkeys(refused):
         for line in problem.splitlines():

@@ -50,13 +50,13 @@ def located(file: str) -> Places:
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[Opened]:
     """The database that the file names; it must be there: a mistyped path holds no accounts to stop."""
-    from idjag.ras.store_sql import open_database
+    from idjag.ras.store_sql import is_made, open_database
     from idjag.ras.store_sql.operations import Operations
 
     places = located(args.file)
-    if not places.database.exists():
+    if not is_made(places.database):
         raise Failed(f"{places.database}: no such database: `idjag ras serve` makes it", code=3)
     now = int(time.time())
     with closing(open_database(places.database, kek_file=places.kek_file)) as database:
-        operations = Operations(database, places.database, actor=operator(), now=now)
+        operations = Operations(database, actor=operator(), now=now)
         yield Opened(places, database, operations, now)

@@ -215,6 +215,6 @@ def _forget(thing: Thing, store: Opened, err: TextIO) -> None:
     if thing.kind != "issuer":
         return
     try:
-        tell(store.places.database, {"do": "forget", "issuer": thing.name})
+        tell(store.places.control, {"do": "forget", "issuer": thing.name})
     except OSError as error:
         print(f"idjag: a running server keeps the issuer's keys a while: {error}", file=err)

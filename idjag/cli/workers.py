@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NoReturn, TextIO
 
 from idjag.cli.process import stop
@@ -19,8 +20,12 @@ _LEAST_LIFE = 1.0
 """Seconds: one that ends sooner is not replaced at once, or a broken database would keep us forking."""
 
 
-def run(count: int, work: Callable[[], object], *, err: TextIO) -> None:
+def run(
+    count: int, work: Callable[[], object], *, err: TextIO, passed_on: Iterable[signal.Signals] = ()
+) -> None:
     """Keep ``count`` processes at work until SIGTERM or SIGINT; raises KeyboardInterrupt then.
+
+    ``passed_on``: signals that every worker is sent when the calling process gets them.
 
     The calling process has no other thread and nothing open but what all shall share.  A worker whose parent
     is gone ends itself: two generations must not serve side by side.
@@ -28,6 +33,16 @@ def run(count: int, work: Callable[[], object], *, err: TextIO) -> None:
     life, held = os.pipe()
     signal.signal(signal.SIGTERM, stop)
     born: dict[int, float] = {}
+
+    def pass_on(number: int, _frame: object) -> None:
+        for pid in list(born):
+            with suppress(ProcessLookupError):  # it ended a moment ago
+                os.kill(pid, number)
+
+    ours = os.getpid()
+    for each in passed_on:
+        # a worker inherits this until it has a handler of its own: it must not hang up on its neighbours
+        signal.signal(each, lambda number, frame: pass_on(number, frame) if os.getpid() == ours else None)
     try:
         while True:
             while len(born) < count:

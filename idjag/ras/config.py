@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 
 from idjag.asgi import ASGIApp, trusted_networks
 from idjag.ras.model import Account, Link, RasConfig
+from idjag.ras.places import DatabasePlace
 from idjag.ras.server import Ras, new_id, system_clock
 from idjag.ras.standalone import standalone
 from idjag.trust.fetch import PinnedFetcher
@@ -75,7 +76,7 @@ class Loaded:
     accounts: tuple[Account, ...]
     links: Mapping[Link, str]
     alg: str
-    database: Path
+    database: DatabasePlace
     kek_file: Path
     outbound: OutboundAllow = field(default_factory=OutboundAllow)
     outbound_proxy: Proxy | None = None
@@ -196,7 +197,7 @@ class Standalone:
 def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standalone:
     """Open the database and put the program together: the one wiring function.
 
-    Raises SettingsWrong, KekRefused, AccountsWrong, sqlite3.Error, OSError.
+    Raises SettingsWrong, KekRefused, AccountsWrong, sqlite3.Error, psycopg.Error, ServerRefused, OSError.
     """
     from idjag.ras.store_sql import bring_in, open_database
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from idjag.ras import config_people
 from idjag.ras.callers import Callers, ResourceServer, Revoker
@@ -19,6 +20,7 @@ from idjag.ras.config_file import (
     SubjectEntry,
 )
 from idjag.ras.model import Account, Client, Link, RasConfig, Resource
+from idjag.ras.places import DatabasePlace, PostgresUrl
 from idjag.ras.step_up import NO_REQUIREMENT, Requirement
 from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer
 from idjag.yaml_file import Document
@@ -26,6 +28,7 @@ from idjag.yaml_file import Document
 __all__ = ["Values"]
 
 _SQLITE = re.compile(r"sqlite:///([^?#]+)")
+_POSTGRESQL = re.compile(r"postgresql://[^\s#]+")
 
 Place = tuple[str | int, ...]
 
@@ -42,6 +45,7 @@ class Values:
         self._document = document
         self._file = file
         self._base = base
+        self._loopback = loopback
         self._registrations = Registrations(document, environ=environ, base=base, loopback=loopback)
 
     def config(self) -> RasConfig:
@@ -73,19 +77,29 @@ class Values:
         """Whom the people of the file are at their issuers."""
         return config_people.links(self._document, self._file)
 
-    def database(self) -> Path:
-        """The file of the database."""
-        found = _SQLITE.fullmatch(self._file.database_url)
-        if found is None:
-            place = ("database_url",)
-            raise self._document.error(place, "write sqlite:///PATH; other databases are not built")
-        return self._base / found[1]
+    def database(self) -> DatabasePlace:
+        """The file of the database, or where PostgreSQL has it."""
+        text = self._file.database_url
+        if found := _SQLITE.fullmatch(text):
+            return self._base / found[1]
+        if not _POSTGRESQL.fullmatch(text):
+            raise self._document.error(
+                ("database_url",), "write sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+            )
+        if urlsplit(text).password is not None and not self._loopback:
+            # the file is shown to reviewers; libpq has three places for a password that are not
+            problem = "no password in this file: add ?passfile=PATH, or set PGPASSFILE or PGPASSWORD"
+            raise self._document.error(("database_url",), problem)
+        return PostgresUrl(text)
 
     def kek_file(self) -> Path:
         """The file of the key-encryption key; by default beside the database."""
         if self._file.kek_file:
             return self._base / self._file.kek_file
         database = self.database()
+        if isinstance(database, PostgresUrl):
+            problem = "PostgreSQL needs kek_file: every server of the database is given the same key"
+            raise self._document.error(("database_url",), problem)
         return database.with_name(f"{database.name}.kek")
 
     def _trusted(self, number: int, entry: IssuerEntry) -> TrustedIssuer:

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-__all__ = ["IssuerPlace", "Places", "places"]
+__all__ = ["DatabasePlace", "IssuerPlace", "Places", "PostgresUrl", "control_base", "places"]
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresUrl:
+    """A database that several servers share; in texts it is named without its address."""
+
+    url: str = field(repr=False)  # may carry a password
+
+    def __str__(self) -> str:
+        return "the PostgreSQL database"
+
+
+DatabasePlace: TypeAlias = Path | PostgresUrl
+"""A SQLite file, or a PostgreSQL database."""
+
+
+def control_base(database: DatabasePlace, file: Path) -> Path:
+    """What the control sockets stand beside: the file of the database, or else ras.yaml."""
+    return file.resolve() if isinstance(database, PostgresUrl) else database
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +48,14 @@ class Places:
 
     file: Path
     issuer: str
-    database: Path
+    database: DatabasePlace
     kek_file: Path
     issuers: tuple[IssuerPlace, ...]
+
+    @property
+    def control(self) -> Path:
+        """What the control sockets of its servers stand beside."""
+        return control_base(self.database, self.file)
 
 
 def places(path: Path) -> Places:

@@ -44,11 +44,16 @@ default_resource: "ISSUER/api"
 
 @dataclass
 class Chat:
-    """One deployment; ``ports`` are of the servers that run on its file."""
+    """One deployment; ``ports`` are of the servers that run on its file, each with these flags.
+
+    ``always`` ends whatever is written.
+    """
 
     folder: Path
     ports: list[int] = field(default_factory=lambda: [free_port()])
     secrets: Secrets = field(default_factory=lambda: Secrets(SECRET))
+    flags: tuple[str, ...] = ()
+    always: str = ""
 
     def __post_init__(self) -> None:
         self.write(FILE)
@@ -59,7 +64,9 @@ class Chat:
 
     def write(self, text: str) -> None:
         """The file as its administrators want it."""
-        (self.folder / "ras.yaml").write_text(text.replace("ISSUER", self.issuer), encoding="utf-8")
+        (self.folder / "ras.yaml").write_text(
+            text.replace("ISSUER", self.issuer) + self.always, encoding="utf-8"
+        )
 
     @contextmanager
     def serving(self) -> Iterator[list[Program]]:
@@ -68,7 +75,7 @@ class Chat:
             yield [running.enter_context(self._server(port)) for port in self.ports]
 
     def _server(self, port: int) -> Any:
-        line = ["ras", "serve", "-f", "ras.yaml", "--port", str(port)]
+        line = ["ras", "serve", "-f", "ras.yaml", "--port", str(port), *self.flags]
         return started(line, environ={"WIKI": SECRET}, folder=self.folder, secrets=self.secrets)
 
     def command(self, *arguments: str) -> Finished:

@@ -16,7 +16,7 @@ from idjag.protocol.jose import KeySet
 from idjag.ras import Account, Link, RasConfig, Registration, Reply, TokenRequest, hash_secret
 from idjag.ras.callers import Callers, ResourceServer, Revoker
 from idjag.ras.standing import Change
-from tests.ras.stores import opened_store, record
+from tests.ras.stores import Kind, opened_store, record
 from tests.ras.world import ALICE, API, FILES, IDP, OTHER_IDP, World, basic, body, client, config, grant, key
 
 API_CLIENT = "chat-api"
@@ -121,7 +121,7 @@ def raw_basic(pair: str) -> bytes:
 
 
 @contextmanager
-def site_in(kind: str, folder: Path, **changes: Any) -> Iterator[Site]:
+def site_in(kind: Kind, folder: Path, **changes: Any) -> Iterator[Site]:
     """A site over one kind of store."""
     people = [
         Account("u-alice", email="alice@acme.example"),

@@ -1,21 +1,29 @@
-"""Both kinds of store with the same people, and what a test looks at in either of them."""
+"""Every kind of store with the same people, and what a test looks at in any of them."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import pytest
 
 from idjag.ledger import trail
 from idjag.ledger.entry import Key
 from idjag.ras import Account, Link, MemoryStore
+from idjag.ras.places import PostgresUrl
 from idjag.ras.ports import AuditEvent, Record
 from idjag.ras.store_sql import Database, SqlStore, bring_in, open_database
 from idjag.ras.store_sql.tables import account_of
 from tests.ras.world import NOW, ids
 
 KINDS = ("memory", "sqlite")
+STORES = (*KINDS, "postgres")
+"""Where a difference between the databases would show."""
+
+Kind: TypeAlias = str | PostgresUrl
 _HOLDER = ids("holder")
 
 
@@ -55,15 +63,32 @@ def _given(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
+def kind_of(request: pytest.FixtureRequest) -> Kind:
+    """The parameter of a fixture; for PostgreSQL an empty schema."""
+    if request.param == "postgres":
+        return PostgresUrl(request.getfixturevalue("postgres").schema())
+    return str(request.param)
+
+
+def kek_in(folder: Path) -> Path:
+    """A key-encryption key as the operator of several servers makes it."""
+    kek = folder / "kek"
+    if not kek.exists():
+        kek.touch(mode=0o600)
+        kek.write_text(secrets.token_hex(32), encoding="ascii")
+    return kek
+
+
 @contextmanager
 def opened_store(
-    kind: str, folder: Path, people: Sequence[Account], links: Mapping[Link, str]
+    kind: Kind, folder: Path, people: Sequence[Account], links: Mapping[Link, str]
 ) -> Iterator[Any]:
     """A store of this kind with these people."""
     if kind == "memory":
         yield MemoryStore(people, links.items())
         return
-    with closing(open_database(folder / "ras.db", kek_file=folder / "kek")) as database:
+    at = kind if isinstance(kind, PostgresUrl) else folder / "ras.db"
+    with closing(open_database(at, kek_file=kek_in(folder))) as database:
         bring_in(database.ledger, people, links, now=NOW, decision_id=_HOLDER())
         yield Durable(database)
 

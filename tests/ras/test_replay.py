@@ -1,4 +1,4 @@
-"""Once means once: replays and races over memory and over SQLite (RAS-19, RAS-20, attack cases 93, 104)."""
+"""Once means once: replays and races over every kind of store (RAS-19, RAS-20, attack cases 93, 104)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import pytest
 from idjag.ledger import trail
 from idjag.protocol.http import Reply
 from idjag.ras import Account, Link, MemoryStore
+from idjag.ras.places import DatabasePlace, PostgresUrl
 from idjag.ras.ports import AuditEvent, Committed, Record
 from idjag.ras.store_sql import Database, bring_in, open_database
+from tests.ras.stores import STORES, kek_in, kind_of
 from tests.ras.world import (
     ALICE,
     IDP,
@@ -62,8 +64,8 @@ class MemoryWorld(World):
         return [event.fields for event in self.store.events if event.name == name]
 
 
-def sqlite_world(folder: Path, **changes: Any) -> SqliteWorld:
-    database = open_database(folder / "ras.db", kek_file=folder / "ras.kek")
+def sqlite_world(folder: Path, at: DatabasePlace | None = None, **changes: Any) -> SqliteWorld:
+    database = open_database(at or folder / "ras.db", kek_file=kek_in(folder))
     accounts = [
         Account("u-alice", email="alice@acme.example"),
         Account("u-bob", email="bob@acme.example"),
@@ -79,15 +81,17 @@ def sqlite_world(folder: Path, **changes: Any) -> SqliteWorld:
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=STORES)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes a server over each kind of store."""
     opened: list[SqliteWorld] = []
+    kind = kind_of(request)
 
     def build(**changes: Any) -> Any:
-        if request.param == "memory":
+        if kind == "memory":
             return MemoryWorld(**changes)
-        opened.append(sqlite_world(tmp_path, **changes))
+        at = kind if isinstance(kind, PostgresUrl) else None
+        opened.append(sqlite_world(tmp_path, at, **changes))
         return opened[-1]
 
     yield build

@@ -27,7 +27,7 @@ from idjag.ras.standing import (
     Thing,
 )
 from idjag.ras.store_sql import open_database
-from tests.ras.stores import KINDS, names, opened_store, record
+from tests.ras.stores import STORES, kind_of, names, opened_store, record
 from tests.ras.world import IDP, NOW, OTHER_IDP
 
 ALICE = Link(IDP, "", "alice")
@@ -50,11 +50,11 @@ ISSUER = Thing("issuer", IDP)
 PERSON = Thing.person(ALICE)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Each kind of store, with Alice and Bob."""
     people = [Account("u-alice", email="alice@acme.example"), Account("u-bob")]
-    with opened_store(request.param, tmp_path, people, {ALICE: "u-alice"}) as opened:
+    with opened_store(kind_of(request), tmp_path, people, {ALICE: "u-alice"}) as opened:
         assert isinstance(opened, Tokens)
         yield opened
 

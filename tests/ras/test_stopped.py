@@ -145,8 +145,9 @@ class Overtaken(Durable):
 
     def commit(self, record: Record) -> Any:
         if record.issued is not None and self.said:
-            path = Path(str(self.database.ledger._path))
-            with closing(open_database(path, kek_file=path.with_name("kek"))) as other:
+            at = self.database.at
+            assert isinstance(at, Path)
+            with closing(open_database(at, kek_file=at.with_name("kek"))) as other:
                 changes, self.said = self.said, ()
                 assert other.store.commit(said_record(changes=changes, event=None)) is Committed
         return super().commit(record)

@@ -1,4 +1,4 @@
-"""What every Store and Accounts must do, said to the two that we ship."""
+"""What every Store and Accounts must do, said to those that we ship."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from idjag.ledger.sqlite import connect
 from idjag.ras import Account, Link, MemoryStore
 from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Record
 from idjag.ras.store_sql import bring_in, open_database
-from tests.ras.stores import KINDS, names, opened_store, record
+from tests.ras.stores import STORES, kind_of, names, opened_store, record
 from tests.ras.test_client_auth import by_key
 from tests.ras.world import ALICE, IDP, NOW, OTHER_IDP, World, grant, token_claims
 
@@ -28,10 +28,10 @@ PEOPLE = [
 LINKS = {Link(IDP, "", "alice"): "u-alice"}
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """Each kind of store with the same people."""
-    with opened_store(request.param, tmp_path, PEOPLE, LINKS) as opened:
+    """Each kind of store with the same people (RAS-20, AT-05: one law, three databases)."""
+    with opened_store(kind_of(request), tmp_path, PEOPLE, LINKS) as opened:
         yield opened
 
 

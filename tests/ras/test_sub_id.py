@@ -12,7 +12,7 @@ import pytest
 from idjag.protocol.http import Reply
 from idjag.protocol.sub_id import SamlNameId, claim_of
 from idjag.ras import Account, Link, NotRedeemed
-from tests.ras.stores import KINDS, opened_store
+from tests.ras.stores import STORES, kind_of, opened_store
 from tests.ras.test_subjects import identity
 from tests.ras.world import (
     ALICE,
@@ -39,10 +39,10 @@ PEOPLE = [
 ]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """People of a SAML identity provider, in both kinds of store."""
-    with opened_store(request.param, tmp_path, PEOPLE, {Link(IDP, "", ALICE): "u-alice"}) as opened:
+    with opened_store(kind_of(request), tmp_path, PEOPLE, {Link(IDP, "", ALICE): "u-alice"}) as opened:
         yield opened
 
 

@@ -1,34 +1,51 @@
-"""Opens the one SQLite file of a RAS: its tables, its sealed keys, its ledger."""
+"""Opens the database of a RAS: its tables, its sealed keys, its ledger."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from idjag.ledger import schema
-from idjag.ledger.entry import Entry, Event, Facts, Head, Insert, Key, Reader, Row, Update, Verdict, Write
+from idjag.ledger.entry import (
+    Entry,
+    Event,
+    Facts,
+    Head,
+    Insert,
+    Key,
+    Reader,
+    Row,
+    Update,
+    Value,
+    Verdict,
+    Write,
+)
 from idjag.ledger.sqlite import SqliteLedger, connect, write_gate
 from idjag.protocol.jose import PrivateKey, thumbprint
 from idjag.ras.access_token import JwtSigner
+from idjag.ras.places import DatabasePlace, PostgresUrl
+from idjag.ras.store_sql.secrets import open_secrets
 from idjag.ras.store_sql.store import SqlStore
 from idjag.ras.store_sql.tables import TENANT, additions, statements
-from idjag.seal import KekRefused, KekSealer, SealBroken, Sealer, context_of, load_kek
+from idjag.seal import SealBroken, Sealer, context_of
 
-__all__ = ["Database", "open_database"]
+if TYPE_CHECKING:
+    from idjag.ledger.postgres import PostgresLedger
 
-_CHAIN_KEY_OCTETS = 32
-_CHECK = b"idjag ras kek check"
-_TABLE = "ras_secret"
+__all__ = ["Database", "DurableLedger", "is_made", "open_database"]
+
+DurableLedger: TypeAlias = "SqliteLedger[None] | PostgresLedger[None]"
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database; ``close`` it."""
 
-    ledger: SqliteLedger[None]
+    at: DatabasePlace
+    ledger: DurableLedger
     store: SqlStore
     sealer: Sealer = field(repr=False)
     chain_key: bytes = field(repr=False)
@@ -49,8 +66,20 @@ class Database:
         """The key that signs now; None when nothing was ever signed here."""
         return next(iter(self._keys("active")), None)
 
+    def look(self, text: str, values: Sequence[Value]) -> list[Row]:
+        """The rows that answer a question of our own text, ``%s`` for each value; on a connection of its own.
+
+        Raises sqlite3.Error, psycopg.Error.
+        """
+        if isinstance(self.at, PostgresUrl):
+            from idjag.ras.store_sql import postgresql
+
+            return postgresql.look(self.at.url, text, values)
+        with closing(connect(self.at)) as connection:
+            return connection.execute(text.replace("%s", "?"), values).fetchall()
+
     def close(self) -> None:
-        """Finish what is queued and close the file."""
+        """Finish what is queued and close the database."""
         self.ledger.close()
 
     def _keys(self, status: str) -> list[PrivateKey]:
@@ -94,28 +123,56 @@ class Database:
         self.ledger.commit(entry)
 
 
-def open_database(path: Path, *, kek_file: Path) -> Database:
-    """Open the file, making it, its tables and its secrets when it is new.
+def open_database(at: DatabasePlace, *, kek_file: Path) -> Database:
+    """Open the database, making its tables and its secrets when it is new, and a file if there is none.
 
-    A key-encryption key is made for an empty database alone: a missing or wrong one stops the start and
-    never makes new keys.  Raises KekRefused, SealBroken, sqlite3.Error.
+    A key-encryption key is made for an empty file alone: a missing or wrong one stops the start and never
+    makes new keys.  PostgreSQL needs ``idjag[postgres]``.
+    Raises KekRefused, SealBroken, SchemaRefused, sqlite3.Error, psycopg.Error, ServerRefused.
     """
+    ledger: DurableLedger
+    if isinstance(at, PostgresUrl):
+        from idjag.ras.store_sql import postgresql
+
+        ledger, sealer, chain_key = postgresql.open_ledger(at.url, kek_file=kek_file, load=_no_snapshot)
+    else:
+        sealer, chain_key = _open_file(at, kek_file)
+        ledger = SqliteLedger[None](at, load=_no_snapshot, chain_key=chain_key)
+    ledger.open_tenant(TENANT)
+    ledger.start()
+    return Database(at=at, ledger=ledger, store=SqlStore(ledger), sealer=sealer, chain_key=chain_key)
+
+
+def is_made(at: DatabasePlace) -> bool:
+    """Whether a server has made the database."""
+    if isinstance(at, PostgresUrl):
+        from idjag.ras.store_sql import postgresql
+
+        return postgresql.is_made(at.url)
+    return at.exists()
+
+
+def _open_file(path: Path, kek_file: Path) -> tuple[Sealer, bytes]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(connect(path)) as connection:
         with write_gate(path):
             connection.execute("BEGIN IMMEDIATE")
-        for statement in (*schema.statements("sqlite"), *statements()):
+        for statement in statements("sqlite"):
             connection.execute(statement)
         for statement in additions(lambda table: _columns(connection, table)):
             connection.execute(statement)
-        sealer = KekSealer(load_kek(kek_file, create=not _secrets(connection)))
-        chain_key = _chain_key(connection, sealer, kek_file)
+        stored = connection.execute("SELECT id, sealed FROM ras_secret").fetchall()
+        opened = open_secrets(
+            {row["id"]: row["sealed"] for row in stored},
+            lambda name, sealed: connection.execute(
+                "INSERT INTO ras_secret (id, sealed) VALUES (?, ?)", (name, sealed)
+            ),
+            kek_file=kek_file,
+            make_kek=True,
+        )
         connection.execute("COMMIT")
     path.chmod(0o600)
-    ledger = SqliteLedger[None](path, load=_no_snapshot, chain_key=chain_key)
-    ledger.open_tenant(TENANT)
-    ledger.start()
-    return Database(ledger=ledger, store=SqlStore(ledger), sealer=sealer, chain_key=chain_key)
+    return opened
 
 
 def _no_snapshot(_reader: Reader, _tenant: str, _head: Head) -> None:
@@ -124,28 +181,3 @@ def _no_snapshot(_reader: Reader, _tenant: str, _head: Head) -> None:
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
-
-
-def _secrets(connection: sqlite3.Connection) -> dict[str, bytes]:
-    rows = connection.execute("SELECT id, sealed FROM ras_secret").fetchall()
-    return {row["id"]: row["sealed"] for row in rows}
-
-
-def _chain_key(connection: sqlite3.Connection, sealer: KekSealer, kek_file: Path) -> bytes:
-    """The key of the audit chain; made once, together with what proves the key-encryption key."""
-    secrets = _secrets(connection)
-    if not secrets:
-        for name, plain in (("check", _CHECK), ("audit_chain", os.urandom(_CHAIN_KEY_OCTETS))):
-            secrets[name] = sealer.seal(plain, context=_place(name))
-            connection.execute("INSERT INTO ras_secret (id, sealed) VALUES (?, ?)", (name, secrets[name]))
-    try:
-        sealer.open(secrets["check"], context=_place("check"))
-        return sealer.open(secrets["audit_chain"], context=_place("audit_chain"))
-    except (KeyError, SealBroken) as wrong:
-        raise KekRefused(
-            f"{kek_file} is not the key-encryption key of this database ({wrong}): put the right one back"
-        ) from None
-
-
-def _place(name: str) -> str:
-    return context_of(TENANT, _TABLE, "sealed", name)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from idjag.ledger.entry import Key, Row
-from idjag.ledger.sqlite import connect
+from idjag.ledger.entry import Key, Row, Value
 from idjag.ras.model import Account, Link
 from idjag.ras.ports import AuditEvent, Committed, Record
 from idjag.ras.server import new_id
@@ -25,7 +22,7 @@ Column = Literal["jti", "account_id", "client_id", "issuer"]
 _SOURCES = ("file", "jit")
 _LINK_SOURCES = ("file", "learned")
 # The names are our own; the value is bound.
-_TOKENS = "SELECT * FROM issued_token WHERE exp > :now {where} ORDER BY iat DESC, id LIMIT :limit"
+_TOKENS = "SELECT * FROM issued_token WHERE exp > %s{where} ORDER BY iat DESC, id LIMIT %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +46,8 @@ class KeptRow:
 class Operations:
     """One operator (``actor`` as the audit log names them) at one instant."""
 
-    def __init__(self, database: Database, path: Path, *, actor: Mapping[str, str], now: int) -> None:
+    def __init__(self, database: Database, *, actor: Mapping[str, str], now: int) -> None:
         self._database = database
-        self._path = path
         self._actor = dict(actor)
         self._now = now
 
@@ -78,11 +74,9 @@ class Operations:
     def tokens(self, by: Column | None = None, value: str = "", *, limit: int = 1_000_000) -> list[KeptRow]:
         """Tokens that have not expired, the latest first."""
         column = "id" if by == "jti" else by
-        where = "" if column is None else f"AND {column} = :value"
-        bound = {"now": self._now, "limit": limit, "value": value}
-        with closing(connect(self._path)) as connection:
-            rows = connection.execute(_TOKENS.format(where=where), bound).fetchall()
-        return [KeptRow(token_of(row), row["revoked"]) for row in rows]
+        where, values = ("", ()) if column is None else (f" AND {column} = %s", (value,))
+        rows = self._database.look(_TOKENS.format(where=where), (self._now, *values, limit))
+        return [KeptRow(token_of(row), _number(row["revoked"])) for row in rows]
 
     def pause(self, thing: Thing, *, reason: str) -> None:
         """Stop an account or an issuer; every server knows with its next request."""
@@ -139,10 +133,13 @@ def _noun(thing: Thing) -> str:
 
 
 def _said(row: Row) -> Said:
-    paused, not_before = row["paused"], row["not_before"]
     return Said(
-        paused=paused if isinstance(paused, int) else None,
+        paused=_number(row["paused"]),
         reason=None if row["reason"] is None else str(row["reason"]),
         by=None if row["paused_by"] is None else str(row["paused_by"]),
-        not_before=not_before if isinstance(not_before, int) else None,
+        not_before=_number(row["not_before"]),
     )
+
+
+def _number(value: Value) -> int | None:
+    return value if isinstance(value, int) else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Row, Update, Upsert, Verdict, Write
-from idjag.ledger.sqlite import SqliteLedger
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Ledger, Row, Update, Upsert, Verdict, Write
 from idjag.ras.model import Account, Link
 from idjag.ras.store_sql import name_ids
 from idjag.ras.store_sql.tables import TENANT, account_of, account_row, link_key, link_of, link_row
@@ -30,7 +29,7 @@ class _Wanted:
 
 
 def bring_in(
-    ledger: SqliteLedger[None],
+    ledger: Ledger[None],
     accounts: Sequence[Account],
     links: Mapping[Link, str],
     *,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 
+from idjag.ledger import schema
 from idjag.ledger.entry import Key, Row, Value
+from idjag.ledger.schema import Dialect
 from idjag.ras.model import Account, Link
 from idjag.ras.store_sql import name_ids, tokens
 
@@ -56,13 +58,13 @@ CREATE TABLE IF NOT EXISTS ras_key (
     id TEXT NOT NULL PRIMARY KEY,
     alg TEXT NOT NULL,
     status TEXT NOT NULL,
-    sealed BLOB NOT NULL,
+    sealed {octets} NOT NULL,
     created BIGINT NOT NULL
 )""",
     """\
 CREATE TABLE IF NOT EXISTS ras_secret (
     id TEXT NOT NULL PRIMARY KEY,
-    sealed BLOB NOT NULL
+    sealed {octets} NOT NULL
 )""",
 )
 
@@ -70,9 +72,11 @@ CREATE TABLE IF NOT EXISTS ras_secret (
 _ADDED = (("account", "scopes", "TEXT"), ("account", "sub_ids", "TEXT"))
 
 
-def statements() -> tuple[str, ...]:
-    """The DDL of our own tables; harmless when they are there."""
-    return (*_STATEMENTS, *name_ids.STATEMENTS, *tokens.STATEMENTS)
+def statements(dialect: Dialect) -> tuple[str, ...]:
+    """The DDL of our own tables and the ledger's; harmless when they are there."""
+    octets = {"sqlite": "BLOB", "postgresql": "BYTEA"}[dialect]
+    own = (*_STATEMENTS, *name_ids.STATEMENTS, *tokens.STATEMENTS)
+    return (*schema.statements(dialect), *(statement.format(octets=octets) for statement in own))
 
 
 def additions(columns_of: Callable[[str], Collection[str]]) -> list[str]:
