@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from idjag.arrivals import Arrivals
 from idjag.protocol.jose import KeySet
 from idjag.ras.flights import Busy, Flights
 from idjag.ras.model import Client
@@ -65,6 +66,7 @@ class Driver:
         self._accounts = accounts
         self._store = store
         self._publications = publications
+        self._arrivals = Arrivals()
         self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
         self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
 
@@ -99,7 +101,7 @@ class Driver:
             case NeedKeys():
                 return await self._akeys(step)
             case Commit() if isinstance(self._store, Submitting):
-                return await asyncio.wrap_future(self._store.submit(step.record))
+                return await self._arrivals.of(self._store.submit(step.record))
             case _:
                 return await asyncio.to_thread(self.answer, step)
 
