@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -20,9 +21,10 @@ class Counting(asyncio.SelectorEventLoop):
 
     calls = 0
 
-    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+    def _write_to_self(self) -> None:
+        """What wakes a loop that sleeps; each time it is a system call."""
         self.calls += 1
-        return super().call_soon_threadsafe(callback, *args, context=context)
+        super()._write_to_self()  # type: ignore[misc]
 
 
 class Hurried(asyncio.SelectorEventLoop):
@@ -32,6 +34,11 @@ class Hurried(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self.passed
+
+
+def settle(futures: list[Future[int]]) -> None:
+    for n, future in enumerate(futures):
+        future.set_result(n)
 
 
 def elsewhere(work: Callable[[], object]) -> None:
@@ -55,8 +62,8 @@ def test_outcomes_that_land_together_wake_the_loop_once() -> None:
 
     async def wait() -> list[int]:
         tasks = await begun(*map(arrivals.of, futures))
-        elsewhere(lambda: [future.set_result(n) for n, future in enumerate(futures)])
-        return await asyncio.gather(*tasks)
+        elsewhere(lambda: settle(futures))
+        return [int(each) for each in await asyncio.gather(*tasks)]
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(wait()) == list(range(16))
@@ -71,7 +78,7 @@ def test_outcomes_that_land_later_wake_the_loop_again() -> None:
         for n in range(3):
             future = Future[int]()
             (task,) = await begun(arrivals.of(future))
-            elsewhere(lambda future=future, n=n: future.set_result(n))  # type: ignore[misc]
+            elsewhere(partial(future.set_result, n))
             seen.append(await task)
         return seen
 
@@ -84,7 +91,8 @@ def test_an_error_reaches_the_one_who_waits_and_nobody_else() -> None:
 
     async def wait() -> list[object]:
         tasks = await begun(arrivals.of(bad), arrivals.of(good))
-        elsewhere(lambda: (bad.set_exception(LookupError("no")), good.set_result("yes")))
+        elsewhere(partial(bad.set_exception, LookupError("no")))
+        elsewhere(partial(good.set_result, "yes"))
         return list(await asyncio.gather(*tasks, return_exceptions=True))
 
     first, second = asyncio.run(wait())
@@ -152,7 +160,7 @@ def test_a_client_that_goes_away_cancels_what_has_not_begun_and_costs_nobody_els
         task, other = await begun(arrivals.of(gone), arrivals.of(stays))
         task.cancel()
         await asyncio.wait({task})
-        elsewhere(lambda: stays.set_result("served"))
+        elsewhere(partial(stays.set_result, "served"))
         return str(await other)
 
     assert asyncio.run(wait()) == "served"
@@ -170,7 +178,7 @@ def test_what_lands_after_its_loop_was_closed_disturbs_nobody() -> None:
 
     async def wait() -> str:
         (task,) = await begun(arrivals.of(after))
-        elsewhere(lambda: after.set_result("served"))
+        elsewhere(partial(after.set_result, "served"))
         return str(await task)
 
     asyncio.run(give_up())
