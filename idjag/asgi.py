@@ -10,6 +10,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, TypeAlias
 
@@ -42,6 +43,7 @@ MAX_HEADERS = 100
 MAX_HEAD = 32 * 1024
 _ONCE = (b"host", b"authorization", b"content-type", b"content-length")  # DPoP: see protocol/http.py
 _MAX_CAUSES = 5
+_MAX_ADDRESS = 45  # characters; what is longer is none, and must not fill the memory of those that are
 _MAX_DISCARDED = 8 * 1024 * 1024
 _DISCARD_SECONDS = 2.0
 
@@ -300,6 +302,11 @@ def _peer(scope: Scope) -> str:
 
 def _address(text: str) -> Address | None:
     """The address, an IPv4-mapped one as IPv4; None for everything else, zones included."""
+    return _parsed(text) if len(text) <= _MAX_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text) if "%" not in text else None
     except ValueError:

@@ -84,7 +84,7 @@ class Discovery:
         """Commit nothing, durably; once a second is enough, however often strangers ask."""
         now = self._services.clock()
         if self._proved != now:
-            await durable(self._services.ledger, _nothing(self._services, now))
+            await durable(self._services, _nothing(self._services, now))
             self._proved = now
 
     async def elsewhere(self, _request: TokenRequest) -> Reply:

@@ -5,7 +5,6 @@ The order is: form, throttle, client, operation, and one door by which every ref
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol, TypeVar
 
 from idjag.idp.attempt import Attempt
@@ -16,7 +15,7 @@ from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.strangers import Strangers
 from idjag.idp.throttle import Throttle
-from idjag.ledger.entry import Conflict, Entry, Ledger, Unavailable
+from idjag.ledger.entry import Conflict, Entry, Unavailable
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest, refusal_reply
@@ -25,7 +24,6 @@ __all__ = ["ClientEndpoint", "Operation", "durable"]
 
 R = TypeVar("R")
 
-_DEADLINE = 5.0  # seconds that a reply may wait for the ledger
 _ATTEMPTS = 4
 
 
@@ -88,7 +86,7 @@ class ClientEndpoint:
         snapshot = self._services.snapshot
         for _ in range(_ATTEMPTS):
             try:
-                return await durable(self._services.ledger, await self._entry(attempt, snapshot))
+                return await durable(self._services, await self._entry(attempt, snapshot))
             except (Refused, Conflict) as error:
                 # our policy facts may be behind those of another process: look again before refusing
                 before, snapshot = snapshot, await self._fresh.look()
@@ -104,7 +102,7 @@ class ClientEndpoint:
 
     async def _recorded(self, attempt: Attempt, refused: Refused) -> Reply:
         """Make the refusal durable before it leaves; raises Unavailable, TimeoutError."""
-        source, tenant, ledger = attempt.source, self._services.tenant, self._services.ledger
+        source, tenant = attempt.source, self._services.tenant
         reply = attempt.reply(refused)
         if attempt.client is None or not attempt.authenticated:
             event = self._strangers.event(refused, source, app=attempt.client)
@@ -112,9 +110,9 @@ class ClientEndpoint:
             if attempt.presented:
                 counted = self._throttle.failed(attempt.guesser, refused, tenant=tenant, source=source)
                 if counted is not None:
-                    await durable(ledger, counted)
+                    await durable(self._services, counted)
             if event is not None:
-                await durable(ledger, refusal_entry(event, tenant=tenant, source=source))
+                await durable(self._services, refusal_entry(event, tenant=tenant, source=source))
             return reply
         entry = refusal_entry(
             attempt.event(refused),
@@ -124,11 +122,11 @@ class ClientEndpoint:
             consume=attempt.consume,
             replayed=lambda used: attempt.event(lost_reason(used)),
         )
-        lost = await durable(ledger, entry)
+        lost = await durable(self._services, entry)
         # whoever replays an assertion is not the client and learns nothing else (XCH-50)
         return reply if lost is None else attempt.reply(lost_reason(lost))
 
 
-async def durable(ledger: Ledger[Snapshot], entry: Entry[Snapshot, R]) -> R:
+async def durable(services: Services, entry: Entry[Snapshot, R]) -> R:
     """Commit without blocking the event loop; raises Unavailable, Conflict, TimeoutError after 5 s."""
-    return await asyncio.wait_for(asyncio.wrap_future(ledger.submit(entry)), _DEADLINE)
+    return await services.arrivals.of(services.ledger.submit(entry))

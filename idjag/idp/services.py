@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from idjag.arrivals import Arrivals
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Ledger
+from idjag.ledger.waiting import DEADLINE
 from idjag.trust.publications import Publications
 
 __all__ = ["Services"]
@@ -21,7 +23,7 @@ class Services:
     it is read once per request and passed down.  ``new_id`` gives 128 random bits in base64url.
     ``ready``: the ledger takes entries.  ``nonce_key``: what nonces for proofs of possession are made with;
     None when none are demanded.  ``publications``: what apps publish about themselves; None when nothing is
-    fetched, so that apps which need it are refused.
+    fetched, so that apps which need it are refused.  ``arrivals``: how endpoints wait for the ledger.
     """
 
     issuer: str
@@ -34,6 +36,7 @@ class Services:
     ready: Callable[[], bool] = lambda: True
     nonce_key: bytes | None = field(default=None, repr=False)
     publications: Publications | None = None
+    arrivals: Arrivals = field(default_factory=lambda: Arrivals(within=DEADLINE), repr=False, compare=False)
 
     @property
     def secure(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from idjag.idp.audit import Source
@@ -45,9 +46,7 @@ class Guesser:
     @property
     def key(self) -> Key:
         """The row of the shared counter; names and addresses do not stand in it."""
-        name = hashlib.sha256(self.client.encode("utf-8", "surrogatepass")).digest()[0] % _NAMES
-        parts = (self.tenant, str(name), network_of(self.ip))
-        return Key("throttle", "id", hashlib.sha256("\0".join(parts).encode()).hexdigest())
+        return _key(self.tenant, self.client, self.ip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +132,13 @@ class Throttle:
     def _stop(self, key: Key, until: int, *, now: int) -> Refused:
         _remember(self._stopped, key.value, until)
         return _stopped(until - now)
+
+
+@lru_cache(maxsize=1024)
+def _key(tenant: str, client: str, ip: str) -> Key:
+    name = hashlib.sha256(client.encode("utf-8", "surrogatepass")).digest()[0] % _NAMES
+    parts = (tenant, str(name), network_of(ip))
+    return Key("throttle", "id", hashlib.sha256("\0".join(parts).encode()).hexdigest())
 
 
 def _stopped(wait: int) -> Refused:

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias, cast
 
 from idjag.ledger.covered import ERASED, covered, members, same
 from idjag.ledger.entry import Event, Head, Row, Value
-from idjag.protocol.jose.json import JsonValue, canonical
+from idjag.protocol.jose.json import JsonValue, canonical, canonical_text, canonical_value
 
 __all__ = [
     "FIELDS",
@@ -112,16 +112,16 @@ def ready(event: Event, *, tenant: str, time: int, salts: Mapping[str, bytes]) -
     Raises ValueError for a field that the contract does not know, TypeError or JsonError for a value that
     is not text where a column holds it, or not JSON.
     """
-    fields = _fields(event, tenant=tenant, time=time)
+    fields = cast("Fields", canonical_value(_fields(event, tenant=tenant, time=time)))
     kept = {name: salts[name].hex() for name in personal_fields(event)}
     return ReadyEvent(
         event.name,
         event.fields,
         tenant=tenant,
         time=time,
-        body=canonical(fields).decode(),
-        salts=canonical(cast("Fields", kept)).decode(),
-        covered=canonical(_covered(fields, kept)),
+        body=canonical_text(fields).decode(),
+        salts=canonical_text(cast("Fields", kept)).decode(),
+        covered=canonical_text(_covered(fields, kept)),
     )
 
 
@@ -152,6 +152,7 @@ def erased(before: Row, names: Iterable[str]) -> dict[str, Value]:
     Their salts go too: a digest whose salt is known gives a person's address away to whoever tries all.
     """
     fields, kept = _parsed(before)
+    fields = cast("Fields", canonical_value(fields))
     for name in names:
         if name not in PERSONAL:
             raise ValueError(f"{name} is not a personal field")
@@ -288,4 +289,4 @@ def _covered(fields: Fields, kept: Mapping[str, str]) -> Fields:
 
 
 def _digest(value: JsonValue, *, salt: str) -> str:
-    return hashlib.sha256(bytes.fromhex(salt) + canonical(value)).hexdigest()
+    return hashlib.sha256(bytes.fromhex(salt) + canonical_text(value)).hexdigest()

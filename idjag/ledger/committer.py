@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,6 +51,8 @@ class Committer(Generic[S]):
         self._store: Store | None = None
         self._delay = 0.0
         self._next_attempt = 0.0
+        self._calling: asyncio.AbstractEventLoop | None = None
+        """The loop that is going to wake the writer."""
 
     @property
     def ready(self) -> bool:
@@ -70,17 +73,34 @@ class Committer(Generic[S]):
         connected.result()
 
     def submit(self, entry: Entry[S, R]) -> Future[R]:
-        """Queue an entry; a full or closed line shows in the future, as Unavailable."""
+        """Queue an entry; a full or closed line shows in the future, as Unavailable.
+
+        From an event loop, the writer hears of it in the loop's next turn, together with all that the loop
+        puts into the line until then: one wake-up and one batch.
+        """
+        loop = _running_loop()
+        future = self._put(entry, wake=loop is None)
+        if loop is not None and self._calling is not loop:
+            self._calling = loop
+            loop.call_soon(self._wake)
+        return future
+
+    def _put(self, entry: Entry[S, R], *, wake: bool) -> Future[R]:
         future: Future[R] = Future()
+        job = Job(entry=entry, future=future, until=self._monotonic() + self._deadline)
         try:
-            self._line.put(Job(entry=entry, future=future, until=self._monotonic() + self._deadline))
+            self._line.put(job, wake=wake)
         except Unavailable as error:
             future.set_exception(error)
         return future
 
+    def _wake(self) -> None:
+        self._calling = None
+        self._line.wake()
+
     def commit(self, entry: Entry[S, R]) -> R:
         """Queue an entry and wait for its reply, no longer than the deadline."""
-        future = self.submit(entry)
+        future = self._put(entry, wake=True)
         try:
             return future.result(self._deadline)
         except (TimeoutError, CancelledError):
@@ -178,6 +198,13 @@ class Committer(Generic[S]):
             store.close()
         except Exception as error:  # noqa: BLE001  # it is given up anyway
             log_failure("a broken connection did not close", error)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _answer(job: Job, outcome: Outcome) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
-from idjag.ledger.entry import Delete, Expire, Insert, Row, Update, Upsert, Value, Write
+from idjag.ledger.entry import Delete, Expire, Insert, Key, Row, Update, Upsert, Value, Write
 
-__all__ = ["Statement", "quoted", "select", "write_statement"]
+__all__ = ["Statement", "by_column", "quoted", "select", "select_any", "write_statement"]
 
 Statement: TypeAlias = tuple[str, tuple[Value, ...]]
 
@@ -16,6 +18,23 @@ def select(table: str, where: Row | None, *, mark: str) -> Statement:
     """All columns of the rows that equal ``where``; ``mark`` is the driver's placeholder."""
     names, nulls, values = _condition(where or {})
     return _select(table, names, nulls, mark=mark), values
+
+
+def by_column(keys: Iterable[Key]) -> dict[tuple[str, str], list[Key]]:
+    """The keys of each table and column: what one statement can ask for."""
+    columns: dict[tuple[str, str], list[Key]] = defaultdict(list)
+    for key in keys:
+        columns[key[:2]].append(key)
+    return columns
+
+
+def select_any(table: str, column: str, values: Sequence[str], *, mark: str) -> Statement:
+    """All columns of the rows whose ``column`` is one of the values, of which there is one at least.
+
+    The statement has room for a power of two, filled up by repeats: few texts serve all batches.
+    """
+    room = 1 << (len(values) - 1).bit_length()
+    return _select_any(table, column, room, mark=mark), (*values, *([values[-1]] * (room - len(values))))
 
 
 def write_statement(write: Write, *, mark: str) -> Statement:
@@ -59,6 +78,12 @@ def _where(names: tuple[str, ...], nulls: frozenset[str], *, mark: str) -> str:
 @lru_cache(maxsize=512)
 def _select(table: str, names: tuple[str, ...], nulls: frozenset[str], *, mark: str) -> str:
     return f"SELECT * FROM {quoted(table)}{_where(names, nulls, mark=mark)}"  # noqa: S608  # quoted
+
+
+@lru_cache(maxsize=512)
+def _select_any(table: str, column: str, room: int, *, mark: str) -> str:
+    marks = ", ".join([mark] * room)
+    return f"SELECT * FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"  # noqa: S608  # quoted
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -18,7 +19,7 @@ from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
-from idjag.ledger.sql import select, write_statement
+from idjag.ledger.sql import by_column, select, select_any, write_statement
 from idjag.ledger.transaction import Changes, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
@@ -28,10 +29,10 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 _MARK = "?"
-_APPEND = (
-    f"INSERT INTO audit ({', '.join(AUDIT_COLUMNS)}) "  # noqa: S608  # our own names
-    f"VALUES ({', '.join(f':{name}' for name in AUDIT_COLUMNS)})"
-)
+_PREPARED = 512  # more than there are shapes of statements, so that none is ever prepared twice
+# Old builds of SQLite take 999 values in one statement.
+_APPEND_AT_ONCE = 64
+_ASKED_AT_ONCE = 512
 _CLAIM = (
     "INSERT INTO one_time (id, tenant, kind, holder, until) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING"
@@ -53,7 +54,9 @@ def connect(path: str | Path, *, patience: float = PATIENCE) -> sqlite3.Connecti
     Transactions are begun by hand, writing ones with ``write_gate(path)`` and ``BEGIN IMMEDIATE``.
     Raises sqlite3.Error; RuntimeError when the file cannot have a write-ahead log.
     """
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=_PREPARED
+    )
     try:
         _prepare(connection)
     except BaseException:
@@ -87,6 +90,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._heads: dict[str, Head] = {}
 
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
         """All rows of a table whose columns equal ``where``."""
@@ -112,20 +116,34 @@ class SqliteTransaction:
             if run(_CLAIM, (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)).rowcount == 1
         ]
         rows = (row for tenant in wanted.tenants for row in self.rows("ledger_head", {"tenant": tenant}))
-        heads = {str(row["tenant"]): head_of(row) for row in rows}
-        return Found(heads, frozenset(stored), self.facts(wanted.keys))
+        self._heads = {str(row["tenant"]): head_of(row) for row in rows}
+        return Found(self._heads, frozenset(stored), self.facts(wanted.keys))
 
     def facts(self, keys: Collection[Key]) -> dict[Key, tuple[Row, ...]]:
-        """The rows of each key."""
-        return {key: tuple(self.rows(key.table, {key.column: key.value})) for key in keys}
+        """The rows of each key; one statement for the keys of a column."""
+        found: dict[Key, tuple[Row, ...]] = {}
+        for (table, column), same in by_column(keys).items():
+            for begin in range(0, len(same), _ASKED_AT_ONCE):
+                found |= self._facts(table, column, same[begin : begin + _ASKED_AT_ONCE])
+        return found
+
+    def _facts(self, table: str, column: str, keys: Sequence[Key]) -> dict[Key, tuple[Row, ...]]:
+        text, values = select_any(table, column, [key.value for key in keys], mark=_MARK)
+        rows = self._connection.execute(text, values).fetchall()
+        if len(keys) == 1:
+            return {keys[0]: tuple(rows)}
+        found: dict[Key, tuple[Row, ...]] = dict.fromkeys(keys, ())
+        for row in rows:
+            found[Key(table, column, row[column])] += (row,)
+        return found
 
     def steady(self, _tenant: str, _head: Head) -> AbstractContextManager[SqliteTransaction]:
         """This transaction: its rows are of one moment."""
         return nullcontext(self)
 
     def lock(self, tenants: Sequence[str], *, strict: bool) -> dict[str, Head]:  # noqa: ARG002  # the same
-        """The heads, which nobody moves."""
-        return {tenant: self.head(tenant) for tenant in tenants}
+        """The heads as they were read: nobody moves them while we are here."""
+        return {tenant: self._heads[tenant] for tenant in tenants}
 
     def write(self, changes: Changes) -> None:
         """Carry everything out; raises HeadMoved."""
@@ -139,7 +157,9 @@ class SqliteTransaction:
             )
         for write in changes.writes:
             run(*write_statement(write, mark=_MARK))
-        self._connection.executemany(_APPEND, changes.rows)
+        for begin in range(0, len(changes.rows), _APPEND_AT_ONCE):
+            rows = changes.rows[begin : begin + _APPEND_AT_ONCE]
+            run(_append(len(rows)), [row[name] for row in rows for name in AUDIT_COLUMNS])
         for tenant, (before, after) in changes.heads.items():
             values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
             if run(_TOUCH, values).rowcount != 1:
@@ -293,6 +313,13 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.row_factory = _row
+
+
+@lru_cache(maxsize=_APPEND_AT_ONCE)
+def _append(rows: int) -> str:
+    """The statement that stores so many audit rows."""
+    marks = f"({', '.join([_MARK] * len(AUDIT_COLUMNS))})"
+    return f"INSERT INTO audit ({', '.join(AUDIT_COLUMNS)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608  # our own names
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> dict[str, Any]:

@@ -53,8 +53,11 @@ class Line:
             self._open, self._closed = False, True
             self._changed.notify_all()
 
-    def put(self, job: Job) -> None:
-        """Add a job at its place; raises Unavailable when there is none, or the line is closed."""
+    def put(self, job: Job, *, wake: bool = True) -> None:
+        """Add a job at its place; raises Unavailable when there is none, or the line is closed.
+
+        ``wake``: tell the writer now; else somebody calls ``wake`` when more have been put.
+        """
         with self._changed:
             if not self._open:
                 raise Unavailable("the ledger is not serving")
@@ -63,6 +66,12 @@ class Line:
                 raise Unavailable("too many entries are waiting")
             self._place(job.entry).append(job)
             self._count += 1
+            if wake:
+                self._changed.notify()
+
+    def wake(self) -> None:
+        """Tell the writer that there are jobs."""
+        with self._changed:
             self._changed.notify()
 
     def take(self, patience: float | None) -> list[Job]:

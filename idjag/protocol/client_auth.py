@@ -24,7 +24,7 @@ from idjag.protocol.jose.json import JsonValue
 __all__ = ["Presented", "Proof", "Registration", "hash_secret", "present", "verify"]
 
 _MAX_CLIENT_ID = 2048
-_PLAIN = re.compile(rb"(?:[^%\x00-\x1f\x7f-\xff]|%[0-9A-Fa-f]{2})*")
+_PLAIN = re.compile(rb"[^%\x00-\x1f\x7f-\xff]*+(?:%[0-9A-Fa-f]{2}[^%\x00-\x1f\x7f-\xff]*+)*+")
 
 
 @dataclass(frozen=True, slots=True)

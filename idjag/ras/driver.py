@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from idjag.arrivals import Arrivals
 from idjag.protocol.jose import KeySet
 from idjag.ras.access_token import JwtSigner
 from idjag.ras.flights import Busy, Flights
@@ -71,6 +72,7 @@ class Driver:
         self._store = store
         self._signer = signer
         self._publications = publications
+        self._arrivals = Arrivals()
         self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
         self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
 
@@ -111,7 +113,7 @@ class Driver:
             case Sign() | NeedIssuedKeys() if type(self._signer) is JwtSigner:
                 return self.answer(step)  # nothing is waited for; a host's own may ask a key service
             case Commit() if isinstance(self._store, Submitting):
-                return await asyncio.wrap_future(self._store.submit(step.record))
+                return await self._arrivals.of(self._store.submit(step.record))
             case _:
                 return await asyncio.to_thread(self.answer, step)
 

@@ -159,8 +159,11 @@ def _claims_wrong(made: Redeeming) -> bool:
         return True
     if claims.get("sub") != ALICE or not isinstance(claims.get("jti"), str) or not claims["jti"]:
         return True
-    iat = claims.get("iat", now if generic else None)
-    if type(iat) is not int or type(claims.get("exp")) is not int:
+    if type(claims.get("exp")) is not int:
+        return True
+    # without iat, what is good by the leeway alone has no life left that could be counted
+    iat = claims.get("iat", min(now, claims["exp"] - 1) if generic else None)
+    if type(iat) is not int:
         return True
     not_before = claims.get("nbf", now)
     late = type(not_before) is not int or not_before > now + names.SKEW

@@ -11,6 +11,7 @@ from typing import Any
 from idjag import cli
 from idjag.ras.config import build, load
 from idjag.ras.control import Control
+from idjag.ras.places import control_base
 from idjag.ras.reloading import Reloading
 from tests.cli.ras_deployment import ENVIRON, FILE, Beside
 from tests.cli.test_operating_page import blocks, page
@@ -24,7 +25,7 @@ def test_its_commands_print_what_it_shows(root: Path, tmp_path: Path) -> None:
     loaded = load(file, ENVIRON)
     with build(loaded) as built:
         reloading = Reloading(file, ENVIRON, loaded=loaded, built=built)
-        with Control(loaded.database, reloading):
+        with Control(control_base(loaded.database, file), reloading):
             Beside(built).token()
             for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
                 command, _, shown = part.partition("\n")

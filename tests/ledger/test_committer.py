@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from threading import Thread
@@ -10,6 +11,7 @@ import pytest
 
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Entry, Facts, Unavailable, Verdict
+from idjag.ledger.memory import MemoryTransaction
 from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Store
 from idjag.ledger.waiting import MOST_WAITING, URGENT_RESERVE
@@ -191,3 +193,42 @@ def test_a_reply_may_be_an_exception() -> None:
     )
     with writer(lambda: store) as committer:
         assert committer.commit(answer) is reply
+
+
+def test_what_an_event_loop_queues_in_one_turn_is_one_batch() -> None:
+    """The writer wakes up once, and one commit serves all of them."""
+    store, begun = opened(), list[str]()
+
+    class Counted:
+        def begin(self) -> MemoryTransaction:
+            begun.append("batch")
+            return store.begin()
+
+        def close(self) -> None:
+            store.close()
+
+    async def ask(committer: Committer[Policy]) -> list[str]:
+        futures = [committer.submit(entry(f"d-{n}")) for n in range(16)]
+        return [await asyncio.wrap_future(future) for future in futures]
+
+    with writer(Counted) as committer:
+        for _ in range(2):
+            assert asyncio.run(ask(committer)) == ["yes"] * 16
+    assert begun == ["batch"] * 2
+
+
+def test_a_loop_that_ends_before_its_next_turn_keeps_no_entry_back_for_good() -> None:
+    """Whatever is queued next wakes the writer, from another loop or from none."""
+
+    async def leave(committer: Committer[Policy]) -> Future[str]:
+        return committer.submit(entry("left"))
+
+    with writer(opened) as committer:
+        coroutine = leave(committer)
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(coroutine)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+        assert committer.commit(entry("next")) == "yes"
+        assert task.result().result(LONG) == "yes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idjag.ledger.entry import Delete, Insert, Row, Update, Upsert, Write
-from idjag.ledger.sql import Statement, select, write_statement
+from idjag.ledger.sql import Statement, select, select_any, write_statement
 
 STATEMENTS = [
     pytest.param(
@@ -64,3 +64,19 @@ def test_what_is_no_identifier_is_refused(name: str) -> None:
         write_statement(Insert("people", {"id": "a", name: "b"}), mark="?")
     with pytest.raises(ValueError, match="identifier"):
         write_statement(Update("people", {"id": "a"}, {name: "b"}), mark="?")
+
+
+@pytest.mark.parametrize(
+    ("values", "marks", "filled"),
+    [
+        pytest.param(["a"], "?", ("a",), id="one"),
+        pytest.param(["a", "b"], "?, ?", ("a", "b"), id="two"),
+        pytest.param(["a", "b", "c"], "?, ?, ?, ?", ("a", "b", "c", "c"), id="three in the room of four"),
+    ],
+)
+def test_many_values_are_asked_for_by_few_texts(
+    values: list[str], marks: str, filled: tuple[str, ...]
+) -> None:
+    text, given = select_any("people", "id", values, mark="?")
+    assert text.split(" WHERE ") == ['SELECT * FROM "people"', f'"id" IN ({marks})']
+    assert given == filled

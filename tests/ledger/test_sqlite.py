@@ -238,6 +238,19 @@ def test_a_fact_that_cannot_be_read_is_unavailable_and_the_next_one_is_read(
     assert one.read([Key("people", "id", "a")])(Key("people", "id", "a")) == ()
 
 
+def test_many_keys_of_one_column_are_answered_each_by_its_own_rows(one: SqliteLedger[Policy]) -> None:
+    """One statement asks for several keys; more than one statement can hold are asked in turn."""
+    people = [
+        Insert("people", {"id": f"p-{n}", "status": "", "epoch": n, "team": f"t-{n % 2}"}) for n in range(5)
+    ]
+    one.commit(entry("d", already(Verdict("yes", [], people))))
+    keys = [Key("people", "id", f"p-{n}") for n in range(1100)]
+    teams = [Key("people", "team", "t-0"), Key("people", "team", "t-1"), Key("people", "team", "t-2")]
+    facts = one.read([*keys, *teams])
+    assert [[row["epoch"] for row in facts(key)] for key in keys] == [[0], [1], [2], [3], [4]] + [[]] * 1095
+    assert [{row["epoch"] for row in facts(key)} for key in teams] == [{0, 2, 4}, {1, 3}, set()]
+
+
 def test_facts_outside_an_entry_are_of_one_moment(one: SqliteLedger[Policy]) -> None:
     """A page must not show a person of before and a session of after."""
     keys = [Key("people", "id", "alice"), Key("rules", "id", "alice")]

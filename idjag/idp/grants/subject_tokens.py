@@ -7,6 +7,7 @@ same (attack case 66).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import ClassVar, TypeAlias
 
@@ -175,6 +176,7 @@ class SubjectTokens:
         )
 
 
+@lru_cache(maxsize=4096)
 def address(text: str) -> Address | None:
     """An address of a peer; None for what is none: a missing fact, which fails a network condition."""
     try:

@@ -57,8 +57,19 @@ def canonical(value: JsonValue) -> bytes:
     A float is written as the integer that it equals; others have no agreed spelling and are refused.
     Raises JsonError: not_canonical, too_deep, lone_surrogate.
     """
-    if _check_canonical(value):
-        value = _without_floats(value)
+    return canonical_text(canonical_value(value))
+
+
+def canonical_value(value: JsonValue) -> JsonValue:
+    """The value as ``canonical`` writes it, checked: its parts need not be checked again.
+
+    Raises JsonError: not_canonical, too_deep.
+    """
+    return _without_floats(value) if _check_canonical(value) else value
+
+
+def canonical_text(value: JsonValue) -> bytes:
+    """The text of a ``canonical_value``, or of a part of one; raises JsonError lone_surrogate."""
     try:
         return _CANONICAL.encode(value).encode("utf-8")
     except UnicodeEncodeError:
