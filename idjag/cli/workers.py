@@ -16,6 +16,7 @@ from idjag.cli.process import stop
 
 __all__ = ["run"]
 
+_GRACE = 30  # seconds for a worker whose parent is gone to finish what it has begun
 _LEAST_LIFE = 1.0
 """Seconds: one that ends sooner is not replaced at once, or a broken database would keep us forking."""
 
@@ -97,4 +98,8 @@ def _be_a_worker(work: Callable[[], object], life: int) -> NoReturn:
 
 def _end_with_the_parent(life: int) -> None:
     os.read(life, 1)  # returns when nobody holds the other end any more
-    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(_GRACE):
+        # again and again: one that comes while the worker is still starting may be lost
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    os._exit(1)

@@ -20,7 +20,7 @@ from idjag.ledger.expiry import KEPT
 from tests.ledger.parts import sql
 from tests.processes.acme import Acme
 
-KILLS = [pytest.param(3, id="3 kills"), pytest.param(50, id="50 kills", marks=pytest.mark.soak)]
+KILLS = [pytest.param(3, id="3 kills"), pytest.param(12, id="12 kills", marks=pytest.mark.soak)]
 
 
 def database(acme: Acme) -> Path:

@@ -56,6 +56,24 @@ def test_the_right_secret_in_time_forgets_the_failures() -> None:
     assert wait(throttle) == 60
 
 
+def test_failures_long_ago_do_not_count() -> None:
+    """Attack case 38: the pause begins anew with each, and a minute without one is the end of them."""
+    throttle = Throttle()
+    fail(throttle, 19)
+    throttle.failed(CLIENT, HERE, now=NOW + 60)
+    assert wait(throttle, now=NOW + 60) == 0
+    for _ in range(19):
+        throttle.failed(CLIENT, HERE, now=NOW + 60)
+    assert wait(throttle, now=NOW + 61) == 59
+
+
+def test_the_pause_of_a_client_that_is_known_here_ends_too() -> None:
+    throttle = Throttle()
+    throttle.succeeded(CLIENT, HERE, now=NOW)
+    fail(throttle, 20)
+    assert [wait(throttle, now=NOW + seconds) for seconds in (0, 59, 60, 61)] == [60, 1, 0, 0]
+
+
 def test_a_network_of_ipv6_is_one_source() -> None:
     """Attack case 38: nobody guesses on from the next of its 2^64 addresses."""
     throttle = Throttle()

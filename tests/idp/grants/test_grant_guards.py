@@ -22,7 +22,18 @@ from idjag.protocol.form import parse
 from idjag.protocol.jose import jws
 from idjag.protocol.names import MAX_SUBJECT_TOKEN, SKEW
 from idjag.protocol.token_exchange import parse as exchange_of
-from tests.idp.grants.acme import ISSUER, NOW, Acme, AnyLedger, acme, chat, state
+from tests.idp.grants.acme import (
+    ISSUER,
+    NOW,
+    TENANT,
+    Acme,
+    AnyLedger,
+    acme,
+    chat,
+    connection,
+    rule,
+    state,
+)
 from tests.idp.grants.offline import SCOPES, apps, code, introspect, redeem, sign_in
 
 
@@ -80,6 +91,42 @@ def test_an_address_that_nobody_verified_is_said_to_be_none() -> None:
         ("alice@acme.example", True),
         ("bob@acme.example", False),
     ]
+
+
+def test_a_rule_may_want_an_address_of_the_app(idp: Acme) -> None:
+    """Condition networks: where the exchange comes from; positive control: from inside."""
+    idp.apply(state(connections=[connection(rules=[rule(conditions={"networks": ["203.0.113.0/24"]})])]))
+    token = idp.sign_in()
+    assert idp.exchange(token, source="203.0.113.9").error == "issued"
+    assert idp.exchange(token, source="198.51.100.9").error == "access_denied"
+    assert idp.exchange(token, source="").error == "access_denied"
+
+
+def test_a_step_up_says_which_sign_in_would_do(idp: Acme) -> None:
+    """XCH-59, RFC 9470: the level by its name; positive control: a sign-in of that level."""
+    level = "urn:idjag:acr:pwd"
+    idp.apply(state(connections=[connection(rules=[rule(conditions={"acr": [level]})])]))
+    answer = idp.exchange(idp.sign_in(acr="urn:acme:less"))
+    assert (answer.error, answer.json["acr_values"]) == ("insufficient_user_authentication", level)
+    assert "max_age" not in answer.json
+    assert idp.exchange(idp.sign_in()).error == "issued"
+
+
+class Few(Origins):
+    """What remembers two."""
+
+    LIMIT = 2
+
+
+def test_what_is_remembered_of_subject_tokens_is_bounded(idp: Acme) -> None:
+    """Promise P12; the positive control: it is found all the same."""
+    few, wiki = Few(idp.ledger), idp.app_id("wiki")
+    for _ in range(4):
+        claims = jws.parse(idp.sign_in(), max_bytes=MAX_SUBJECT_TOKEN).claims
+        sub, sid = str(claims["sub"]), str(claims["sid"])
+        found = asyncio.run(few.find(tenant=TENANT, sector="", sub=sub, app=wiki, sid=sid))
+        assert found[0] == idp.person("alice")
+    assert len(few._known) == 2
 
 
 class Moving:
