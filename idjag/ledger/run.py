@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from idjag.ledger.batch import Failed, Outcome, Prepared, Run, prepared, wanted
-from idjag.ledger.entry import Entry, Head, Row, Unavailable
+from idjag.ledger.entry import Entry, Head, Row, Unavailable, Write
 from idjag.ledger.events import chained, ready_event
 from idjag.ledger.failure import failed, log_failure
+from idjag.ledger.policy_log import changed_rows, log_of
 from idjag.ledger.snapshots import Load, Snapshots
 from idjag.ledger.transaction import Broken, CaughtUp, Changes, HeadMoved, Store, Transaction, Undone, Wanted
 
@@ -111,17 +112,21 @@ class Law:
 
     def _changes(self, run: Run, asked: Wanted, now: Mapping[str, Head]) -> Changes:
         rows: list[Row] = []
+        logged: list[Write] = []
         heads: dict[str, tuple[Head, Head]] = {}
         for tenant in sorted(run.events):
             moved = tenant in run.policy_changed
             added, after = chained(run.events[tenant], now[tenant], policy_changed=moved, key=self.chain_key)
             rows += added
             heads[tenant] = now[tenant], after
+            if moved:
+                changed = changed_rows(run.policy_changed[tenant], self.snapshots.tables)
+                logged += log_of(tenant, after.policy_seq, changed)
         stored = [claim for claim in asked.claims if claim.id in run.found.stored]
         return Changes(
             released=[claim.id for claim in stored if claim.id not in run.won],
             passed_on=[run.won[claim.id] for claim in stored if run.won.get(claim.id, claim) != claim],
-            writes=run.writes,
+            writes=[*run.writes, *logged],
             rows=rows,
             heads=heads,
         )
