@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,24 @@ from idjag.ledger.events import chained, ready_event
 from idjag.ledger.failure import failed, log_failure
 from idjag.ledger.policy_log import changed_rows, log_of
 from idjag.ledger.snapshots import Load, Snapshots
-from idjag.ledger.transaction import Broken, CaughtUp, Changes, HeadMoved, Store, Transaction, Undone, Wanted
+from idjag.ledger.transaction import (
+    Broken,
+    CaughtUp,
+    Changes,
+    Claim,
+    HeadMoved,
+    Store,
+    Transaction,
+    Undone,
+    Wanted,
+)
 
-__all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event"]
+__all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event", "try_to_write"]
 
 _ATTEMPTS = 2
 _LOADS = 8
 _KEY_OCTETS = 32
+_TRIAL_OCTETS = 4096
 
 
 def check_chain_key(key: bytes) -> bytes:
@@ -130,6 +142,24 @@ class Law:
             rows=rows,
             heads=heads,
         )
+
+
+def try_to_write(store: Store) -> None:
+    """Make something durable that leaves nothing behind; raises what keeps an entry from it.
+
+    As large as an entry: on a full disk there is often room for less.
+    """
+    claim = Claim(secrets.token_hex(32), "", "trial", secrets.token_hex(_TRIAL_OCTETS), 0)
+    transaction = _begin(store)
+    try:
+        transaction.read(Wanted((), [claim], ()), locking=False)
+        transaction.write(Changes(released=[claim.id], passed_on=(), writes=(), rows=(), heads={}))
+        _commit(transaction)
+    except Broken:
+        raise
+    except BaseException:
+        _rollback(transaction)
+        raise
 
 
 def _policy(head: Head) -> tuple[str, int]:
