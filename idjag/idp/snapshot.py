@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from idjag.idp import catalog
 from idjag.idp.facts import string
 from idjag.idp.keys import KeyLoader, SigningKeys
 from idjag.ledger.entry import Head, Reader, Row
-from idjag.policy.index import Deferred, Policy
+from idjag.ledger.policy_log import ANY, Changed
+from idjag.policy.index import Changes, Deferred, Policy
 from idjag.policy.model import App, AppStatus
 from idjag.protocol.addresses import is_loopback, origin_of
 from idjag.protocol.client_auth import Registration
@@ -20,6 +22,8 @@ from idjag.protocol.jose import KeySet
 from idjag.seal import Sealer
 
 __all__ = ["SIGN_INS", "Loader", "RegisteredApp", "Snapshot"]
+
+T = TypeVar("T")
 
 # What the sign-in pages can produce today; a condition that asks for more can be met by nobody.
 SIGN_INS = {"urn:idjag:acr:pwd": frozenset({"pwd"})}
@@ -82,6 +86,8 @@ class Snapshot:
 class Loader:
     """Reads everything that policy_seq covers, inside a transaction; keeps unsealed keys between loads."""
 
+    tables = frozenset({"tenant", "app", "resource_app", "connection", "guardrail", "signing_key"})
+
     def __init__(self, sealer: Sealer) -> None:
         self._keys = KeyLoader(sealer)
 
@@ -104,6 +110,54 @@ class Loader:
         clients = {one.app.client_id: one for one in registered}
         keys = self._keys.load(reader.rows("signing_key", here))
         return Snapshot(tenant, issuer, policy, clients, keys)
+
+    def catch_up(self, reader: Reader, before: Snapshot, changed: Changed, head: Head) -> Snapshot | None:
+        """The snapshot at a later head, from the rows that were changed; None: it takes a whole load."""
+        if "tenant" in changed or any(ANY in changed.get(table, ()) for table in _BY_ROW):
+            return None
+        here: Row = {"tenant_id": before.tenant}
+        apps, resource_apps, connections = (_rows(reader, table, changed, here) for table in _BY_ROW)
+        guardrails = reader.rows("guardrail", here) if "guardrail" in changed else None
+        policy = before.policy.after(
+            Changes(
+                seq=head.policy_seq,
+                apps=_each(catalog.app_model, apps),
+                resource_apps=_each(catalog.resource_app_model, resource_apps),
+                connections=_each(_deferred, connections),
+                guardrails=None if guardrails is None else tuple(map(catalog.guardrail_model, guardrails)),
+            )
+        )
+        if policy is None:
+            return None
+        clients = _clients_after(before, policy, apps) if apps else before.clients
+        keys = self._keys.load(reader.rows("signing_key", here)) if "signing_key" in changed else before.keys
+        return replace(before, policy=policy, clients=clients, keys=keys)
+
+
+_BY_ROW = ("app", "resource_app", "connection")
+"""Read by the row.  Of the others there are few, and they are read together."""
+
+
+def _rows(reader: Reader, table: str, changed: Changed, here: Row) -> dict[str, Row | None]:
+    """The changed rows of a table by id; None for those that are gone."""
+    ids = sorted(changed.get(table, ()))
+    return {id_: next(iter(reader.rows(table, {**here, "id": id_})), None) for id_ in ids}
+
+
+def _each(model: Callable[[Row], T], rows: Mapping[str, Row | None]) -> dict[str, T | None]:
+    return {id_: None if row is None else model(row) for id_, row in rows.items()}
+
+
+def _clients_after(
+    before: Snapshot, policy: Policy, changed: Mapping[str, Row | None]
+) -> dict[str, RegisteredApp]:
+    gone = {before.policy.apps[id_].client_id for id_ in changed if id_ in before.policy.apps}
+    clients = {client_id: app for client_id, app in before.clients.items() if client_id not in gone}
+    for id_, row in changed.items():
+        if row is not None:
+            registered = _registered(row, policy.apps[id_])
+            clients[registered.app.client_id] = registered
+    return clients
 
 
 def _deferred(row: Row) -> Deferred:

@@ -96,7 +96,7 @@ class Run:
     writes: list[Write] = field(default_factory=list)
     events: dict[str, list[ReadyEvent]] = field(default_factory=dict)
     won: dict[str, Claim] = field(default_factory=dict)
-    policy_changed: set[str] = field(default_factory=set)
+    policy_changed: dict[str, Sequence[Write]] = field(default_factory=dict)
     _octets: int = 0
 
     def go(self, group: Iterable[Prepared]) -> None:
@@ -130,7 +130,7 @@ class Run:
         self.events.setdefault(each.entry.tenant, []).extend(events)
         self._octets += sum(len(event.body) for event in events)
         if verdict.policy_changed:
-            self.policy_changed.add(each.entry.tenant)
+            self.policy_changed[each.entry.tenant] = verdict.writes
         return Reply(verdict.reply)
 
     def _decided(self, each: Prepared) -> Verdict[Any]:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from idjag.ledger.batch import Failed, Outcome, Reply
 from idjag.ledger.entry import Conflict, Entry, Unavailable
 from idjag.ledger.failure import failed, log_failure
-from idjag.ledger.run import Law
+from idjag.ledger.run import Law, try_to_write
 from idjag.ledger.transaction import Broken, Store
 from idjag.ledger.waiting import DEADLINE, Job, Line
 
@@ -49,6 +49,7 @@ class Committer(Generic[S]):
         self._thread: Thread | None = None
         self._starting = Lock()
         self._store: Store | None = None
+        self._failing = False
         self._delay = 0.0
         self._next_attempt = 0.0
         self._calling: asyncio.AbstractEventLoop | None = None
@@ -56,8 +57,11 @@ class Committer(Generic[S]):
 
     @property
     def ready(self) -> bool:
-        """Whether the writer has a connection that it trusts."""
-        return self._store is not None
+        """Whether the writer is connected, and nothing says that it could not make an entry durable now.
+
+        The writer finds out by itself when it can again: nobody is sent here meanwhile.
+        """
+        return self._store is not None and not self._failing
 
     def start(self) -> None:
         """Start the writer and wait until it is connected; raises what the first connection raised."""
@@ -128,6 +132,8 @@ class Committer(Generic[S]):
         while not self._line.finished:
             jobs = self._line.take(self._pause())
             self._connect_again()
+            if not jobs and self._failing:
+                self._try_to_write()
             self._carry_out(jobs)
             # While the writer waits for the next jobs it must not keep the last ones alive.
             del jobs
@@ -138,15 +144,20 @@ class Committer(Generic[S]):
         alive = deque(job for job in jobs if self._begins(job))
         if not alive:
             return
+        doubtful = True
         try:
             for outcome in self._outcomes([job.entry for job in alive]):
+                doubtful = (
+                    doubtful and isinstance(outcome, Failed) and not isinstance(outcome.error, Conflict)
+                )
                 _answer(alive.popleft(), outcome)
         except Broken as error:
-            self._disconnect()
-            self._back_off()
+            self._break()
             _answer_all(alive, error)
         except BaseException as error:  # noqa: BLE001  # the writer must not end while others wait
             _answer_all(alive, failed(error))
+        if doubtful and self._store is not None:
+            self._try_to_write()
 
     def _begins(self, job: Job) -> bool:
         """Whether the job is still wanted; one that came too late has its answer now."""
@@ -168,11 +179,12 @@ class Committer(Generic[S]):
         for outcome in self._law.settle(entries, self._store):
             if isinstance(outcome, Reply):
                 self._delay = 0.0
+                self._failing = False
             yield outcome
 
     def _pause(self) -> float | None:
-        """Seconds until the next attempt to connect; None while there is a connection."""
-        if self._store is not None:
+        """Seconds until the next attempt to connect or to write; None while all is well."""
+        if self.ready:
             return None
         return max(0.0, self._next_attempt - self._monotonic())
 
@@ -184,6 +196,28 @@ class Committer(Generic[S]):
         except Exception as error:  # noqa: BLE001  # whatever it is, the next attempt may do better
             log_failure("no connection to the database", error)
             self._back_off()
+
+    def _try_to_write(self) -> None:
+        """Find out whether it is the database that fails, or was the entries."""
+        if self._store is None or (self._failing and self._monotonic() < self._next_attempt):
+            return
+        try:
+            try_to_write(self._store)
+        except Broken as error:
+            log_failure("the database cannot be written", error)
+            self._break()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next attempt may do better
+            log_failure("the database cannot be written", error)
+            self._failing = True
+            self._back_off()
+        else:
+            self._failing = False
+
+    def _break(self) -> None:
+        """Give the connection up; a new one must show that it can write."""
+        self._failing = True
+        self._disconnect()
+        self._back_off()
 
     def _back_off(self) -> None:
         """The first new attempt comes at once; each one after it later, until an entry has succeeded."""

@@ -53,7 +53,7 @@ class PostgresLedger(Generic[S]):
 
     @property
     def ready(self) -> bool:
-        """Whether the writer is connected."""
+        """Whether entries can be made durable."""
         return self._committer.ready
 
     def open_tenant(self, tenant: str) -> None:

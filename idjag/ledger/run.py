@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from idjag.ledger.batch import Failed, Outcome, Prepared, Run, prepared, wanted
-from idjag.ledger.entry import Entry, Head, Row, Unavailable
+from idjag.ledger.entry import Entry, Head, Row, Unavailable, Write
 from idjag.ledger.events import chained, ready_event
 from idjag.ledger.failure import failed, log_failure
+from idjag.ledger.policy_log import changed_rows, log_of
 from idjag.ledger.snapshots import Load, Snapshots
-from idjag.ledger.transaction import Broken, CaughtUp, Changes, HeadMoved, Store, Transaction, Undone, Wanted
+from idjag.ledger.transaction import (
+    Broken,
+    CaughtUp,
+    Changes,
+    Claim,
+    HeadMoved,
+    Store,
+    Transaction,
+    Undone,
+    Wanted,
+)
 
-__all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event"]
+__all__ = ["Law", "Load", "Snapshots", "check_chain_key", "log_failure", "ready_event", "try_to_write"]
 
 _ATTEMPTS = 2
 _LOADS = 8
 _KEY_OCTETS = 32
+_TRIAL_OCTETS = 4096
 
 
 def check_chain_key(key: bytes) -> bytes:
@@ -111,20 +124,42 @@ class Law:
 
     def _changes(self, run: Run, asked: Wanted, now: Mapping[str, Head]) -> Changes:
         rows: list[Row] = []
+        logged: list[Write] = []
         heads: dict[str, tuple[Head, Head]] = {}
         for tenant in sorted(run.events):
             moved = tenant in run.policy_changed
             added, after = chained(run.events[tenant], now[tenant], policy_changed=moved, key=self.chain_key)
             rows += added
             heads[tenant] = now[tenant], after
+            if moved:
+                changed = changed_rows(run.policy_changed[tenant], self.snapshots.tables)
+                logged += log_of(tenant, after.policy_seq, changed)
         stored = [claim for claim in asked.claims if claim.id in run.found.stored]
         return Changes(
             released=[claim.id for claim in stored if claim.id not in run.won],
             passed_on=[run.won[claim.id] for claim in stored if run.won.get(claim.id, claim) != claim],
-            writes=run.writes,
+            writes=[*run.writes, *logged],
             rows=rows,
             heads=heads,
         )
+
+
+def try_to_write(store: Store) -> None:
+    """Make something durable that leaves nothing behind; raises what keeps an entry from it.
+
+    As large as an entry: on a full disk there is often room for less.
+    """
+    claim = Claim(secrets.token_hex(32), "", "trial", secrets.token_hex(_TRIAL_OCTETS), 0)
+    transaction = _begin(store)
+    try:
+        transaction.read(Wanted((), [claim], ()), locking=False)
+        transaction.write(Changes(released=[claim.id], passed_on=(), writes=(), rows=(), heads={}))
+        _commit(transaction)
+    except Broken:
+        raise
+    except BaseException:
+        _rollback(transaction)
+        raise
 
 
 def _policy(head: Head) -> tuple[str, int]:

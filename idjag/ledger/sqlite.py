@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -17,6 +16,7 @@ from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
+from idjag.ledger.readers import Readers
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
 from idjag.ledger.sql import by_column, select, select_any, write_statement
@@ -202,12 +202,11 @@ class SqliteLedger(Generic[S]):
             Law(self._snapshots, check_chain_key(chain_key)),
             deadline=deadline,
         )
-        self._reading = threading.Lock()
-        self._reader: sqlite3.Connection | None = None
+        self._readers = Readers(self._connect_reader)
 
     @property
     def ready(self) -> bool:
-        """Whether the writer is connected."""
+        """Whether entries can be made durable."""
         return self._committer.ready
 
     def open_tenant(self, tenant: str) -> None:
@@ -260,10 +259,9 @@ class SqliteLedger(Generic[S]):
             return transaction.audit_rows(tenant, after_no=after_no, limit=limit)
 
     def close(self) -> None:
-        """Finish what is queued, stop the writer, close the file."""
+        """Finish what is queued, stop the writer, close the file once nobody reads any more."""
         self._committer.close()
-        with self._reading:
-            self._drop_reader()
+        self._readers.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -276,33 +274,26 @@ class SqliteLedger(Generic[S]):
 
     @contextmanager
     def _transaction(self) -> Iterator[SqliteTransaction]:
-        """A reading transaction on a connection that all readers share, one after the other."""
-        # Not for ever: a load that asks the ledger itself would wait for its own end.
-        if not self._reading.acquire(timeout=DEADLINE):
-            raise Unavailable("no turn to read within the deadline")
+        """A reading transaction on one of a few connections: nobody waits for a reader who takes long."""
         try:
-            if self._reader is None:
-                self._reader = connect(self._path, patience=self._patience)
-                self._reader.execute("PRAGMA query_only = ON")
-            self._reader.execute("BEGIN")
-            try:
-                yield SqliteTransaction(self._reader)
-            finally:
-                self._reader.execute("COMMIT")
+            with self._readers.one() as connection:
+                connection.execute("BEGIN")
+                try:
+                    yield SqliteTransaction(connection)
+                finally:
+                    connection.execute("COMMIT")
         except sqlite3.Error as error:
             log_failure("the database cannot be read", error)
-            self._drop_reader()
+            self._readers.drop()
             raise Unavailable("the database cannot be read") from error
         except Unavailable as error:
             log_failure("a read failed", error)
             raise
-        finally:
-            self._reading.release()
 
-    def _drop_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = connect(self._path, patience=self._patience)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

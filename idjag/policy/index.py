@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 from idjag.policy.model import (
     NO_RESOURCE,
@@ -18,7 +18,9 @@ from idjag.policy.model import (
 )
 from idjag.protocol.resources import comparable, same_issuer_lookup
 
-__all__ = ["Declared", "Deferred", "Policy"]
+__all__ = ["Changes", "Declared", "Deferred", "Policy"]
+
+T = TypeVar("T")
 
 
 class Deferred(NamedTuple):
@@ -28,6 +30,17 @@ class Deferred(NamedTuple):
     app: str
     resource_app: str
     decode: Callable[[], Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is different at ``seq``, by id; None is gone.  ``guardrails``: all of them, if any changed."""
+
+    seq: int
+    apps: Mapping[str, App | None] = field(default_factory=dict)
+    resource_apps: Mapping[str, ResourceApp | None] = field(default_factory=dict)
+    connections: Mapping[str, Deferred | None] = field(default_factory=dict)
+    guardrails: tuple[Guardrail, ...] | None = None
 
 
 class Policy:
@@ -72,11 +85,49 @@ class Policy:
             (c.app, c.resource_app): c if isinstance(c, Deferred) else self._identified(c)
             for c in connections
         }
+        self._look_up_resource_apps()
+        self._declared: dict[str, Declared] = {}
+        self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
+
+    def _look_up_resource_apps(self) -> None:
+        """Make the ways from an audience to resource apps."""
         self._by_audience = _audiences(self.resource_apps.values())
         names = [name for ra in self.resource_apps.values() for name in (ra.issuer, *ra.aliases)]
         self._by_loose = {_loose(name): name for name in reversed(names)}  # the first of several stays
-        self._declared: dict[str, Declared] = {}
-        self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
+
+    def after(self, changes: Changes) -> Policy | None:
+        """This policy with changes, for the price of the changes; None when it must be made anew.
+
+        Connections that nobody asked for stay undecoded.
+        """
+        if any(app is not None and app.by_document for app in self._around(changes.apps)):
+            return None  # what their connections were decoded to depends on them
+        guardrails = self.guardrails if changes.guardrails is None else changes.guardrails
+        after = Policy(guardrails=guardrails, sign_ins=self.sign_ins, seq=changes.seq)
+        after.issuers = self.issuers
+        after.apps = _merged(self.apps, changes.apps)
+        after.resource_apps = _merged(self.resource_apps, changes.resource_apps)
+        after._by_audience, after._by_loose = self._by_audience, self._by_loose
+        if changes.resource_apps:
+            after._look_up_resource_apps()
+        after._connections = self._connections_after(changes.connections)
+        return after
+
+    def _around(self, apps: Mapping[str, App | None]) -> Iterable[App | None]:
+        """Changed apps as they were and as they are."""
+        return (*map(self.apps.get, apps), *apps.values())
+
+    def _connections_after(
+        self, changes: Mapping[str, Deferred | None]
+    ) -> dict[tuple[str, str], Connection | Deferred]:
+        after = dict(self._connections)
+        made = {(each.app, each.resource_app): each for each in changes.values() if each is not None}
+        stay = {each.id for place, each in made.items() if place in after and after[place].id == each.id}
+        if gone := changes.keys() - stay:
+            # Nobody looks a connection up by its id alone, so that there is no index of them; they go seldom.
+            for place in [place for place, each in after.items() if each.id in gone]:
+                del after[place]
+        return after | made
 
     def connection(self, app: str, resource_app: str) -> Connection | None:
         """The one connection from this app to this resource app."""
@@ -171,6 +222,13 @@ def declare(resource_app: ResourceApp) -> Declared:
         for scope in resource.scopes or (NO_SCOPE,)
     )
     return Declared(pairs, spelling)
+
+
+def _merged(before: Mapping[str, T], changes: Mapping[str, T | None]) -> Mapping[str, T]:
+    if not changes:
+        return before
+    merged = {id_: each for id_, each in before.items() if id_ not in changes}
+    return merged | {id_: each for id_, each in changes.items() if each is not None}
 
 
 def _loose(name: str) -> str:

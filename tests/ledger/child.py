@@ -12,7 +12,10 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 from idjag.ledger.entry import Unavailable, Verdict
-from tests.ledger.parts import AnyLedger, entry, event, jti, postgres_ledger, sqlite_ledger
+from tests.ledger.parts import AnyLedger, entry, event, is_ready, jti, postgres_ledger, sqlite_ledger
+
+LONG = 60.0
+"""Seconds; nothing takes them unless something is broken."""
 
 
 def say(line: str) -> None:
@@ -64,10 +67,13 @@ def full(ledger: AnyLedger, *, name: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
     while served(ledger, f"{name}-full"):
         pass
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
-    until = time.monotonic() + 5
-    while not served(ledger, f"{name}-after"):
+    until = time.monotonic() + LONG
+    while is_ready(ledger):  # it tries to write by itself
         assert time.monotonic() < until
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+    while not is_ready(ledger):
+        assert time.monotonic() < until
+    assert served(ledger, f"{name}-after")
 
 
 def served(ledger: AnyLedger, decision_id: str) -> bool:

@@ -134,6 +134,11 @@ def code(value: str) -> OneTime:
     return OneTime("code", "wiki", value, NOW + 60)
 
 
+def is_ready(writer: Any) -> bool:
+    """Whether it says so now; it may say otherwise the next moment."""
+    return bool(writer.ready)
+
+
 def already(verdict: Verdict[str]) -> Decide[str]:
     """A decision that is made already."""
     return lambda _policy, _facts: verdict

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
 from idjag.ledger.entry import Facts, Head, Insert, Row, Unavailable, Verdict
 from idjag.ledger.memory import MemoryStore, MemoryTransaction
-from idjag.ledger.transaction import Store
-from tests.ledger.parts import Policy, entry, jti, yes
+from idjag.ledger.transaction import Changes, Store
+from tests.ledger.parts import Policy, entry, is_ready, jti, yes
 from tests.ledger.writer import LONG, opened, recorded, writer
 
 
@@ -54,6 +56,11 @@ class FaultyTransaction(MemoryTransaction):
             raise ValueError("no such column")
         super().append(rows)
 
+    def write(self, changes: Changes) -> None:
+        if self._faulty.step == "write":
+            raise OSError("no space left on device")
+        super().write(changes)
+
     def commit(self) -> None:
         if self._faulty.step == "commit":
             raise OSError("connection reset")
@@ -69,15 +76,74 @@ class FaultyTransaction(MemoryTransaction):
 def test_a_broken_connection_is_given_up_and_the_entry_is_not_tried_again(step: str) -> None:
     """A commit whose outcome is unknown must not be repeated: what it gave may have been given."""
     faulty = Faulty(step)
-    with writer(faulty.connect) as committer:
+    decided = list[str]()
+
+    def decide(_policy: Policy, _facts: Facts) -> Verdict[str]:
+        decided.append("a")
+        return yes("a")
+
+    now = iter(range(1_000_000))
+    with writer(faulty.connect, clock=lambda: float(next(now)), deadline=1e6) as committer:
         with pytest.raises(Unavailable):
-            committer.commit(entry("a"))
-        assert faulty.begun == 1
+            committer.commit(entry("a", decide))
         faulty.step = None
         assert faulty.connected_again.wait(LONG)
         assert committer.commit(entry("b")) == "yes"
-        assert (faulty.connections, faulty.closed) == (2, 1)
-    assert faulty.closed == 2
+        assert faulty.connections >= 2
+    assert faulty.closed == faulty.connections
+    assert decided == ["a"] * (step != "begin")
+    assert recorded(faulty)[-1] == "b"
+
+
+@pytest.mark.parametrize("step", ["begin", "write", "commit"])
+def test_a_writer_that_cannot_make_anything_durable_is_not_ready_until_it_can(step: str) -> None:
+    """P21: connected is not enough; and it finds out without an entry, which nobody would send it."""
+    faulty, now = Faulty(step), iter(range(1_000_000))
+    with writer(faulty.connect, clock=lambda: float(next(now)), deadline=1e6) as committer:
+        faulty.step = None
+        assert committer.commit(entry("before")) == "yes"
+        assert is_ready(committer)
+        faulty.step = step
+        with pytest.raises(Unavailable):
+            committer.commit(entry("a"))
+        for _ in range(5):
+            # while nothing can be written, every new attempt must leave it as it is
+            eventually(partial(tried_after, faulty, faulty.begun))
+            assert not is_ready(committer)
+        faulty.step = None
+        eventually(lambda: is_ready(committer))
+        assert committer.commit(entry("after")) == "yes"
+        if step != "commit":  # there nobody knows what is left
+            assert recorded(faulty) == ["before", "after"]
+            assert faulty.table("one_time") == {}
+
+
+def test_an_entry_that_is_not_fit_for_the_database_leaves_the_writer_ready() -> None:
+    """P6: nobody's fault must take a node out of service."""
+    faulty = Faulty("")
+    with writer(faulty.connect) as committer:
+        for number in range(3):
+            with pytest.raises(Unavailable):
+                committer.commit(entry(f"a-{number}", unfit))
+            assert is_ready(committer)
+        assert committer.commit(entry("b")) == "yes"
+        assert faulty.connections == 1
+
+
+def unfit(_policy: Policy, _facts: Facts) -> Verdict[str]:
+    raise ZeroDivisionError
+
+
+def tried_after(faulty: Faulty, begun: int) -> bool:
+    return faulty.begun > begun
+
+
+def eventually(fact: Callable[[], bool]) -> None:
+    """Wait for what another thread does, long enough for any machine."""
+    until = time.monotonic() + LONG
+    while not fact():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.001)
 
 
 def test_the_writer_connects_again_without_being_asked() -> None:
@@ -100,7 +166,7 @@ def test_without_a_connection_entries_fail_at_once() -> None:
         for name in ("a", "b"):
             with pytest.raises(Unavailable):
                 committer.commit(entry(name))
-        assert not committer.ready
+        assert not is_ready(committer)
         assert faulty.begun == 1
 
 

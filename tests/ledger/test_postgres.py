@@ -17,6 +17,7 @@ from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.postgres_wire import ServerRefused, Wire
 from idjag.ledger.trail import check
 from tests.cluster import Cluster
+from tests.ledger.child import LONG
 from tests.ledger.parts import (
     KEY,
     Policy,
@@ -25,6 +26,7 @@ from tests.ledger.parts import (
     code,
     decision_ids,
     entry,
+    is_ready,
     jti,
     make_postgres_tables,
     postgres_ledger,
@@ -296,3 +298,32 @@ def test_tables_are_made_once(postgres: Cluster) -> None:
         ledger.open_tenant(T)
         ledger.open_tenant(T)
         assert ledger.head(T).audit_no == 0
+
+
+@pytest.mark.slow
+def test_a_server_that_only_reads_makes_a_node_unready_until_it_writes_again(
+    one: PostgresLedger[Policy], url: str
+) -> None:
+    """P21: a standby, or a full disk: connecting works and nothing else; no entry is needed to find out."""
+    assert is_ready(one)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    sql(url, "ALTER DATABASE idjag SET default_transaction_read_only = on")
+    try:
+        sql(url, others)
+        with pytest.raises(Unavailable):
+            one.commit(entry("d-1"))
+        for _ in range(10):
+            assert not is_ready(one)
+            with pytest.raises(Unavailable):
+                one.commit(entry("d-2"))
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute("ALTER DATABASE idjag RESET default_transaction_read_only")
+    sql(url, others)
+    until = time.monotonic() + LONG
+    while not is_ready(one):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert one.commit(entry("d-3")) == "yes"
+    assert decision_ids(one) == ["d-3"]

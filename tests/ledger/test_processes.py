@@ -100,7 +100,7 @@ def test_two_processes_have_one_winner(root: Path, where: str) -> None:
 
 
 def test_a_full_disk_refuses_and_heals(root: Path, path: Path) -> None:
-    """Promises P6 and P15."""
+    """Promises P6, P15 and P21: not ready while it is full, and ready by itself once it is not."""
     with child(root, "full", str(path), "f") as process:
         served = [line.strip() for line in output(process)]
         assert process.wait() == 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event, Thread
 from typing import cast
@@ -17,6 +17,7 @@ from idjag.ledger.entry import Facts, Insert, Key, Unavailable, Upsert, Verdict
 from idjag.ledger.gate import Gate
 from idjag.ledger.sqlite import SqliteLedger, write_gate
 from idjag.ledger.trail import check
+from tests.ledger.child import LONG
 from tests.ledger.parts import (
     KEY,
     Policy,
@@ -276,3 +277,25 @@ def test_facts_outside_an_entry_are_of_one_moment(one: SqliteLedger[Policy]) -> 
         assert facts(keys[0])[0]["status"] == facts(keys[1])[0]["scope"]
     thread.join()
     assert cast("str", one.read(keys)(keys[1])[0]["scope"]) == "199"
+
+
+def test_readers_do_not_wait_for_each_other(path: Path) -> None:
+    """A page that reads for long holds up no other page: each has a snapshot of the file of its own."""
+    with sqlite_ledger(path) as ledger, ledger._transaction() as slow:
+        before = slow.head(T)
+        with ThreadPoolExecutor(2) as pool:
+            assert pool.submit(ledger.head, T).result(LONG) == before
+            assert pool.submit(ledger.commit, entry("d-1")).result(LONG) == "yes"
+            assert pool.submit(ledger.head, T).result(LONG).audit_no == before.audit_no + 1
+        assert slow.head(T) == before
+
+
+def test_there_are_no_more_readers_than_the_machine_can_bear(path: Path) -> None:
+    """Each is an open file and a cache of pages; whoever finds no place is told so in time."""
+    with sqlite_ledger(path) as ledger:
+        with ExitStack() as reading:
+            for _ in range(4):
+                reading.enter_context(ledger._transaction())
+            with pytest.raises(Unavailable, match="no turn"):
+                ledger.head(T)
+        assert ledger.head(T).audit_no == 0

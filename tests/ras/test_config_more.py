@@ -14,10 +14,11 @@ from idjag.protocol.http import Reply
 from idjag.protocol.jose import KeySet, jws
 from idjag.protocol.sub_id import SamlNameId, claim_of
 from idjag.ras.config import Standalone, build, load
+from idjag.ras.places import PostgresUrl
 from idjag.ras.step_up import Requirement
 from idjag.yaml_file import FileError
 from tests.proofs import jkt, proof
-from tests.ras.test_config import CONTRACT, ENVIRON, write
+from tests.ras.test_config import CONTRACT, ENVIRON, changed, write
 from tests.ras.test_generic_grants import generic
 from tests.ras.world import API, CLIENT, FILES, IDP, NOW, OTHER_IDP, RAS, basic, body, grant, key, request
 
@@ -193,3 +194,35 @@ def test_keys_of_a_client_may_be_elsewhere(tmp_path: Path) -> None:
         [client] = built.ras.config.clients
         assert client.registration is not None
         assert client.registration.published
+
+
+SHARED = "postgresql://idjag@db.example/ras"
+DATABASES = [
+    ("sqlite:///ras.db\nkek_file: null", f"{SHARED}\nkek_file: kek", None),
+    ("sqlite:///ras.db", SHARED, "PostgreSQL needs kek_file"),
+    (
+        "sqlite:///ras.db\nkek_file: null",
+        "mysql://db.example/ras\nkek_file: kek",
+        "write sqlite:///PATH or postgresql",
+    ),
+    (
+        "sqlite:///ras.db\nkek_file: null",
+        "postgresql://idjag:hunter2hunter2@db.example/ras\nkek_file: kek",
+        "no password in this file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), DATABASES)
+def test_a_database_of_several_servers_is_named_with_its_key(
+    tmp_path: Path, old: str, new: str, words: str | None
+) -> None:
+    """Architecture section 7: PostgreSQL requires a key to be given; the file holds no secret."""
+    if words is None:
+        loaded = load(changed(tmp_path, old, new), ENVIRON)
+        assert (loaded.database, loaded.kek_file) == (PostgresUrl(SHARED), tmp_path / "kek")
+        assert "db.example" not in repr(loaded)
+        return
+    with pytest.raises(FileError, match=words) as refusal:
+        load(changed(tmp_path, old, new), ENVIRON)
+    assert "hunter2" not in str(refusal.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -43,22 +43,21 @@ def test_servers_that_start_at_once_make_one_database(at: PostgresUrl, tmp_path:
     kek = kek_in(tmp_path)
     assert not is_made(at)
 
-    def start(_: int) -> Database:
-        return open_database(at, kek_file=kek)
+    with ExitStack() as closing_all, ThreadPoolExecutor(SERVERS) as pool:
 
-    with ThreadPoolExecutor(SERVERS) as pool:
+        def start(_: int) -> Database:
+            server = open_database(at, kek_file=kek)
+            closing_all.callback(server.close)
+            return server
+
         servers = list(pool.map(start, range(SERVERS)))
         signers = list(pool.map(lambda server: server.signer("ES256", now=NOW), servers))
-    try:
         assert is_made(at)
         assert len({server.chain_key for server in servers}) == 1
         assert len({signer.public().to_dict()["keys"][0]["kid"] for signer in signers}) == 1
         active = Key("ras_key", "status", "active")
         assert len(servers[0].ledger.read([active])(active)) == 1
         assert trail.check(servers[0].ledger, "ras", key=servers[0].chain_key) is None
-    finally:
-        for server in servers:
-            server.close()
 
 
 def test_a_key_of_another_database_and_a_missing_one_stop_the_start(at: PostgresUrl, tmp_path: Path) -> None:

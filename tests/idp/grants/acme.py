@@ -137,7 +137,8 @@ class Acme:
         """Rows that another part of the product would write."""
 
         def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
-            return Verdict(None, events=(), writes=writes)
+            policy = any(write.table in snapshot.Loader.tables for write in writes)
+            return Verdict(None, events=(), writes=writes, policy_changed=policy)
 
         def lost(_one_time: object) -> Verdict[None]:
             raise AssertionError
