@@ -110,6 +110,8 @@ $(VENV)/system.stamp: | $(VENV)/bin/python
 	@wanted=; \
 	$(FIND_POSTGRES) >/dev/null || wanted="$$wanted postgresql"; \
 	command -v npm >/dev/null 2>&1 || wanted="$$wanted nodejs npm"; \
+	command -v chromium >/dev/null 2>&1 || wanted="$$wanted chromium"; \
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null 2>&1 || wanted="$$wanted nginx-light"; \
 	if [ -n "$$wanted" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 		echo "installing the system packages$$wanted: a minute or two"; \
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$wanted; } \

@@ -34,6 +34,12 @@ _TABLES: Final = (
     ("code", "expires"),
     ("refresh_token", "expires"),
     ("family", "expires"),
+    ("access_token", "expires"),
+    ("pushed_request", "expires"),
+    ("logout_notice", "expires"),
+    ("sign_in_step", "expires"),
+    ("device", "expires"),
+    ("link", "expires"),
 )
 
 Dead: TypeAlias = Callable[..., Sequence[str]]

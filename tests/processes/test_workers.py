@@ -16,7 +16,7 @@ from tests.cluster import Cluster
 from tests.processes.acme import Acme
 from tests.processes.program import Program
 
-SECONDS = 10
+SECONDS = 60
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def workers(program: Program) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 
 
-def eventually(fact: object) -> None:
+def eventually(fact: object, *, seconds: float = SECONDS) -> None:
     """Wait until a fact is there, for a moment that is long on a busy machine."""
     assert callable(fact)
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < until, "it did not come about"
         time.sleep(0.02)

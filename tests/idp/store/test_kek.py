@@ -115,7 +115,7 @@ def test_a_check_value_that_was_tampered_with_is_never_made_again(settings: Sett
 @pytest.mark.parametrize(
     "row",
     [
-        "INSERT INTO tenant VALUES ('t', 'default', 'https://idp.example', 1)",
+        "INSERT INTO tenant (id, name, issuer, created) VALUES ('t', 'default', 'https://idp.example', 1)",
         "INSERT INTO signing_key VALUES ('k', 't', 'ES256', 'active', '{}', x'00', 1, 1, NULL)",
         "INSERT INTO person VALUES ('p', 't', 'alice', NULL, 0, '', '{}', 'active', 0, '', 1, 1)",
     ],

@@ -94,7 +94,9 @@ def test_the_tables_of_the_ledger_are_its_own(path: Path, url: str) -> None:
 
 def test_a_second_upgrade_changes_nothing(path: Path, url: str) -> None:
     schema.upgrade(url)
-    query(path, "INSERT INTO tenant VALUES ('t', 'default', 'https://idp.example', 1)")
+    query(
+        path, "INSERT INTO tenant (id, name, issuer, created) VALUES ('t', 'default', 'https://a.example', 1)"
+    )
     before = query(path, "SELECT name, sql FROM sqlite_master ORDER BY 1")
     assert schema.upgrade(url) == NEWEST
     assert query(path, "SELECT name, sql FROM sqlite_master ORDER BY 1") == before

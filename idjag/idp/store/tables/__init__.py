@@ -11,26 +11,42 @@ from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
 from idjag.idp.store.tables.people import Credential, Group, Membership, Person, Subject
-from idjag.idp.store.tables.sessions import Code, Family, RefreshToken, Session, SessionApp
+from idjag.idp.store.tables.sessions import (
+    AccessToken,
+    Code,
+    Family,
+    LogoutNotice,
+    PushedRequest,
+    RefreshToken,
+    Session,
+    SessionApp,
+)
+from idjag.idp.store.tables.signin import Device, Link, SignInStep
 from idjag.idp.store.tables.tenants import Tenant
 from idjag.idp.store.tables.throttle import ThrottleRow
 
 __all__ = [
+    "AccessToken",
     "App",
     "Code",
     "Connection",
     "Credential",
+    "Device",
     "Family",
     "Group",
     "Guardrail",
     "Hold",
     "KekCheck",
+    "Link",
+    "LogoutNotice",
     "Membership",
     "Person",
+    "PushedRequest",
     "RefreshToken",
     "ResourceApp",
     "Session",
     "SessionApp",
+    "SignInStep",
     "SigningKey",
     "Subject",
     "Tenant",

@@ -1,5 +1,6 @@
 """People, their credentials, groups and subject identifiers."""
 
+from sqlalchemy import text
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
 
@@ -27,7 +28,13 @@ class Person(SQLModel, table=True):
 
 
 class Credential(SQLModel, table=True):
-    """One way of signing in.  ``kind`` is "password" (``secret``: an Argon2id hash); others come later."""
+    """One way of signing in, or a part of one.
+
+    ``kind`` is "password" (``secret``: an Argon2id hash), "totp" (``secret``: the sealed seed), "passkey"
+    (``secret``: its public key; ``handle``: the digest of its credential id) or "recovery" (``secret``: the
+    hash of one code).  ``label`` is the person's own name for it, ``spec`` a JSON object with what else its
+    kind needs.
+    """
 
     __tablename__ = "credential"
 
@@ -37,6 +44,10 @@ class Credential(SQLModel, table=True):
     kind: str
     secret: str
     created: int
+    label: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    spec: str = Field(default="{}", sa_column_kwargs={"server_default": text("'{}'")})
+    handle: str | None = Field(default=None, index=True, unique=True)
+    last_used: int | None = None
 
 
 class Group(SQLModel, table=True):

@@ -14,6 +14,7 @@ class Session(SQLModel, table=True):
     ``ended``: signed out, or replaced; offline families live on.  ``revoked``: stopped by an administrator
     or by the person, which ends those too.  Both are set then, and the row is needed for the longest life of
     a family after ``expires``: a family whose session is not there is over (decision 0025).
+    ``seen`` is when it was last used, written down once a minute at most.
     """
 
     __tablename__ = "session"
@@ -32,6 +33,7 @@ class Session(SQLModel, table=True):
     expires: int = Field(index=True)
     ended: int | None = None
     revoked: int | None = None
+    seen: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
 
 
 class SessionApp(SQLModel, table=True):
@@ -111,3 +113,55 @@ class RefreshToken(SQLModel, table=True):
     created: int
     expires: int = Field(index=True)
     rotated: int | None = None
+
+
+class AccessToken(SQLModel, table=True):
+    """An access token for UserInfo; ``id`` is the SHA-256 of its value, ``scope`` what it was granted."""
+
+    __tablename__ = "access_token"
+
+    id: str = Field(primary_key=True)
+    tenant_id: str = Field(index=True)
+    family_id: str = Field(index=True)
+    app_id: str
+    person_id: str
+    session_id: str
+    epoch: int
+    sid: str
+    scope: str
+    jkt: str | None = None
+    created: int
+    expires: int = Field(index=True)
+
+
+class PushedRequest(SQLModel, table=True):
+    """An authorization request that an app has left with us (RFC 9126); ``id`` is the SHA-256 of its URI."""
+
+    __tablename__ = "pushed_request"
+
+    id: str = Field(primary_key=True)
+    tenant_id: str = Field(index=True)
+    app_id: str
+    request: str
+    created: int
+    expires: int = Field(index=True)
+
+
+class LogoutNotice(SQLModel, table=True):
+    """What one app is yet to be told about a session that ended (OpenID Connect Back-Channel Logout).
+
+    ``due`` is when to try next; ``spec`` is a JSON object with what the logout token says.
+    """
+
+    __tablename__ = "logout_notice"
+
+    id: str = Field(primary_key=True)
+    tenant_id: str = Field(index=True)
+    app_id: str
+    person_id: str = Field(index=True)
+    session_id: str
+    spec: str
+    attempts: int = 0
+    due: int = Field(index=True)
+    created: int
+    expires: int = Field(index=True)
