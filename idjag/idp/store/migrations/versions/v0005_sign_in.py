@@ -1,4 +1,4 @@
-"""Revision 0005: second factors, remembered devices, links, access tokens, pushed requests, logout notices."""
+"""Revision 0005: factors, remembered devices, links, access tokens, pushed requests, logout notices."""
 
 from __future__ import annotations
 
