@@ -13,21 +13,27 @@ import uvicorn
 
 from idjag.asgi import ASGIApp
 from idjag.cli import Failed, logs
+from idjag.cli.impatience import Impatient
+from idjag.cli.leaving import Leaving, Server
 
 __all__ = ["Listening", "answer", "listener", "serve", "stop"]
 
 _BACKLOG = 2048
 _TURN = 0.0005  # seconds
+_KEEP_ALIVE = 75
+"""Seconds between two requests of a connection: longer than proxies keep one (nginx: 60), or they would send
+a request into one that ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a server answers, and how it logs."""
+    """Where a server answers, how it logs, and for how many seconds it serves on after SIGTERM."""
 
     host: str
     port: int
     log_level: str
     log_format: str
+    drain: int = 0
 
 
 def serve(app: ASGIApp, at: Listening, *, issuer: str, err: TextIO) -> None:
@@ -52,17 +58,20 @@ def answer(app: ASGIApp, at: Listening, listening: socket.socket) -> None:
     logs.configure(log_format=at.log_format, level=at.log_level)
     # uvicorn raises the signal once more when it has stopped: the default would end us before we close
     signal.signal(signal.SIGTERM, stop)
+    leaving = Leaving(app)
     config = uvicorn.Config(
-        app,
+        leaving,
+        http=Impatient,
         lifespan="off",
         log_config=None,  # ours, above
         ws="none",  # nobody speaks it here, and an upgrade would be a warning in the log
         proxy_headers=False,  # the door reads them, and only from IDJAG_TRUSTED_PROXIES
         server_header=False,
         access_log=False,  # a URL may hold a code
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config, leaving, drain=at.drain).run(sockets=[listening])
 
 
 def listener(at: Listening) -> socket.socket:
