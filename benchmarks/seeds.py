@@ -209,8 +209,8 @@ class _Tables:
         )
 
     def _fill(self, table: type[SQLModel], count: int, *, like: str = "", **values: str) -> None:
-        """``count`` rows; a column that is not given is that of the row ``like`` this condition."""
-        columns = list(table.model_fields)
+        """``count`` rows; a column that is not given is that of the row ``like`` this, or has its default."""
+        columns = [name for name in table.model_fields if like or name in values]
         source = f", {table.__tablename__} AS like_ WHERE like_.{like}" if like else ""
         selected = ", ".join(values.get(name, f"like_.{name}") for name in columns)
         self.run(

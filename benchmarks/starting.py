@@ -15,6 +15,7 @@ from benchmarks.load import Requests, run
 from benchmarks.measure import Measurement
 from benchmarks.rounds import measured
 from benchmarks.servers import Server, floor, resident_mib
+from idjag.demo.wire import fetch
 from tests.processes.acme import Acme
 
 __all__ = ["LINES", "measurements"]
@@ -23,7 +24,7 @@ _ROUNDS = 3
 _SIZES = {f"start.sqlite.connections{size}": size for size in (10, 1_000, 100_000)}
 _IMPORTS = {f"import.{name}": name for name in ("idjag.ras", "idjag.idp.app")}
 LINES = (*_SIZES, *_IMPORTS)
-"""What can be measured.  A start gives two lines: milliseconds until it listens, and MiB after some load."""
+"""What can be measured.  A start gives two lines: milliseconds until it is ready, and MiB after some load."""
 
 
 def measurements(chosen: Sequence[str]) -> Iterator[Measurement]:
@@ -57,6 +58,7 @@ def _once(acme: Acme, requests: Requests) -> tuple[float, float, float, tuple[fl
     """Seconds until it serves, their CPU, MiB after some load; seconds and MiB of the floor."""
     begun, port = time.monotonic(), int(urlsplit(acme.idp).port or 0)
     with acme.serve() as program:
+        _until_ready(acme.idp)
         seconds, cpu = time.monotonic() - begun, Server(port, (program.process.pid,)).cpu()
         run(port, requests, connections=16, seconds=1)
         size = resident_mib(program.process.pid)
@@ -65,6 +67,12 @@ def _once(acme: Acme, requests: Requests) -> tuple[float, float, float, tuple[fl
             of_floor = time.monotonic() - begun
             run(bare.port, requests, connections=16, seconds=1)
             return seconds, cpu, size, (of_floor, resident_mib(bare.pids[0]))
+
+
+def _until_ready(url: str) -> None:
+    """Until the server says so, which takes its first snapshot."""
+    while fetch(f"{url}/readyz").status != 200:
+        time.sleep(0.01)
 
 
 def _import(name: str, module: str) -> Measurement:

@@ -24,6 +24,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "below",
     "client_address",
     "guarded",
     "router",
@@ -260,6 +261,16 @@ def router(routes: Mapping[str, ASGIApp], otherwise: ASGIApp) -> ASGIApp:
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         found = table.get(scope["path"]) if scope["type"] == "http" else None
         await (otherwise if found is None else found)(scope, receive, send)
+
+    return dispatch
+
+
+def below(prefix: str, app: ASGIApp, otherwise: ASGIApp) -> ASGIApp:
+    """An application for ``prefix`` and every path below it; the rest is for ``otherwise``."""
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope["type"] == "http" and (scope["path"] + "/").startswith(prefix + "/")
+        await (app if inside else otherwise)(scope, receive, send)
 
     return dispatch
 

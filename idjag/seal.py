@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 __all__ = [
     "KekRefused",
     "KekSealer",
+    "NothingSeals",
     "SealBroken",
     "Sealer",
     "context_of",
@@ -64,6 +65,18 @@ class Sealer(Protocol):
     def open(self, sealed: bytes, *, context: str) -> bytes:
         """What was sealed for that very place; raises SealBroken."""
         ...
+
+
+class NothingSeals:
+    """The Sealer of a place without a key: what needs one fails there, and nothing is stored in the clear."""
+
+    def seal(self, plain: bytes, *, context: str) -> bytes:  # noqa: ARG002
+        """Raises KekRefused."""
+        raise KekRefused("no key-encryption key is given")
+
+    def open(self, sealed: bytes, *, context: str) -> bytes:  # noqa: ARG002
+        """Raises SealBroken."""
+        raise SealBroken("no key-encryption key is given")
 
 
 class KekSealer:

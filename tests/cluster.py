@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -47,10 +48,25 @@ class Cluster:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the server, as one who pulls at a machine would."""
-        postmaster = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
-        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="ascii")
-        for pid in (postmaster, *map(int, children.split())):
-            os.kill(pid, number)
+        for pid in self.processes():
+            with suppress(ProcessLookupError):  # a connection ended meanwhile
+                os.kill(pid, number)
+
+    def kill(self) -> None:
+        """What a power cut does, and more sudden than to stop it; it can be started again afterwards."""
+        every = self.processes()
+        self.signal(signal.SIGKILL)
+        while not all(map(_ended, every)):
+            time.sleep(0.01)
+        # Who is dead keeps his number until he is counted, and a server would take it for another one's.
+        for lock in (self.data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*.lock")):
+            lock.unlink()
+
+    def processes(self) -> list[int]:
+        """The server, and behind it those that serve its connections and itself."""
+        pid = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [pid, *map(int, children.split())]
 
     def url(self, schema: str | None = None) -> str:
         """How to connect; ``schema`` is the one whose tables are meant."""
@@ -107,6 +123,13 @@ def cluster(bin_: Path) -> Iterator[Cluster]:
     finally:
         made.stop("immediate")
         shutil.rmtree(folder)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def _version(folder: Path) -> tuple[int, ...]:

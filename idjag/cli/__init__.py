@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, TextIO, cast
 
+from idjag import __version__
+
 __all__ = ["main"]
 
 NOT_BUILT = "idjag.cli.not_built"
@@ -35,10 +37,11 @@ COMMANDS: dict[str, _Command] = {
     "ask": _Command("idjag.cli.ask", "what would be decided, and why"),
     "hold": _Command("idjag.cli.hold", "stop a user, app, connection or resource app now"),
     "release": _Command("idjag.cli.hold", "release a hold"),
+    "apps": _Command("idjag.cli.apps", "client secrets of apps: make, list, retire"),
     "keys": _Command("idjag.cli.keys", "signing keys"),
     "kek": _Command("idjag.cli.kek", "rotate the key-encryption key"),
-    "users": _Command(NOT_BUILT, "people"),
-    "admin": _Command(NOT_BUILT, "administrators of the console"),
+    "users": _Command("idjag.cli.users", "people: list, disable, unlock, reset, links to set a password"),
+    "admin": _Command("idjag.cli.admin", "API tokens; administrators of the console: not built"),
     "tenants": _Command(NOT_BUILT, "tenants"),
     "audit": _Command("idjag.cli.audit", "list, export and verify the audit log"),
     "db": _Command("idjag.cli.db", "the database: schema, backup, after a restore"),
@@ -69,14 +72,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"idjag: {message}; see {self.prog} --help\n")
 
 
-class NotBuilt(argparse.Action):
-    """An option that the contract has and that nothing carries out yet."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        """Refuse it by name."""
-        parser.exit(2, f"idjag: {self.option_strings[0]}: not built\n")
-
-
 class Failed(Exception):
     """A command that cannot go on: one line for standard error, and its exit code."""
 
@@ -104,6 +99,8 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         parser.print_help(out)
         return 2
     try:
+        if args.server or (environ.get("IDJAG_SERVER") and args.command not in _LOCAL):
+            return _remote(args, environ=environ, out=out)
         return module.run(args, environ=environ, out=out, err=err)
     except KeyboardInterrupt:
         # a server was told to stop; anything else was cut off, and its answer is not "yes"
@@ -114,6 +111,19 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         return _not_installed(missing, arguments, err)
     except Exception as error:  # noqa: BLE001 - the one place that turns our errors into an exit code
         return _failed(error, err)
+
+
+_LOCAL = frozenset({"serve", "demo", "check", "inspect", "ras"})
+"""Commands that IDJAG_SERVER is not about."""
+
+
+def _remote(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO) -> int:
+    from idjag.cli import remote, server  # these need extras that `idjag ras serve` does without
+
+    found = server.of(args, environ)
+    if found is None:
+        raise Failed("--server: no address", code=2)
+    return remote.run(args, found, environ=environ, out=out)
 
 
 def _failed(error: Exception, err: TextIO) -> int:
@@ -173,10 +183,16 @@ def _parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, _Module 
         "`idjag COMMAND --help` says more. Exit codes: 0 done, 1 the answer is no, "
         "2 wrong use or a bad file, 3 the environment failed.",
     )
+    parser.add_argument("--version", action="version", version=f"idjag {__version__}")
     parser.add_argument(
         "--config", metavar="FILE", help="settings as TOML; the environment wins; before the command"
     )
-    parser.add_argument("--server", metavar="URL", action=NotBuilt, help="not built")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="go through the admin API of this identity provider, in the role of the API token in "
+        "IDJAG_API_TOKEN_FILE; before the command",
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     chosen = _chosen(arguments)
     module = None

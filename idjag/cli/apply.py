@@ -11,12 +11,13 @@ from idjag.cli.state_file import (
     add_file,
     answered,
     credentials,
+    known_passwords,
     operator,
     print_json,
     state_file,
 )
 from idjag.cli.store import opened
-from idjag.idp.state.apply import Outcome, Store, apply, look
+from idjag.idp.state.apply import How, Outcome, Store, apply, look
 from idjag.idp.state.show import plan_json, plan_lines
 
 __all__ = ["register", "run"]
@@ -35,7 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Exit 1 when the file's own tests fail on the result; then nothing was changed."""
     file = state_file(args)
-    with opened(args, environ, err, create=True) as store:
+    with opened(args, environ, err, create=True, scratch=args.dry_run) as store:
         outcome = answered(file, lambda: _outcome(args, store, file, environ=environ), err=err)
     if outcome is None:
         print("idjag: nothing was changed: tests failed", file=err)
@@ -48,11 +49,13 @@ def _outcome(
     args: argparse.Namespace, store: Store, file: StateFileText, *, environ: Mapping[str, str]
 ) -> Outcome:
     state = file.source.state
-    secrets = credentials(file, environ=environ, issuer=store.issuer)
+    listed = known_passwords(args, environ)
+    secrets = credentials(file, environ=environ, issuer=store.issuer, listed=listed)
+    how = How(prune=args.prune)
     if args.dry_run:
-        plan = look(store, state, secrets, prune=args.prune)
+        plan = look(store, state, secrets, how=how)
         return Outcome(plan, plan.policy_seq, applied=False)
-    return apply(store, state, secrets, actor=operator(), digest=file.digest, prune=args.prune)
+    return apply(store, state, secrets, actor=operator(), digest=file.digest, how=how)
 
 
 def _print(outcome: Outcome, args: argparse.Namespace, out: TextIO) -> None:

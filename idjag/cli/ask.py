@@ -10,15 +10,12 @@ from typing import Any, TextIO
 from idjag.cli import Failed
 from idjag.cli.store import opened
 from idjag.cli.times import address, duration, when
-from idjag.idp.questions import Ask, Asked, Store, UnknownName, build
-from idjag.policy.advise import Advice, smallest_change
-from idjag.policy.decide import decide
-from idjag.policy.explain import Explanation, Line, explain
-from idjag.policy.question import Decision
+from idjag.idp.answers import answered
+from idjag.idp.questions import Ask, Store, UnknownName, build
 from idjag.protocol import resources, scopes
 from idjag.protocol.errors import ANSWERS, Refused
 
-__all__ = ["answer", "register", "run"]
+__all__ = ["answer", "register", "run", "show"]
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,60 +83,37 @@ def answer(store: Store, ask: Ask, *, as_json: bool, out: TextIO) -> int:
         asked = build(store, ask)
     except UnknownName as unknown:
         raise Failed(str(unknown), code=2) from None
-    decision = decide(asked.policy, asked.question)
-    explanation = explain(asked.policy, asked.question, decision, names=asked.names)
-    advice = smallest_change(asked.policy, asked.question, names=asked.names)
+    return show(answered(asked).members, as_json=as_json, out=out)
+
+
+def show(members: Mapping[str, Any], *, as_json: bool, out: TextIO) -> int:
+    """Print an answer, from here or from a server; the exit code."""
     if as_json:
-        members = _members(asked, decision, explanation, advice)
         print(json.dumps(members, ensure_ascii=False, indent=2), file=out)
     else:
-        for line in _lines(asked, explanation, advice):
+        for line in _lines(members):
             print(line, file=out)
-    return 0 if decision.allowed else 1
+    return 0 if members["decision"] == "allow" else 1
 
 
-def _lines(asked: Asked, explanation: Explanation, advice: Advice) -> Iterator[str]:
-    yield explanation.headline
-    yield from (f"  [{'x' if line.matched else ' '}] {_said(line)}" for line in explanation.lines)
-    if advice.obstacles:
+def _lines(members: Mapping[str, Any]) -> Iterator[str]:
+    yield members["headline"]
+    yield from (f"  [{'x' if line['matched'] else ' '}] {_said(line)}" for line in members["trace"])
+    if members["obstacles"]:
         yield "In the way, and not for a small change to remove:"
-        yield from (f"  - {obstacle}" for obstacle in advice.obstacles)
-    if advice.options:
+        yield from (f"  - {obstacle}" for obstacle in members["obstacles"])
+    if members["options"]:
         yield "The smallest change that would allow it:"
         yield from (
-            f"  {'or ' if number else ''}{', and '.join(change.text for change in option)}"
-            for number, option in enumerate(advice.options)
+            f"  {'or ' if number else ''}{', and '.join(change['text'] for change in option)}"
+            for number, option in enumerate(members["options"])
         )
-    yield from (f"Note: {note}" for note in asked.notes)
+    if members["claims"] and members["decision"] == "allow":
+        yield f"The resource app would be told: {', '.join(members['claims'])}"
+    yield from (f"Note: {note}" for note in members["notes"])
 
 
-def _said(line: Line) -> str:
-    name = line.kind if line.kind == "hold" else f"{line.kind} {line.key}"
-    return f"{name} {line.text}" if line.text.startswith("does not apply") else f"{name}: {line.text}"
-
-
-def _members(asked: Asked, decision: Decision, explanation: Explanation, advice: Advice) -> dict[str, object]:
-    reason, step_up = decision.reason, decision.step_up
-    return {
-        "decision": "step_up" if step_up else "allow" if decision.allowed else "deny",
-        "reason": reason,
-        "error": ANSWERS[reason].error if reason else None,
-        "headline": explanation.headline,
-        "scopes": decision.scopes,
-        "resources": decision.resources,
-        "lifetime": decision.lifetime,
-        "rules": [rule.key for rule in decision.rules],
-        "guardrails": [guardrail.key for guardrail in decision.guardrails],
-        "step_up": step_up._asdict() if step_up else None,
-        "pairs": sorted(decision.pairs),
-        "trace": [
-            {"kind": line.kind, "key": line.key, "matched": line.matched, "text": line.text}
-            for line in explanation.lines
-        ],
-        "obstacles": advice.obstacles,
-        "options": [
-            [{"of": change.of, "text": change.text} for change in option] for option in advice.options
-        ],
-        "notes": asked.notes,
-        "policy_seq": asked.policy.seq,
-    }
+def _said(line: Mapping[str, str]) -> str:
+    kind, text = line["kind"], line["text"]
+    name = kind if kind == "hold" else f"{kind} {line['key']}"
+    return f"{name} {text}" if text.startswith("does not apply") else f"{name}: {text}"

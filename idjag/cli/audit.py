@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from idjag.cli import audit_export, trail
+from idjag.cli import audit_export, audit_offline, trail
 from idjag.cli.operator import operator
 from idjag.cli.store import opened
 from idjag.idp import facts
@@ -34,6 +34,8 @@ def _add_erase(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Run one action."""
+    if args.action == "verify" and args.export is not None:
+        return audit_offline.verify(args, out=out)
     with opened(args, environ, err) as store:
         if args.action == "erase":
             url = Settings.load(environ, Path(args.config) if args.config else None).database_url

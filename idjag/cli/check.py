@@ -9,7 +9,8 @@ import argparse
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TextIO
 
 from idjag.cli.state_file import (
@@ -21,15 +22,17 @@ from idjag.cli.state_file import (
     state_file,
 )
 from idjag.cli.store import opened
+from idjag.idp.catalog.client_auth import basic_problem
 from idjag.idp.catalog.references import Problem
 from idjag.idp.settings import check_issuer
 from idjag.idp.state.apply import TestsFailed, look
 from idjag.idp.state.cases import policy_of, run_tests
 from idjag.idp.state.current import Current
+from idjag.idp.state.file import StateFile
 from idjag.idp.state.plan import Plan, Problems, plan
 from idjag.idp.state.read import Source
 from idjag.idp.state.show import plan_json, plan_lines
-from idjag.policy.lint import Finding, lint
+from idjag.policy.lint import Finding, Lint, lint
 
 __all__ = ["register", "run"]
 
@@ -50,7 +53,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     planned = answered(file, lambda: _planned(args, file, environ=environ, err=err), err=err)
     if planned is None:
         return 1
-    findings = _findings(planned, file.source)
+    issuer = environ.get("IDJAG_ISSUER", "")
+    findings = _findings(planned, file.source, credentials(file, environ=environ, issuer=issuer).secret)
     drift = bool(args.drift and planned.changes)
     if args.json:
         print_json(_json(file, findings, planned if args.drift else None), out)
@@ -64,7 +68,7 @@ def _planned(
 ) -> Plan:
     """The result that is looked at; raises Problems, TestsFailed."""
     if args.drift:
-        with opened(args, environ, err, create=True) as store:
+        with opened(args, environ, err, scratch=True) as store:
             secrets_of = credentials(file, environ=environ, issuer=store.issuer)
             return look(store, file.source.state, secrets_of)
     now, state = int(time.time()), file.source.state
@@ -102,14 +106,31 @@ def _hinted(problem: Problem, source: Source) -> Problem:
     return Problem(problem.noun, problem.key, problem.path, hint)
 
 
-def _findings(planned: Plan, source: Source) -> tuple[Finding, ...]:
+def _findings(planned: Plan, source: Source, secret: Callable[[str], str]) -> tuple[Finding, ...]:
     result = planned.result
     rows = {**result.groups, **result.people, **result.apps, **result.resource_apps}
     names = {str(row["id"]): name for name, row in rows.items()}
     members = None
     if source.state.users is not None:
         members = Counter(group for groups in planned.groups.values() for group in groups)
-    return lint(policy_of(planned), now=int(time.time()), names=names, members=members)
+    found = lint(policy_of(planned), now=int(time.time()), names=names, members=members)
+    return (*found, *_in_a_header(source.state, secret))
+
+
+def _in_a_header(state: StateFile, secret: Callable[[str], str]) -> Iterator[Finding]:
+    """Ids and secrets that clients send wrong; a secret that is not to be had here is not looked at."""
+    for app in state.apps or ():
+        if not app.auth.takes_secret:
+            continue
+        if problem := basic_problem(app.client_id or app.id, what="client_id"):
+            yield Finding(Lint.BASIC_ENCODING, "app", app.id, problem)
+        with suppress(ValueError):
+            given = secret(app.auth.secret) if app.auth.secret else ""
+            if problem := basic_problem(given, what="secret"):
+                yield Finding(Lint.BASIC_ENCODING, "app", app.id, problem)
+    for connection in state.connections or ():
+        if problem := basic_problem(connection.client_id or "", what="client_id"):
+            yield Finding(Lint.BASIC_ENCODING, "connection", connection.id, problem)
 
 
 def _print(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None, *, out: TextIO) -> None:

@@ -13,7 +13,7 @@ from idjag.cli.store import opened
 from idjag.idp.state.current import load
 from idjag.idp.state.export import NotExportable, export
 
-__all__ = ["register", "run"]
+__all__ = ["register", "run", "write"]
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,11 +32,16 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         text = export(current)
     except NotExportable as why:
         raise Failed(str(why), code=1) from None
-    if args.output is None:
+    write(text, args.output, out)
+    return 0
+
+
+def write(text: str, path: Path | None, out: TextIO) -> None:
+    """Where it was asked for: a file, or standard output.  Raises Failed."""
+    if path is None:
         out.write(text)
     else:
-        _write(args.output, text)
-    return 0
+        _write(path, text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
@@ -72,12 +73,12 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     if args.json:
         print(json.dumps({"header": jwt.header, "claims": jwt.claims}, indent=2), file=out)
     else:
-        print(explained(jwt), file=out)
+        print(explained(jwt, now=int(time.time())), file=out)
     return _verified(jwt, keys, out=err if args.json else out)
 
 
-def explained(jwt: jws.UnverifiedJwt) -> str:
-    """Every claim on a line, with its meaning; the signature is never shown."""
+def explained(jwt: jws.UnverifiedJwt, *, now: int) -> str:
+    """Every claim on a line, with its meaning, and whether its time is now; the signature is never shown."""
     kind = _KINDS.get(jwt.typ or "", f"a token of type {jwt.typ or 'nothing'}")
     lines = [f"This is {kind}, signed with {jwt.alg} by key {jwt.kid or '(unnamed)'}."]
     for name, value in jwt.claims.items():
@@ -86,7 +87,18 @@ def explained(jwt: jws.UnverifiedJwt) -> str:
             shown = f"{value} ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC)"
         meaning = _MEANINGS.get(name)
         lines.append(f"  {name}: {shown}" + (f"   - {meaning}" if meaning else ""))
+    lines += _untimely(jwt, now=now)
     return "\n".join(lines)
+
+
+def _untimely(jwt: jws.UnverifiedJwt, *, now: int) -> list[str]:
+    """Why nobody accepts it at this moment, by the clock of this machine."""
+    expires, begins = (jwt.claims.get(name) for name in ("exp", "nbf"))
+    if isinstance(expires, int) and expires <= now:
+        return [f"It has expired, {now - expires} seconds ago."]
+    if isinstance(begins, int) and begins > now:
+        return [f"It is not valid yet, for {begins - now} seconds."]
+    return []
 
 
 def _keys(path: str) -> KeySet:

@@ -23,7 +23,7 @@ __all__ = ["register", "run"]
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's own options."""
-    from idjag.cli import ras_things, trail
+    from idjag.cli import kek_steps, ras_things, trail
     from idjag.cli.ras_store import add_file
 
     parser = subparsers.add_parser("ras", help="the resource authorization server as a process of its own")
@@ -37,8 +37,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_file(reload)
     ras_things.register(actions)
     audit = actions.add_parser("audit", help="list, export and verify the audit log of this server")
-    for reading in trail.add_actions(audit, dest="reading"):
-        add_file(reading)
+    kek = actions.add_parser("kek", help="the key-encryption key of this server's database")
+    for each in (*trail.add_actions(audit, dest="reading"), *kek_steps.add_actions(kek, dest="step")):
+        add_file(each)
 
 
 def _port(text: str) -> int:
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             return _reload(args, out=out, err=err)
         case "audit":
             return _audit(args, out=out)
+        case "kek":
+            return _kek(args, out=out)
     return ras_things.run(args, environ=environ, out=out, err=err)
 
 
@@ -89,7 +92,11 @@ def _serve(args: argparse.Namespace, *, environ: Mapping[str, str], err: TextIO)
         print(f"idjag: {missing.filename}: no such file", file=err)
         return 2
     listening = process.Listening(
-        args.host, args.port, log_level=loaded.log_level, log_format=loaded.log_format
+        args.host,
+        args.port,
+        log_level=loaded.log_level,
+        log_format=loaded.log_format,
+        drain=loaded.drain,
     )
     if args.workers > 1:
         built.close()  # it was made to see whether it can be, before any worker starts
@@ -116,7 +123,8 @@ def _serve_with_workers(
 
         where = f"{at.host}:{at.port} with {args.workers} workers"
         print(f"idjag: serving {issuer} on {where}", file=err, flush=True)
-        workers.run(args.workers, work, err=err, passed_on=(signal.SIGHUP,))
+        # they have the socket too; once all of them have closed it, it must not listen for nobody
+        workers.run(args.workers, work, err=err, stopping=listener.close, passed_on=(signal.SIGHUP,))
 
 
 @contextmanager
@@ -172,11 +180,13 @@ def _reload(args: argparse.Namespace, *, out: TextIO, err: TextIO) -> int:
 
 
 def _audit(args: argparse.Namespace, *, out: TextIO) -> int:
-    from idjag.cli import audit_export, trail
+    from idjag.cli import audit_export, audit_offline, trail
     from idjag.cli.ras_store import opened
     from idjag.ras.server import new_id
     from idjag.ras.store_sql.tables import TENANT
 
+    if args.reading == "verify" and args.export is not None:
+        return audit_offline.verify(args, out=out)
     about = {"subject": "account", "client_id_at_resource": "client", "actor": "by"}
     with opened(args) as store:
         database, issuer = store.database, store.places.issuer
@@ -191,6 +201,26 @@ def _audit(args: argparse.Namespace, *, out: TextIO) -> int:
         )
         log = trail.Log(database.ledger, TENANT, database.chain_key, about, export=lambda: source)
         return trail.read(args.reading, args, log, out=out)
+
+
+def _kek(args: argparse.Namespace, *, out: TextIO) -> int:
+    from idjag.cli import kek_steps
+    from idjag.cli.audit_export import recorder
+    from idjag.cli.ras_store import opened
+    from idjag.ras.places import PostgresUrl
+    from idjag.ras.server import new_id
+    from idjag.ras.store_sql.rewrapping import Rewrapping
+    from idjag.ras.store_sql.tables import TENANT
+
+    with opened(args) as store:
+        file, rewrap = store.places.kek_file, Rewrapping(store.database, store.now)
+        if args.step == "status":
+            return kek_steps.status(file, rewrap.sealed(), as_json=args.json, out=out)
+        record = recorder(store.database.ledger, TENANT)
+        shared = isinstance(store.places.database, PostgresUrl)
+        keks = kek_steps.Keks(file, rewrap, record, new_id, store.now, shared=shared, command="idjag ras kek")
+        kek_steps.change(args.step, keks, out=out)
+    return 0
 
 
 def _loaded(file: str, environ: Mapping[str, str]) -> Loaded:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
+
+from idjag.cli import Failed
 
 if TYPE_CHECKING:
     from idjag.cli.process import Listening
@@ -34,17 +37,38 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         {**environ, **{name: value for name, value in given.items() if value}},
         Path(args.config) if args.config else None,
     )
-    for warning in (*settings.warnings, *_elsewhere(settings)):
+    for warning in (*settings.warnings, *_elsewhere(settings), *_no_mail(settings)):
         print(f"idjag: {warning}", file=err)
     listening = process.Listening(
-        settings.host, settings.port, log_level=settings.log_level, log_format=settings.log_format
+        settings.host,
+        settings.port,
+        log_level=settings.log_level,
+        log_format=settings.log_format,
+        drain=settings.drain,
     )
     if settings.workers > 1:
         _serve_with_workers(settings, listening, err=err)
         return 0
-    with serving(settings) as app:
+    with serving(settings) as app, _alone(settings):
         process.serve(app, listening, issuer=settings.issuer, err=err)
     return 0
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Two servers on one file would be one another's brake, and no cluster; raises Failed."""
+    from idjag.idp.settings import sqlite_path
+    from idjag.ledger.gate import sole_server
+
+    path = sqlite_path(settings.database_url)
+    with ExitStack() as stack:
+        if path is not None:
+            try:
+                stack.enter_context(sole_server(path))
+            except BlockingIOError:
+                why = "another idjag serve has it: stop that one; several servers need PostgreSQL"
+                raise Failed(f"{path}: {why}", code=3) from None
+        yield
 
 
 def _serve_with_workers(settings: Settings, listening: Listening, *, err: TextIO) -> None:
@@ -63,7 +87,16 @@ def _serve_with_workers(settings: Settings, listening: Listening, *, err: TextIO
 
         where = f"{settings.host}:{settings.port} with {settings.workers} workers"
         print(f"idjag: serving {settings.issuer} on {where}", file=err, flush=True)
-        workers.run(settings.workers, work, err=err)
+        # they have the socket too; once all of them have closed it, it must not listen for nobody
+        workers.run(settings.workers, work, err=err, stopping=listener.close)
+
+
+def _no_mail(settings: Settings) -> tuple[str, ...]:
+    """On loopback letters are printed; elsewhere they need a mail server."""
+    if settings.loopback or settings.mail.server is not None:
+        return ()
+    without = "links for forgotten passwords come from `idjag users set-password-link` alone"
+    return (f"no mail configured (IDJAG_MAIL_SERVER, IDJAG_MAIL_FROM): {without}",)
 
 
 def _elsewhere(settings: Settings) -> tuple[str, ...]:

@@ -12,17 +12,30 @@ from typing import Any, TextIO, TypeVar
 
 from idjag.cli import Failed
 from idjag.cli.operator import operator
-from idjag.idp.settings import is_loopback
-from idjag.idp.signin.passwords import Passwords
+from idjag.idp.app import password_list_of
+from idjag.idp.passwords.lists import PasswordList
+from idjag.idp.passwords.policy import Policy
+from idjag.idp.settings import Settings, is_loopback
+from idjag.idp.signin.passwords import SHORTEST, PasswordRefused, Passwords
 from idjag.idp.state.apply import TestsFailed
 from idjag.idp.state.credentials import Credentials, credentials_of
 from idjag.idp.state.plan import Problems
 from idjag.idp.state.read import Source, read
 from idjag.ledger.entry import Conflict
+from idjag.secrets_ref import Secret, SecretUnusable, resolve
 from idjag.yaml_file import MAX_BYTES, FileErrors
 from idjag.yaml_file import read as read_document
 
-__all__ = ["StateFileText", "add_file", "answered", "credentials", "operator", "state_file"]
+__all__ = [
+    "StateFileText",
+    "add_file",
+    "answered",
+    "credentials",
+    "known_passwords",
+    "operator",
+    "resolved",
+    "state_file",
+]
 
 T = TypeVar("T")
 
@@ -52,16 +65,49 @@ def state_file(args: argparse.Namespace) -> StateFileText:
     return StateFileText(args.file)
 
 
-def credentials(file: StateFileText, *, environ: Mapping[str, str], issuer: str) -> Credentials:
-    """How the file's references are resolved: beside the file, in this environment."""
+def credentials(
+    file: StateFileText, *, environ: Mapping[str, str], issuer: str, listed: PasswordList | None = None
+) -> Credentials:
+    """How the file's references are resolved: beside the file, in this environment.
+
+    ``listed``: the operator's own list of passwords that are known.
+    """
     # Made on first use: most files set no password any more, and a hasher costs a hash to make.
     passwords = cache(lambda: Passwords(parallel=1))
+
+    def first_password(password: str) -> str:
+        # The length that the tenant wants is for what people choose; what is guessed first is nobody's.
+        policy = Policy(SHORTEST, listed)
+        if weakness := policy.weakness(password):
+            raise PasswordRefused(policy.sentence(weakness))
+        return passwords().hash(password)
+
     return credentials_of(
         environ=environ,
         base=file.path.parent,
         loopback=is_loopback(issuer),
-        hash_password=lambda password: passwords().hash(password),
+        hash_password=first_password,
     )
+
+
+def known_passwords(args: argparse.Namespace, environ: Mapping[str, str]) -> PasswordList | None:
+    """The operator's own list (IDJAG_PASSWORD_LIST); raises SettingsWrong."""
+    return password_list_of(Settings.load(environ, Path(args.config) if args.config else None))
+
+
+def resolved(file: StateFileText, reference: str, *, environ: Mapping[str, str], loopback: bool) -> str:
+    """What a reference of the file leads to here; a hash stays what it is.  Raises Failed."""
+    try:
+        found = resolve(
+            reference,
+            environ=environ,
+            loopback=loopback,
+            base=file.path.parent,
+            hashes=reference[:5] == "hash:",
+        )
+    except SecretUnusable as unusable:
+        raise Failed(f"{file.path}: {unusable}", code=2) from None
+    return found.value if isinstance(found, Secret) else reference
 
 
 def answered(file: StateFileText, ask: Callable[[], T], *, err: TextIO) -> T | None:

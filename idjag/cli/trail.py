@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
-from idjag.cli import Failed, audit_export
+from idjag.cli import Failed, audit_export, audit_offline
 from idjag.ledger import checkpoint, trail
 from idjag.ledger.verification import Verified, verify
 from idjag.protocol.jose.json import JsonValue
@@ -54,6 +54,7 @@ def add_actions(
     verifying.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="compare with what was written there meanwhile"
     )
+    audit_offline.add_options(verifying)
     also(actions)
     return export, listing, verifying
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -22,10 +23,16 @@ _LEAST_LIFE = 1.0
 
 
 def run(
-    count: int, work: Callable[[], object], *, err: TextIO, passed_on: Iterable[signal.Signals] = ()
+    count: int,
+    work: Callable[[], object],
+    *,
+    err: TextIO,
+    stopping: Callable[[], object],
+    passed_on: Iterable[signal.Signals] = (),
 ) -> None:
     """Keep ``count`` processes at work until SIGTERM or SIGINT; raises KeyboardInterrupt then.
 
+    ``stopping`` is called when the workers have been told to stop, before they are waited for.
     ``passed_on``: signals that every worker is sent when the calling process gets them.
 
     The calling process has no other thread and nothing open but what all shall share.  A worker whose parent
@@ -47,7 +54,7 @@ def run(
     try:
         while True:
             while len(born) < count:
-                born[_fork(work, life=life, held=held)] = time.monotonic()
+                _fork(born, work, life=life, held=held)
             pid, status = os.wait()
             age = time.monotonic() - born.pop(pid, 0.0)
             code = os.waitstatus_to_exitcode(status)
@@ -55,27 +62,34 @@ def run(
             time.sleep(max(0.0, _LEAST_LIFE - age))
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _stop_all(born)
+        _tell_all(born)
+        stopping()
+        for pid in born:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
         os.close(held)
         os.close(life)
 
 
-def _stop_all(pids: dict[int, float]) -> None:
+def _tell_all(pids: Iterable[int]) -> None:
     for pid in pids:
-        os.kill(pid, signal.SIGTERM)
-    for pid in pids:
-        os.waitpid(pid, 0)
+        with suppress(ProcessLookupError):  # it has ended, and the signal that ends us cut the news off
+            os.kill(pid, signal.SIGTERM)
 
 
-def _fork(work: Callable[[], object], *, life: int, held: int) -> int:
+def _fork(born: dict[int, float], work: Callable[[], object], *, life: int, held: int) -> None:
     # What is buffered would be written by parent and child.
     sys.stdout.flush()
     sys.stderr.flush()
+    # Held back in the worker until its server can act on it: while it starts, an exception may come where
+    # those are swallowed (when a weak reference dies), and the worker would never end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
         os.close(held)
         _be_a_worker(work, life)
-    return pid
+    born[pid] = time.monotonic()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _be_a_worker(work: Callable[[], object], life: int) -> NoReturn:
@@ -91,6 +105,7 @@ def _be_a_worker(work: Callable[[], object], life: int) -> NoReturn:
         kind, where = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
         print(f"idjag: worker: {kind} at {os.path.basename(where.filename)}:{where.lineno}", file=sys.stderr)  # noqa: PTH119
     finally:
+        logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -98,8 +113,6 @@ def _be_a_worker(work: Callable[[], object], life: int) -> NoReturn:
 
 def _end_with_the_parent(life: int) -> None:
     os.read(life, 1)  # returns when nobody holds the other end any more
-    for _ in range(_GRACE):
-        # again and again: one that comes while the worker is still starting may be lost
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)  # once: another one would cut off what is done at the end
+    time.sleep(_GRACE)
     os._exit(1)

@@ -7,12 +7,17 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 from idjag.demo.wire import Answer, fetch
 from idjag.protocol import names
 
 __all__ = ["Pending", "Wiki"]
+
+
+def basic(credentials: tuple[str, str]) -> str:
+    """The Authorization header: id and secret are form-encoded before they are joined (RFC 6749 2.3.1)."""
+    return "Basic " + base64.b64encode(":".join(map(quote_plus, credentials)).encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,5 @@ class Wiki:
         return found
 
     def _token(self, issuer: str, form: Mapping[str, str], credentials: tuple[str, str]) -> Answer:
-        basic = base64.b64encode(":".join(credentials).encode()).decode()
         endpoint = str(self._metadata(issuer)["token_endpoint"])
-        return fetch(endpoint, form=form, headers={"authorization": f"Basic {basic}"})
+        return fetch(endpoint, form=form, headers={"authorization": basic(credentials)})

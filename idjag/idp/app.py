@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import partial
+from typing import Final, TextIO, TypeAlias
 
-from idjag.asgi import ASGIApp, Door, guarded, router
+from idjag.asgi import ASGIApp, Door, below, guarded, router
+from idjag.idp.api.app import PREFIX, create_api
+from idjag.idp.api.office import Lookups
+from idjag.idp.background import Recurring
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.endpoint import ClientEndpoint, Operation
@@ -24,21 +29,32 @@ from idjag.idp.grants.token_exchange import TokenExchange
 from idjag.idp.hosts import host_check
 from idjag.idp.introspection import Introspection
 from idjag.idp.keys import ensure_keys
+from idjag.idp.logout.delivery import Delivery
+from idjag.idp.mail import Outbox
+from idjag.idp.mail.console import ConsoleMail
+from idjag.idp.mail.smtp import MailServer, SmtpMail
+from idjag.idp.passwords.lists import ListRefused, PasswordList
+from idjag.idp.pushed_requests import PushedRequests
 from idjag.idp.revocation import Revocation
 from idjag.idp.services import Services
 from idjag.idp.settings import Settings, SettingsWrong
+from idjag.idp.signin.pages import logo_kind
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.signin.routes import create_pages
 from idjag.idp.snapshot import Loader
 from idjag.idp.store import schema
+from idjag.idp.store.dead import dead
 from idjag.idp.store.kek import open_sealer
 from idjag.idp.store.ledgers import DurableLedger, ledger_of
+from idjag.idp.store.listing import Listing
 from idjag.idp.store.tenant import ensure_tenant
 from idjag.idp.strangers import Strangers, turned_away
 from idjag.idp.subjects import Origins
+from idjag.idp.targets import Targets
 from idjag.idp.throttle import Throttle
 from idjag.idp.token import Grant, Token
 from idjag.idp.upkeep import upkeep
+from idjag.idp.userinfo import UserInfo
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.seal import Sealer
@@ -46,6 +62,8 @@ from idjag.trust.fetch import PinnedFetcher
 from idjag.trust.publications import Publications
 
 __all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock", "token_grants"]
+
+_TELLING_EVERY: Final = 2.0  # seconds
 
 Answer: TypeAlias = Callable[[TokenRequest], Awaitable[Reply]]
 
@@ -79,15 +97,17 @@ def open_store(
     *,
     clock: Callable[[], int] = system_clock,
     new_id: Callable[[], str] = new_id,
+    forget: Callable[[str], None] = lambda _client_id: None,
 ) -> Iterator[Store]:
     """Open (make, upgrade) the database, check the KEK, start the writer.
 
+    ``forget`` is told which app has changed that publishes what it needs to authenticate.
     Raises SettingsWrong, SchemaRefused, KekRefused, SealBroken, Unavailable.
     """
     url = settings.database_url
     schema.upgrade(url)
     sealer, chain_key = open_sealer(settings, now=clock())
-    ledger = ledger_of(url, load=Loader(sealer), chain_key=chain_key)
+    ledger = ledger_of(url, load=Loader(sealer, forget), chain_key=chain_key)
     with ledger:
         tenant = ensure_tenant(ledger, settings, now=clock(), new_id=new_id)
         ensure_keys(ledger, sealer, tenant=tenant, now=clock(), new_kid=new_id)
@@ -107,10 +127,13 @@ def serving(
     """
     publications = Publications(fetcher_of(settings), loopback=settings.loopback)
     with ExitStack() as stack:
-        store = stack.enter_context(open_store(settings, clock=clock, new_id=new_id))
+        store = stack.enter_context(
+            open_store(settings, clock=clock, new_id=new_id, forget=publications.forget)
+        )
         stack.enter_context(
             upkeep(settings, store.ledger, store.tenant, key=store.chain_key, clock=clock, new_id=new_id)
         )
+        stack.enter_context(telling(settings, store))
         base = settings.issuer.removesuffix("/")
         services = Services(
             issuer=settings.issuer,
@@ -123,8 +146,14 @@ def serving(
             ready=lambda: store.ledger.ready,
             nonce_key=store.chain_key if settings.dpop_nonce == "required" else None,
             publications=publications,
+            mail=stack.enter_context(outbox) if (outbox := outbox_of(settings, clock)) else None,
+            password_list=password_list_of(settings),
+            sealer=store.sealer,
+            logo=logo_of(settings),
         )
-        yield assemble(services, trusted_proxies=[str(network) for network in settings.trusted_proxies])
+        proxies = [str(network) for network in settings.trusted_proxies]
+        listing = Listing(settings.database_url, store.tenant)
+        yield assemble(services, lookups=listing, trusted_proxies=proxies)
 
 
 def fetcher_of(settings: Settings) -> PinnedFetcher:
@@ -135,10 +164,72 @@ def fetcher_of(settings: Settings) -> PinnedFetcher:
         raise SettingsWrong(str(wrong)) from None
 
 
+def logo_of(settings: Settings) -> bytes | None:
+    """The operator's logo for the pages; raises SettingsWrong."""
+    if settings.logo is None:
+        return None
+    try:
+        logo = settings.logo.read_bytes()
+        logo_kind(logo)
+    except OSError as error:
+        raise SettingsWrong(f"IDJAG_LOGO cannot be read: {error.strerror}") from None
+    except ValueError as wrong:
+        raise SettingsWrong(f"IDJAG_LOGO {wrong}") from None
+    return logo
+
+
+def telling(settings: Settings, store: Store) -> Recurring:
+    """What tells apps that sessions have ended, while the ``with`` lasts; raises SettingsWrong."""
+    delivery = Delivery(
+        ledger=store.ledger,
+        tenant=store.tenant,
+        issuer=store.issuer,
+        poster=fetcher_of(settings),
+        due=partial(dead, settings.database_url),
+        clock=store.clock,
+        new_id=store.new_id,
+    )
+    return Recurring("logout", delivery.run, seconds=_TELLING_EVERY)
+
+
+def outbox_of(settings: Settings, clock: Callable[[], int], out: TextIO | None = None) -> Outbox | None:
+    """Where letters go: the mail server, the terminal of who tries it out, or nowhere; raises SettingsWrong.
+
+    ``out`` is that terminal, by default standard error.
+    """
+    given = settings.mail
+    if given.server is None or given.sender is None:
+        return Outbox(ConsoleMail(out or sys.stderr)) if settings.loopback else None
+    try:
+        password = given.secret()
+    except ValueError as wrong:
+        raise SettingsWrong(str(wrong)) from None
+    place = given.server
+    server = MailServer(
+        place.host, place.port, place.encryption, given.sender, given.user, password, settings.ca_file
+    )
+    return Outbox(SmtpMail(server, clock))
+
+
+def password_list_of(settings: Settings) -> PasswordList | None:
+    """The operator's own list of known passwords; raises SettingsWrong."""
+    if settings.password_list is None:
+        return None
+    try:
+        return PasswordList.open(settings.password_list)
+    except ListRefused as refused:
+        raise SettingsWrong(f"IDJAG_PASSWORD_LIST: {refused}") from None
+
+
+def subjects_of(services: Services) -> SubjectTokens:
+    """What reads subject tokens, wherever they are presented."""
+    return SubjectTokens(services.issuer, services.ledger, Origins(services.ledger))
+
+
 def token_grants(services: Services) -> dict[str, Grant]:
     """What the token endpoint can be asked for: what metadata says under ``grant_types_supported``."""
     issuer, ledger, new_id = services.issuer, services.ledger, services.new_id
-    subjects = SubjectTokens(issuer, ledger, Origins(ledger))
+    subjects = subjects_of(services)
     return {
         names.AUTHORIZATION_CODE: AuthorizationCode(issuer, ledger, new_id),
         names.REFRESH_TOKEN: RefreshToken(issuer, ledger, new_id),
@@ -146,8 +237,13 @@ def token_grants(services: Services) -> dict[str, Grant]:
     }
 
 
-def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
-    """The routes: one table, in the order in which a client meets them."""
+def assemble(
+    services: Services, *, lookups: Lookups | None = None, trusted_proxies: Sequence[str] = ()
+) -> ASGIApp:
+    """The routes: one table, in the order in which a client meets them.
+
+    Without ``lookups`` there is no admin API.
+    """
     strangers, known_host = Strangers(), host_check(services.issuer)
     discovery = Discovery(services)
     throttle = Throttle()
@@ -157,6 +253,7 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
 
     token = endpoint(Token(token_grants(services)), uri=services.base + "/token")
     revocation = endpoint(Revocation(services.ledger))
+    pushed = PushedRequests(services.new_id, services.publications)
 
     def door(answer: Answer, known_host: Callable[[str], bool] | None = known_host) -> Door:
         return Door(
@@ -173,10 +270,20 @@ def assemble(services: Services, *, trusted_proxies: Sequence[str] = ()) -> ASGI
         path_of(services.base, "/jwks"): discovery.jwks,
         path_of(services.base, "/token"): ForSinglePageApps(services, token),
         path_of(services.base, "/revoke"): ForSinglePageApps(services, revocation),
+        path_of(services.base, "/userinfo"): ForSinglePageApps(
+            services, UserInfo(services, strangers), methods=b"GET, POST"
+        ),
+        path_of(services.base, "/par"): endpoint(pushed, uri=services.base + "/par"),
         path_of(services.base, "/introspect"): endpoint(Introspection(services.issuer, services.ledger)),
+        path_of(services.base, "/targets"): endpoint(
+            Targets(subjects_of(services)), uri=services.base + "/targets"
+        ),
     }
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name
     routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
-    pages = create_pages(services, trusted_proxies=trusted_proxies)
+    pages: ASGIApp = create_pages(services, trusted_proxies=trusted_proxies)
+    if lookups is not None:
+        administration = create_api(services, lookups, trusted_proxies=trusted_proxies)
+        pages = below(path_of(services.base, PREFIX), administration, pages)
     return router(routes, guarded(pages, door(discovery.elsewhere)))

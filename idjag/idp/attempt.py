@@ -89,8 +89,11 @@ class Attempt:
         return refusal_event(self.event_name, refused, source=self.source, client=self.client)
 
     def stopped(self, refused: Refused) -> Verdict[Reply]:
-        """The verdict on an authenticated client that other failures have stopped at this source."""
-        return Verdict(self.reply(refused), (self.event(refused),), succeeded=False)
+        """The verdict on an authenticated client that other failures have stopped at this source.
+
+        What came with the request is good for another attempt after the pause.
+        """
+        return Verdict(self.reply(refused), (self.event(refused),), succeeded=False, spares=True)
 
     def read(self) -> None:
         """Step 1, and what is presented for step 2: nothing that policy facts could change."""

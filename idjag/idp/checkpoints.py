@@ -1,108 +1,29 @@
-"""Writes checkpoints of the audit log while the process serves: to a file elsewhere, or to standard error.
-
-By a thread of its own that reads one row now and then: no request waits for it, and its failures end nothing.
-"""
+"""Checkpoints of the audit log while the identity provider serves, as its settings say."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from idjag.idp.background import Recurring
 from idjag.idp.settings import Settings, SettingsWrong
-from idjag.ledger import checkpoint, landmarks
-from idjag.ledger.entry import Head
-from idjag.ledger.run import log_failure
+from idjag.ledger import checkpointing as writing
 from idjag.ledger.verification import Trail
 
-__all__ = ["EVERY", "Checkpoints", "checkpointing"]
-
-EVERY = 25.0
-"""Seconds between two looks at the head: a minute is promised, and one look may fail."""
-
-_TAIL = 64 * 1024
-
-
-class Checkpoints:
-    """Checkpoints of one tenant; ``to`` is a file or "stderr"."""
-
-    def __init__(
-        self, ledger: Trail, tenant: str, *, to: Path | str, key: bytes, clock: Callable[[], int]
-    ) -> None:
-        self._ledger = ledger
-        self._tenant = tenant
-        self._to = to
-        self._key = key
-        self._clock = clock
-        self._written: Head | None = None
-
-    def check(self) -> None:
-        """Refuse a database that is older than the file knows it: SettingsWrong.  Raises OSError.
-
-        Whoever restores a backup says so, or what was revoked since would be good again.
-        """
-        if not isinstance(self._to, Path) or not self._to.exists():
-            return
-        head = self._ledger.head(self._tenant)
-        ended = landmarks.restores(self._ledger, self._tenant, key=self._key)
-        epochs = {epoch for each in ended for epoch in each.epochs}
-        for each in checkpoint.read(_latest(self._to), key=self._key):
-            if not each.genuine or each.tenant != self._tenant or each.head.epoch in epochs:
-                continue
-            if each.head.epoch != head.epoch or each.head.audit_no > head.audit_no:
-                raise SettingsWrong(
-                    f"the database is at row {head.audit_no} of its audit log, and IDJAG_AUDIT_CHECKPOINT, "
-                    f"{self._to}, knows row {each.head.audit_no}: was it restored? idjag db after-restore"
-                )
-
-    def write(self) -> None:
-        """Write where the log stands, if it has grown.  Raises OSError, Unavailable."""
-        head = self._ledger.head(self._tenant)
-        before = self._written
-        if before is not None and (before.epoch, before.audit_no) == (head.epoch, head.audit_no):
-            return
-        text = checkpoint.line(head, tenant=self._tenant, now=self._clock(), key=self._key)
-        if isinstance(self._to, Path):
-            checkpoint.append(self._to, text)
-        else:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
-        self._written = head
-
-
-def _latest(path: Path) -> list[str]:
-    """The last lines of a file that may be years long."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        return file.read().decode("utf-8", errors="replace").splitlines()
+__all__ = ["checkpointing"]
 
 
 @contextmanager
 def checkpointing(
     settings: Settings, ledger: Trail, tenant: str, *, key: bytes, clock: Callable[[], int]
 ) -> Iterator[None]:
-    """Write checkpoints while the ``with`` lasts, the last one at its end.
-
-    A place that cannot be written stops the start: SettingsWrong.
-    """
+    """Write checkpoints while the ``with`` lasts; what is wrong with them stops the start: SettingsWrong."""
     to = settings.audit_checkpoint
     if to is None:
         yield
         return
-    checkpoints = Checkpoints(ledger, tenant, to=to, key=key, clock=clock)
+    checkpoints = writing.Checkpoints(ledger, tenant, to=to, key=key, clock=clock)
     try:
-        checkpoints.check()
-        checkpoints.write()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SettingsWrong(f"IDJAG_AUDIT_CHECKPOINT: {to}: {reason}") from None
-    try:
-        with Recurring("checkpoint", lambda _stopping: checkpoints.write(), seconds=EVERY):
+        with writing.checkpointing(checkpoints, to=to, restored="idjag db after-restore"):
             yield
-    finally:  # a server that is told to stop leaves by an exception
-        try:
-            checkpoints.write()
-        except Exception as error:  # noqa: BLE001  # it stops anyway
-            log_failure("the last checkpoint failed", error)
+    except writing.CheckpointsWrong as wrong:
+        raise SettingsWrong(str(wrong)) from None

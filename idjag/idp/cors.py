@@ -1,4 +1,4 @@
-"""CORS of the token endpoint: for the pages of registered single-page apps, and nobody else's.
+"""CORS of the endpoints that pages call: for the pages of registered single-page apps, and nobody else's.
 
 Metadata and keys are for everybody (discovery.py); pages and cookies for no other origin at all.
 """
@@ -17,8 +17,7 @@ __all__ = ["ForSinglePageApps"]
 
 _VARY = (b"vary", b"Origin")
 _PREFLIGHT = (
-    (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"content-type, dpop"),
+    (b"access-control-allow-headers", b"authorization, content-type, dpop"),
     (b"access-control-max-age", b"600"),
     (b"cache-control", b"no-store"),
 )
@@ -27,8 +26,15 @@ _PREFLIGHT = (
 class ForSinglePageApps:
     """Answers preflights and names the origin, when a redirect URI of a single-page app has that origin."""
 
-    def __init__(self, services: Services, answer: Callable[[TokenRequest], Awaitable[Reply]]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        answer: Callable[[TokenRequest], Awaitable[Reply]],
+        *,
+        methods: bytes = b"POST",
+    ) -> None:
         self._services = services
+        self._methods = (b"access-control-allow-methods", methods)
         self._answer = answer
         self._fresh = fresh_snapshots(services)
         self._known: tuple[Snapshot, frozenset[bytes]] | None = None
@@ -40,9 +46,9 @@ class ForSinglePageApps:
             return await self._answer(request)
         allowed = ((b"access-control-allow-origin", origin), _VARY)
         if request.method == "OPTIONS":
-            return Reply(204, (*_PREFLIGHT, *allowed), b"")
+            return Reply(204, (self._methods, *_PREFLIGHT, *allowed), b"")
         reply = await self._answer(request)
-        exposed = (b"access-control-expose-headers", b"dpop-nonce, x-decision-id")
+        exposed = (b"access-control-expose-headers", b"dpop-nonce, www-authenticate, x-decision-id")
         return Reply(reply.status, (*reply.headers, *allowed, exposed), reply.body)
 
     async def _allowed(self, origin: bytes) -> bool:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from idjag.idp.endpoint import durable
+from idjag.idp.factors import acr
 from idjag.idp.fresh import Shared, fresh_snapshots
+from idjag.idp.released import CLAIMS
 from idjag.idp.services import Services
-from idjag.idp.snapshot import SIGN_INS, Snapshot
+from idjag.idp.signin.pages import LANGUAGES
+from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
 from idjag.protocol import metadata
 from idjag.protocol.errors import Reason, Refused
@@ -44,7 +47,9 @@ class Discovery:
             services.issuer,
             base=services.base,
             scopes=list(LOGIN_SCOPES),
-            acrs=list(SIGN_INS),
+            acrs=list(acr.sign_ins(services.issuer)),
+            claims=sorted(name for names in CLAIMS.values() for name in names),
+            locales=list(LANGUAGES),
             documents=services.publications is not None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idjag.ledger.entry import Facts, Key, Row
@@ -12,6 +13,7 @@ __all__ = [
     "PersonFacts",
     "hold_keys",
     "holds",
+    "holds_of",
     "integer",
     "optional_integer",
     "person",
@@ -124,7 +126,12 @@ def hold_keys(*targets: str) -> tuple[Key, ...]:
 
 def holds(facts: Facts, *targets: str) -> tuple[Hold, ...]:
     """Every hold on these ids, whether it applies now or not."""
-    return tuple(_hold(row) for key in hold_keys(*targets) for row in facts(key))
+    return tuple(hold for key in hold_keys(*targets) for hold in holds_of(facts(key)))
+
+
+def holds_of(rows: Iterable[Row]) -> tuple[Hold, ...]:
+    """Holds from their rows."""
+    return tuple(map(_hold, rows))
 
 
 def _hold(row: Row) -> Hold:

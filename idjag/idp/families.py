@@ -15,6 +15,7 @@ from typing import Final
 
 from idjag.idp import facts
 from idjag.idp.facts import PersonFacts, integer, optional_integer, string
+from idjag.idp.signin.codes import named_claims
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.ledger.entry import Delete, Facts, Insert, Key, Ledger, OneTime, Row, Update, Write
 from idjag.protocol import dpop, names
@@ -51,6 +52,7 @@ class Family:
 
     ``acr``, ``amr`` and ``auth_time`` are those of the sign-in and never change (OpenID Connect Core section
     12.2); ``sector`` is that of the app's subs then.  ``jkt``: the key that refresh tokens are bound to.
+    ``claims``: those that were asked for by name, in the ID token and from UserInfo.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Family:
     sid: str | None = None
     jkt: str | None = None
     revoked: int | None = None
+    claims: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
     def ends(self) -> int:
@@ -84,6 +87,7 @@ class Family:
             "amr": list(self.amr),
             "auth_time": self.auth_time,
             "sector": self.sector,
+            "claims": [list(names) for names in self.claims],
         }
         row: Row = {
             "id": self.id,
@@ -128,6 +132,7 @@ class Family:
             sid=sid if isinstance(sid, str) else None,
             jkt=jkt if isinstance(jkt, str) else None,
             revoked=optional_integer(row, "revoked"),
+            claims=named_claims(spec.get("claims")),
         )
 
 

@@ -91,7 +91,8 @@ def find(store: Store, kind: Kind, key: str, *, app: str | None = None) -> Targe
                 if connection.key == key:
                     about = {"requesting_app": connection.app, "resource_app": connection.resource_app}
                     return Target(HoldKind.CONNECTION, connection.id, key, about=about)
-            raise questions.UnknownName(f"unknown connection: {key}")
+            keys = (each.key for each in policy.connections.values())
+            raise questions.UnknownName(questions.unknown("connection", key, of=keys))
 
 
 def place(
@@ -124,8 +125,13 @@ def place(
     return store.ledger.commit(Entry(store.tenant, decision_id, now, decide, _never_lost, urgent=True))
 
 
-def release(store: Store, target: Target, *, actor: Mapping[str, str], reason: str) -> tuple[Hold, ...]:
-    """Take away every hold on exactly this target; empty when there was none.  Raises Unavailable."""
+def release(
+    store: Store, target: Target, *, actor: Mapping[str, str], reason: str, only_by: str | None = None
+) -> tuple[Hold, ...]:
+    """Take away every hold on exactly this target; empty when there was none.  Raises Unavailable.
+
+    ``only_by``: those of one person alone, since nobody lifts what an administrator has stopped.
+    """
     decision_id = store.new_id()
     (key,) = facts.hold_keys(target.id)
 
@@ -133,7 +139,7 @@ def release(store: Store, target: Target, *, actor: Mapping[str, str], reason: s
         holds = tuple(
             hold
             for hold in facts.holds(found, target.id)
-            if (hold.kind, hold.app) == (target.kind, target.app_id)
+            if (hold.kind, hold.app) == (target.kind, target.app_id) and only_by in (None, hold.by)
         )
         events = [
             _event(

@@ -24,8 +24,10 @@ __all__ = ["KEYS_KEPT", "Housekeeping"]
 KEYS_KEPT: Final = 30 * 24 * 3600
 """Seconds for which a key that is retired or revoked stands in the table, for those who ask what happened."""
 
-_MOST, _LEAST = 256, 16
-_LONG, _SHORT = 0.050, 0.020  # seconds
+_AT_ONCE: Final = 256
+"""Rows of a step: a few milliseconds of the writer's time, and enough to keep up with a node under full load.
+(Steps that shrank when they took long shrank with the waiting of everybody, and fell behind.)"""
+
 # A session that is not there is one that was revoked, as far as offline access is concerned (decision 0025).
 _SESSIONS_KEPT: Final = KEPT + families.LIFETIME
 _TABLES: Final = (
@@ -56,7 +58,6 @@ class Housekeeping:
     clock: Callable[[], int]
     new_id: Callable[[], str]
     elapsed: Callable[[], float] = time.monotonic
-    _limit: int = _LEAST
 
     def run(self, stopping: Callable[[float], bool]) -> None:
         """Remove everything that is dead now, step by step, until it is done or the process stops."""
@@ -67,16 +68,9 @@ class Housekeeping:
                 if not chore():
                     break
                 took = self.elapsed() - began
-                self._adapt(took)
                 # requests come first: at most half of the writer's time is ours
                 if stopping(took):
                     return
-
-    def _adapt(self, took: float) -> None:
-        if took > _LONG:
-            self._limit = max(_LEAST, self._limit // 2)
-        elif took < _SHORT:
-            self._limit = min(_MOST, self._limit * 2)
 
     def _rows(self, name: str, column: str) -> bool:
         """One step in a table whose rows say until when they are needed; False when nothing was left."""
@@ -84,9 +78,9 @@ class Housekeeping:
         if not self.dead(name, column, before=now - KEPT, limit=1):
             return False
         if name == "one_time":
-            self._commit([one_time_ids(now=now, limit=self._limit)], now=now)
+            self._commit([one_time_ids(now=now, limit=_AT_ONCE)], now=now)
         else:
-            self._commit([Expire(name, column, now - KEPT, self._limit)], now=now)
+            self._commit([Expire(name, column, now - KEPT, _AT_ONCE)], now=now)
         return True
 
     def _sessions(self) -> bool:
@@ -95,7 +89,7 @@ class Housekeeping:
         before = now - _SESSIONS_KEPT
         found = [
             Key("session", "id", each)
-            for each in self.dead("session", "expires", before=before, limit=self._limit)
+            for each in self.dead("session", "expires", before=before, limit=_AT_ONCE)
         ]
 
         def decide(_snapshot: Snapshot, facts: Facts) -> Verdict[None]:

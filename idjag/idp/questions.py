@@ -5,6 +5,7 @@ What comes out goes to decide() like a request at the token endpoint; nothing is
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,17 @@ from idjag.policy.question import Question, SignIn
 from idjag.policy.words import Names
 from idjag.protocol.names import NO_AUTHENTICATION
 
-__all__ = ["Ask", "Asked", "Store", "UnknownName", "build", "find_app", "find_person", "find_resource_app"]
+__all__ = [
+    "Ask",
+    "Asked",
+    "Store",
+    "UnknownName",
+    "build",
+    "find_app",
+    "find_person",
+    "find_resource_app",
+    "unknown",
+]
 
 _GRANT = "token_exchange"
 
@@ -53,13 +64,15 @@ class Ask:
 class Asked:
     """The question with the policy that answers it, the names to explain it with, and what else to know.
 
-    ``notes``: why the token endpoint would refuse before the policy is asked at all.
+    ``notes``: why the token endpoint would refuse before the policy is asked at all.  ``claims``: the names
+    of what the resource app would be told about the person beyond what it must know.
     """
 
     policy: Policy
     question: Question
     names: Names
     notes: tuple[str, ...]
+    claims: tuple[str, ...] = ()
 
 
 class Reads(Protocol):
@@ -122,7 +135,8 @@ def build(store: Store, ask: Ask) -> Asked:
         address=ask.address,
         key_bound=ask.key_bound,
     )
-    return Asked(policy, question, _names(found, groups, people), tuple(_notes(snapshot, app)))
+    notes, claims = tuple(_notes(snapshot, app)), tuple(_claims(target, person))
+    return Asked(policy, question, _names(found, groups, people), notes, claims)
 
 
 def find_app(policy: Policy, key: str) -> App:
@@ -131,7 +145,7 @@ def find_app(policy: Policy, key: str) -> App:
         if app.key == key:
             return app
     meant = next((app.key for app in policy.apps.values() if key in (app.client_id, app.name, app.id)), None)
-    raise UnknownName(_unknown("app", key, meant))
+    raise UnknownName(unknown("app", key, meant, of=(app.key for app in policy.apps.values())))
 
 
 def find_resource_app(policy: Policy, key: str) -> ResourceApp:
@@ -142,7 +156,8 @@ def find_resource_app(policy: Policy, key: str) -> ResourceApp:
     by_audience = policy.audience(key) or policy.audience(policy.near_miss(key) or "")
     named = [target for target in policy.resource_apps.values() if key in (target.name, target.id)]
     meant = next((target.key for target in (*by_audience, *named)), None)
-    raise UnknownName(_unknown("resource app", key, meant))
+    keys = (target.key for target in policy.resource_apps.values())
+    raise UnknownName(unknown("resource app", key, meant, of=keys))
 
 
 def find_person(store: Store, username: str) -> str:
@@ -151,11 +166,15 @@ def find_person(store: Store, username: str) -> str:
     for row in store.ledger.read((key,))(key):
         if row["tenant_id"] == store.tenant:
             return facts.string(row, "id")
-    raise UnknownName(_unknown("user", username, None))
+    raise UnknownName(unknown("user", username))
 
 
-def _unknown(kind: str, key: str, meant: str | None) -> str:
-    return f"unknown {kind}: {key}" + (f"; its id is {meant}" if meant else "")
+def unknown(kind: str, key: str, meant: str | None = None, *, of: Iterable[str] = ()) -> str:
+    """What to say of a name that leads nowhere: what was meant, or is spelt like it."""
+    if meant:
+        return f"unknown {kind}: {key}; its id is {meant}"
+    near = difflib.get_close_matches(key, sorted(of), n=1)
+    return f"unknown {kind}: {key}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _named(
@@ -181,6 +200,17 @@ def _names(found: Facts, groups: Iterable[str], people: Iterable[str]) -> Names:
             one: facts.string(row, "username") for one in people for row in found(Key("person", "id", one))
         },
     )
+
+
+def _claims(target: ResourceApp, person: facts.PersonFacts | None) -> Iterable[str]:
+    """As the token endpoint fills them in, of this person; never the values."""
+    if person is None:
+        return
+    known = {"email": person.email, "name": person.name}
+    attributes = person.person.attributes
+    yield from (name for name in target.release if known.get(name))
+    yield from (["aud_sub"] if target.aud_sub in attributes else ())
+    yield from target.mapped(person.person)
 
 
 def _notes(snapshot: Snapshot, app: App) -> Iterable[str]:

@@ -1,40 +1,22 @@
-"""Forgets the oldest part of the audit log, when the operator has set how long it is kept.
-
-First an event in the log says where it begins from now on; then what stands before is removed, a little at a
-time.  Killed anywhere in between, the log verifies from that new start, and the next run goes on.
-"""
+"""Retention of the identity provider's audit log: where its rows are, and what removes them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TypeAlias
 
 from sqlalchemy import column, delete, func, select, table
 
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.store import schema
-from idjag.ledger import landmarks
-from idjag.ledger.chain import Walk, fault
-from idjag.ledger.entry import Entry, Facts, Head, Ledger, OneTime, Unavailable, Verdict
-from idjag.ledger.landmarks import Start
-from idjag.ledger.verification import Trail
+from idjag.ledger import retention
 
-__all__ = ["Retention"]
+__all__ = ["RetainingLedger", "Retention"]
 
-_PAGE: Final = 500
-_FEWEST: Final = 1000
-_A_DAY: Final = 86_400
-"""A new start is an event of its own: for that many rows, or when one is a day over its time."""
+RetainingLedger: TypeAlias = retention.RetainingLedger[Snapshot]
 
-_LEAST, _MOST = 50, 1000
-_LONG, _SHORT = 0.050, 0.020  # seconds that the database is locked
 _AUDIT = table("audit", column("tenant"), column("no"), column("time"))
-
-
-class RetainingLedger(Ledger[Snapshot], Trail, Protocol):
-    """A ledger with its audit log."""
 
 
 @dataclass(slots=True)
@@ -48,76 +30,28 @@ class Retention:
     key: bytes = field(repr=False)
     clock: Callable[[], int]
     new_id: Callable[[], str]
-    fewest: int = _FEWEST
-    _limit: int = _LEAST
+    fewest: int = retention.FEWEST
 
     def run(self, stopping: Callable[[float], bool]) -> None:
         """Set the start if enough has become too old, then remove; raises Unavailable."""
-        start = landmarks.start_of(self.ledger, self.tenant, key=self.key)
-        self._set_start(start, stopping)
-        start = landmarks.start_of(self.ledger, self.tenant, key=self.key)
-        if start is not None:
-            self._remove(start.head.audit_no, stopping)
+        rows = _Rows(self.url, self.tenant)
+        retention.Pruning(
+            self.ledger, rows, self.tenant, self.seconds, self.key, self.clock, self.new_id, self.fewest
+        ).run(stopping)
 
-    def _set_start(self, start: Start | None, stopping: Callable[[float], bool]) -> None:
-        now = self.clock()
-        until = now - self.seconds
-        end = self._last_too_old(start, until, stopping)
-        if end is None:
-            return
-        event = landmarks.pruned(Start(end, until), actor={"kind": "system", "id": "idjag"})
 
-        def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
-            return Verdict(None, (event,))
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a tenant in the database of a URL."""
 
-        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, _never_lost, client="housekeeping"))
+    url: str = field(repr=False)
+    tenant: str
 
-    def _last_too_old(
-        self, start: Start | None, until: int, stopping: Callable[[float], bool]
-    ) -> Head | None:
-        """Where the last batch ends of which every row is that old; raises Unavailable for a broken log.
-
-        What is forgotten is verified first: afterwards nobody could say that it had been tampered with.
-        """
-        walk = Walk(self.tenant, start=start.head if start else None)
-        before, end = walk.no, None
-        worth = False
-        while page := self.ledger.audit_rows(self.tenant, after_no=walk.no, limit=_PAGE):
-            for row in page:
-                if walk.no and walk.begins_batch(row):
-                    end = Head("", 0, walk.no, walk.link)
-                at = int(str(row["time"]))
-                if at > until:
-                    return end if worth else None
-                worth = worth or at <= until - _A_DAY or walk.no - before >= self.fewest
-                if walk.follow(row) or fault(row, tenant=self.tenant, key=self.key):
-                    raise Unavailable(
-                        f"the audit log is broken at row {int(str(row['no']))}: nothing of it is removed"
-                    )
-            if stopping(0.0):
-                return None
-        return Head("", 0, walk.no, walk.link) if worth else None  # batches are written as a whole
-
-    def _remove(self, last: int, stopping: Callable[[float], bool]) -> None:
-        """Everything up to that number, the oldest first."""
-        while (first := self._first()) is not None and first <= last:
-            began = time.monotonic()
-            with schema.writing(self.url) as connection:
-                most = min(last, first + self._limit - 1)
-                connection.execute(delete(_AUDIT).where(_AUDIT.c.tenant == self.tenant, _AUDIT.c.no <= most))
-            took = time.monotonic() - began
-            if took > _LONG:
-                self._limit = max(_LEAST, self._limit // 2)
-            elif took < _SHORT:
-                self._limit = min(_MOST, self._limit * 2)
-            if stopping(took):
-                return
-
-    def _first(self) -> int | None:
+    def first(self) -> int | None:
         with schema.reading(self.url) as connection:
             found = connection.scalar(select(func.min(_AUDIT.c.no)).where(_AUDIT.c.tenant == self.tenant))
         return None if found is None else int(found)
 
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"a new start uses nothing up, and {one_time.kind} was lost")
+    def remove(self, last: int) -> None:
+        with schema.writing(self.url) as connection:
+            connection.execute(delete(_AUDIT).where(_AUDIT.c.tenant == self.tenant, _AUDIT.c.no <= last))

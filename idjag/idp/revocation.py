@@ -1,16 +1,16 @@
-"""``POST /revoke``: an app gives back a refresh token, and its family ends (RFC 7009).
-
-Access tokens of a sign-in open nothing yet (decision 0020): there is nothing of theirs to revoke.
-"""
+"""``POST /revoke``: an app gives back a refresh token, and its family ends, or an access token (RFC 7009)."""
 
 from __future__ import annotations
 
-from idjag.idp import families
+from typing import TypeAlias
+
+from idjag.idp import access_tokens, families
+from idjag.idp.access_tokens import AccessToken
 from idjag.idp.audit import refusal_event
 from idjag.idp.families import Family, StoredToken
 from idjag.idp.grants import GrantRequest, again, lost_reason
 from idjag.idp.snapshot import RegisteredApp, Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Ledger, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Ledger, OneTime, Verdict
 from idjag.protocol import names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
@@ -18,6 +18,8 @@ from idjag.protocol.http import Reply, refusal_reply, token_reply
 from idjag.protocol.jose import JoseError, jws
 
 __all__ = ["Revocation"]
+
+Token: TypeAlias = StoredToken | AccessToken
 
 
 class Revocation:
@@ -30,7 +32,9 @@ class Revocation:
         """The entry to commit; raises Refused PARAMETER_MISSING, TOKEN_TYPE_UNSUPPORTED."""
         client, source = _client(request, snapshot), request.source
         value = request.form.required("token")
-        token = await families.look_up(self._ledger, snapshot.tenant, value)
+        token = await families.look_up(self._ledger, snapshot.tenant, value) or await access_tokens.look_up(
+            self._ledger, snapshot.tenant, value
+        )
         if token is None and _signed_by_us(value, snapshot, now=source.now):
             raise Refused(Reason.TOKEN_TYPE_UNSUPPORTED)
 
@@ -52,7 +56,7 @@ class Revocation:
             now=source.now,
             decide=decide,
             lost=lost,
-            reads=(token.key, token.family) if token else (),
+            reads=_reads(token),
             consume_always=request.consume,
             # anybody can come in the name of a public app, and must not take its places in the line
             client="strangers" if token is None and _public(client) else client.app.id,
@@ -68,33 +72,50 @@ def _client(request: GrantRequest, snapshot: Snapshot) -> RegisteredApp:
     return request.client(snapshot)
 
 
-def _ended(
-    token: StoredToken | None, client: RegisteredApp, request: GrantRequest, found: Facts
-) -> Verdict[Reply]:
-    """End the family, be the token the newest of it or one that was rotated; raises Refused."""
-    rows = found(token.family) if token and found(token.key) else ()
-    if token is None or not rows:
-        raise Refused(Reason.REFRESH_TOKEN_UNKNOWN)
-    family = Family.of(rows[0])
-    if family.app_id != client.app.id:
-        raise Refused(Reason.REFRESH_TOKEN_CLIENT_MISMATCH, expected=family.app_id)
-    if family.revoked is not None:
-        raise Refused(Reason.REFRESH_TOKEN_REVOKED, ended=family.revoked)
+def _reads(token: Token | None) -> tuple[Key, ...]:
+    if token is None:
+        return ()
+    return (token.key,) if isinstance(token, AccessToken) else (token.key, token.family)
+
+
+def _ended(token: Token | None, client: RegisteredApp, request: GrantRequest, found: Facts) -> Verdict[Reply]:
+    """End what was given back; raises Refused when it is nothing of this client's that still lasts."""
+    if token is None or not found(token.key):
+        raise Refused(Reason.TOKEN_UNKNOWN)
     source = request.source
+    if isinstance(token, AccessToken):
+        if token.app_id != client.app.id:
+            raise Refused(Reason.TOKEN_FOREIGN, expected=token.app_id)
+        ends = token.given_back()
+    else:
+        ends = families.revocation(_family(token, client, found).id, now=source.now)
     event = Event(
         "token.revoked",
         {
             **source.fields(),
             "actor": {"kind": "app", "id": client.app.id},
             "requesting_app": client.app.id,
-            "subject": family.person_id,
+            "subject": token.person_id,
         },
     )
-    return Verdict(_done(request), (event,), (families.revocation(family.id, now=source.now),))
+    return Verdict(_done(request), (event,), (ends,))
+
+
+def _family(token: StoredToken, client: RegisteredApp, found: Facts) -> Family:
+    """The family to end, be the token the newest of it or one that was rotated; raises Refused."""
+    rows = found(token.family)
+    if not rows:
+        raise Refused(Reason.REFRESH_TOKEN_UNKNOWN)
+    family = Family.of(rows[0])
+    if family.app_id != client.app.id:
+        raise Refused(Reason.REFRESH_TOKEN_CLIENT_MISMATCH, expected=family.app_id)
+    if family.revoked is not None:
+        raise Refused(Reason.REFRESH_TOKEN_REVOKED, ended=family.revoked)
+    return family
 
 
 def _nothing(
-    refused: Refused, token: StoredToken | None, client: RegisteredApp, request: GrantRequest
+    refused: Refused, token: Token | None, client: RegisteredApp, request: GrantRequest
 ) -> Verdict[Reply]:
     """Nothing ends, and the answer does not say so (RFC 7009 section 2.2).
 

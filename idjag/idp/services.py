@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from idjag.arrivals import Arrivals
+from idjag.idp.mail import Letter
+from idjag.idp.passwords.lists import PasswordList
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Ledger
 from idjag.ledger.waiting import DEADLINE
+from idjag.seal import NothingSeals, Sealer
 from idjag.trust.publications import Publications
 
-__all__ = ["Services"]
+__all__ = ["Post", "Services"]
+
+
+class Post(Protocol):
+    """Takes letters and returns at once; somebody else sends them."""
+
+    def post(self, letter: Letter, /) -> None:
+        """Take one letter."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,9 @@ class Services:
     it is read once per request and passed down.  ``new_id`` gives 128 random bits in base64url.
     ``ready``: the ledger takes entries.  ``nonce_key``: what nonces for proofs of possession are made with;
     None when none are demanded.  ``publications``: what apps publish about themselves; None when nothing is
-    fetched, so that apps which need it are refused.  ``arrivals``: how endpoints wait for the ledger.
+    fetched, so that apps which need it are refused.  ``mail``: where letters go; None when nobody can be
+    written to.  ``sealer``: what seeds of authenticator apps are stored under.  ``password_list``: the
+    operator's own list of what nobody may use.  ``arrivals``: how endpoints wait for the ledger.
     """
 
     issuer: str
@@ -36,6 +50,10 @@ class Services:
     ready: Callable[[], bool] = lambda: True
     nonce_key: bytes | None = field(default=None, repr=False)
     publications: Publications | None = None
+    mail: Post | None = None
+    sealer: Sealer = field(default_factory=NothingSeals, repr=False)
+    password_list: PasswordList | None = None
+    logo: bytes | None = field(default=None, repr=False)
     arrivals: Arrivals = field(default_factory=lambda: Arrivals(within=DEADLINE), repr=False, compare=False)
 
     @property

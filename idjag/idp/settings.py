@@ -6,39 +6,46 @@ All that is wrong is said in one message, and nothing that is set is ever ignore
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
-from idjag.idp.settings_of_audit import checkpoint, retention
+from idjag.idp.settings_of_mail import (
+    MailPlace,
+    MailSettings,
+    mail_address,
+    mail_place,
+    mail_problems,
+    mail_user,
+)
+from idjag.idp.settings_values import (
+    Network,
+    bind_host,
+    check_issuer,
+    integer,
+    is_loopback,
+    one_of,
+    shown,
+    trusted_proxies,
+)
 from idjag.seal import KekRefused, parse_kek
+from idjag.setting_values import checkpoint, drain, retention
 from idjag.trust.outbound import OutboundAllow
 from idjag.trust.proxy import Proxy
 
 __all__ = ["Network", "Settings", "SettingsWrong", "check_issuer", "is_loopback", "sqlite_path"]
 
-Network: TypeAlias = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 _PREFIX = "IDJAG_"
-_NOT_BUILT = frozenset({"api_token_file", "metrics", "server"})
+_NOT_BUILT = frozenset({"metrics"})
+_OF_COMMANDS = frozenset({"api_token_file", "server"})  # what goes through the admin API reads them
 _SQLITE, _POSTGRESQL = "sqlite:///", "postgresql://"
 _DPOP_NONCE = ("off", "required")
 _LOG_FORMATS = ("json", "console")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-# Narrower than RFC 3986: nothing that URL parsers drop or repair, each in its own way.
-_ISSUER = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?"
-    r"(?P<path>(/[A-Za-z0-9._~!$&'()*+,;=:-]+)*/?)"
-)
-_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
-# Resolvers read 127.1, 2130706433 and 0x7f000001 as addresses: none of them is a name.
-_NUMBER_LIKE = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)")
 
 
 class SettingsWrong(Exception):
@@ -50,8 +57,10 @@ class Settings:
     """Every setting, checked.
 
     ``issuer`` is byte for byte what the operator wrote.  ``kek_file`` is None when ``kek``, the text of the
-    key, is used instead.  ``outbound_allow`` is what may be fetched although it is private.
-    ``audit_retention`` is in seconds, None for ever; ``audit_checkpoint`` a file, or "stderr".
+    key, is used instead.  ``drain`` is for how many seconds to serve on after SIGTERM, ``outbound_allow``
+    what may be fetched although it is private.  ``audit_retention`` is in seconds, None for ever;
+    ``audit_checkpoint`` a file, or "stderr".  ``password_list``: what may become nobody's password.
+    ``logo``: a PNG or SVG file for the pages.
     """
 
     issuer: str
@@ -62,6 +71,7 @@ class Settings:
     host: str
     port: int
     workers: int
+    drain: int
     trusted_proxies: tuple[Network, ...]
     outbound_allow: OutboundAllow
     outbound_proxy: Proxy | None
@@ -71,6 +81,13 @@ class Settings:
     audit_checkpoint: Path | str | None
     log_format: str
     log_level: str
+    mail_server: MailPlace | None = None
+    mail_from: str | None = None
+    mail_user: str | None = None
+    mail_password: str | None = field(default=None, repr=False)
+    mail_password_file: Path | None = None
+    password_list: Path | None = None
+    logo: Path | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str], config: Path | None = None) -> Settings:
@@ -83,18 +100,26 @@ class Settings:
             database_url=given.take("database_url", _database_url, f"{_SQLITE}{data_dir / 'idjag.db'}"),
             kek_file=given.take("kek_file", _path, None),
             kek=given.take("kek", _kek, None),
-            host=given.take("host", _bind_host, "127.0.0.1"),
-            port=given.take("port", _integer(1, 65535), 8700),
-            workers=given.take("workers", _integer(1, 256), 1),
-            trusted_proxies=given.take("trusted_proxies", _trusted_proxies, ()),
+            host=given.take("host", bind_host, "127.0.0.1"),
+            port=given.take("port", integer(1, 65535), 8700),
+            workers=given.take("workers", integer(1, 256), 1),
+            drain=given.take("drain", drain, 0),
+            trusted_proxies=given.take("trusted_proxies", trusted_proxies, ()),
             outbound_allow=given.take("outbound_allow", OutboundAllow.parse, OutboundAllow()),
             outbound_proxy=given.take("outbound_proxy", Proxy.parse, None),
             ca_file=given.take("ca_file", _path, None),
-            dpop_nonce=given.take("dpop_nonce", _one_of(_DPOP_NONCE), "off"),
+            dpop_nonce=given.take("dpop_nonce", one_of(_DPOP_NONCE), "off"),
             audit_retention=given.take("audit_retention", retention, None),
             audit_checkpoint=given.take("audit_checkpoint", checkpoint, None),
-            log_format=given.take("log_format", _one_of(_LOG_FORMATS), "json"),
-            log_level=given.take("log_level", _one_of(_LOG_LEVELS), "info"),
+            log_format=given.take("log_format", one_of(_LOG_FORMATS), "json"),
+            log_level=given.take("log_level", one_of(_LOG_LEVELS), "info"),
+            mail_server=given.take("mail_server", mail_place, None),
+            mail_from=given.take("mail_from", mail_address, None),
+            mail_user=given.take("mail_user", mail_user, None),
+            mail_password=given.take("mail_password", str, None),
+            mail_password_file=given.take("mail_password_file", _path, None),
+            password_list=given.take("password_list", _path, None),
+            logo=given.take("logo", _path, None),
         )
         if problems := [*given.problems(), *_problems_together(settings, given.names)]:
             raise SettingsWrong("; ".join(problems))
@@ -103,9 +128,16 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What works and should not stay so, for the log at start."""
-        if self.kek is None:
-            return ()
-        return ("IDJAG_KEK: an environment is seen by more than this process; use IDJAG_KEK_FILE",)
+        kek = "IDJAG_KEK: an environment is seen by more than this process; use IDJAG_KEK_FILE"
+        return (*(() if self.kek is None else (kek,)), *self.mail.warnings)
+
+    @property
+    def mail(self) -> MailSettings:
+        """What is said of letters."""
+        password = self.mail_password
+        return MailSettings(
+            self.mail_server, self.mail_from, self.mail_user, password, self.mail_password_file
+        )
 
     @property
     def loopback(self) -> bool:
@@ -116,31 +148,6 @@ class Settings:
     def outbound(self) -> OutboundAllow:
         """What may be fetched, loopback too while the issuer is there."""
         return replace(self.outbound_allow, loopback=self.loopback)
-
-
-def check_issuer(issuer: str) -> str:
-    """The issuer itself, unchanged; raises ValueError when it cannot be one (RFC 8414 section 2)."""
-    parts = _ISSUER.fullmatch(issuer)
-    if not parts or int(parts["port"] or "1") > 65535 or {".", ".."} & set(parts["path"].split("/")):
-        # The text is not shown: it may carry a password.
-        raise ValueError(
-            "must be https://host, :port and /path if wanted, the host in lower case; "
-            "no user, query, fragment or percent-encoding"
-        )
-    host = parts["host"]
-    _ = IPv6Address(host[1:-1]) if host.startswith("[") else _host_or_network(host)
-    if parts["scheme"] == "http" and not is_loopback(issuer):
-        raise ValueError(f"must be https (http is for loopback alone), got {_shown(issuer)}")
-    return issuer
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is localhost or a loopback address."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def sqlite_path(database_url: str) -> Path | None:
@@ -169,7 +176,7 @@ class _Given:
     def __init__(self, written: Mapping[str, _Written]) -> None:
         self.names = frozenset(written)
         self._written = written
-        self._known = set(_NOT_BUILT)
+        self._known = {*_NOT_BUILT, *_OF_COMMANDS}
         self._wrong = [self._about(name, "is not built") for name in sorted(_NOT_BUILT & written.keys())]
 
     def take(self, name: str, parse: Callable[[str], T], default: T) -> T:
@@ -193,12 +200,12 @@ class _Given:
         one = self._written[name]
         near = difflib.get_close_matches(one.name.lower().removeprefix("idjag_"), sorted(self._known), n=1)
         hint = near and (near[0] if one.file else _PREFIX + near[0].upper())
-        return f"{_shown(one.name)}{one.where} is not a setting" + (f", did you mean {hint}?" if hint else "")
+        return f"{shown(one.name)}{one.where} is not a setting" + (f", did you mean {hint}?" if hint else "")
 
 
 def _problems_together(settings: Settings, names: frozenset[str]) -> list[str]:
     """What no single value shows."""
-    problems = []
+    problems = [*mail_problems(settings.mail)]
     sqlite = settings.database_url.startswith(_SQLITE)
     if "issuer" not in names:
         problems.append("IDJAG_ISSUER is missing: the base URL that clients use, as https://idp.example.com")
@@ -287,56 +294,3 @@ def _kek(text: str) -> str:
     except KekRefused as error:
         raise ValueError(f"cannot be used: {error}") from None
     return text
-
-
-def _integer(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise ValueError(f"must be {least} to {most}, got {_shown(text)}")
-        return int(text)
-
-    return parse
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}, got {_shown(text)}")
-        return text
-
-    return parse
-
-
-def _bind_host(text: str) -> str:
-    if not isinstance(_host_or_network(text), str) and "/" in text:
-        raise ValueError(f"must be an address or a host name, got {_shown(text)}")
-    return text
-
-
-def _trusted_proxies(text: str) -> tuple[Network, ...]:
-    networks = []
-    for member in _members(text):
-        network = _host_or_network(member)
-        # Names move and everybody is everybody: either would let strangers choose their own address.
-        if isinstance(network, str) or network.prefixlen == 0:
-            raise ValueError(f"must be addresses and networks of your proxies, got {_shown(member)}")
-        networks.append(network)
-    return tuple(networks)
-
-
-def _members(text: str) -> list[str]:
-    return [member.strip() for member in text.split(",")]
-
-
-def _host_or_network(text: str) -> str | Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        if len(text) <= 253 and _HOST_NAME.fullmatch(text) and not _NUMBER_LIKE.fullmatch(text):
-            return text
-        raise ValueError(f"has {_shown(text)}, which is neither host name nor address nor network") from None
-
-
-def _shown(text: str) -> str:
-    """A value for a message: one line, short."""
-    return ascii(text if len(text) <= 60 else text[:57] + "...")

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from idjag.idp import catalog
+from idjag.idp.catalog import SignInPolicy
+from idjag.idp.factors import acr
 from idjag.idp.facts import string
 from idjag.idp.keys import KeyLoader, SigningKeys
 from idjag.ledger.entry import Head, Reader, Row
 from idjag.ledger.policy_log import ANY, Changed
 from idjag.policy.index import Changes, Deferred, Policy
-from idjag.policy.model import App, AppStatus
+from idjag.policy.model import App, AppStatus, Connection
 from idjag.protocol.addresses import is_loopback, origin_of
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.client_metadata import ClientMetadata
 from idjag.protocol.jose import KeySet
 from idjag.seal import Sealer
 
-__all__ = ["SIGN_INS", "Loader", "RegisteredApp", "Snapshot"]
+__all__ = ["Loader", "RegisteredApp", "Snapshot"]
 
 T = TypeVar("T")
+_LARGE = 10_000
+"""Connections from which on the collector does not walk through them: 100,000 are a pause of 0.1 s each time.
 
-# What the sign-in pages can produce today; a condition that asks for more can be met by nobody.
-SIGN_INS = {"urn:idjag:acr:pwd": frozenset({"pwd"})}
+They are freed without it, when nobody refers to them any more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class RegisteredApp:
 
     ``redirect_uris`` of an app with a metadata document: none before the document was read
     (``with_document``), and then those of its own that ``approved`` lets through.
+    ``subject_tokens_from``: ids of the apps whose ID tokens it may present (XCH-38).
     """
 
     app: App
@@ -45,6 +51,10 @@ class RegisteredApp:
     id_token_alg: str
     approved: tuple[str, ...] = ()
     document: ClientMetadata | None = None
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    logout_uri: str | None = None
+    pushed_only: bool = False
+    subject_tokens_from: frozenset[str] = frozenset()
 
     @property
     def origins(self) -> frozenset[str]:
@@ -74,25 +84,57 @@ class RegisteredApp:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One tenant's policy facts as of ``policy.seq``."""
+    """One tenant's policy facts as of ``policy.seq``.
+
+    ``lent``: for the id of an app, the client_ids of those that may present its ID tokens too.
+    """
 
     tenant: str
     issuer: str
     policy: Policy
     clients: Mapping[str, RegisteredApp]
     keys: SigningKeys
+    sign_in: SignInPolicy = field(default_factory=SignInPolicy)
+    lent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def brokers(self, client: RegisteredApp) -> frozenset[str]:
+        """The client_ids whose ID tokens this app may present: XCH-38.
+
+        Its own among them, when others may present those: they name several audiences.
+        """
+        apps = map(self.policy.apps.get, client.subject_tokens_from)
+        own = {client.app.client_id} if client.app.id in self.lent else set()
+        return frozenset({app.client_id for app in apps if app is not None} | own)
 
 
 class Loader:
-    """Reads everything that policy_seq covers, inside a transaction; keeps unsealed keys between loads."""
+    """Reads everything that policy_seq covers, inside a transaction; keeps unsealed keys between loads.
+
+    ``forget`` is told the client_id of an app that publishes what it needs to authenticate, when it is gone,
+    disabled or registered anew: what was fetched for it says nothing any more.
+    """
 
     tables = frozenset({"tenant", "app", "resource_app", "connection", "guardrail", "signing_key"})
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, forget: Callable[[str], None] = lambda _client_id: None) -> None:
         self._keys = KeyLoader(sealer)
+        self._forget = forget
+        self._published: dict[str, dict[str, Registration]] = {}
 
     def __call__(self, reader: Reader, tenant: str, head: Head) -> Snapshot:
         """The snapshot of one tenant; one without rows when the tenant is just being made."""
+        collects = gc.isenabled()
+        gc.disable()  # it would walk again and again through what is only growing
+        try:
+            loaded = self._load(reader, tenant, head)
+        finally:
+            if collects:
+                gc.enable()
+        if loaded.policy.size >= _LARGE:
+            gc.freeze()
+        return loaded
+
+    def _load(self, reader: Reader, tenant: str, head: Head) -> Snapshot:
         here: Row = {"tenant_id": tenant}
         tenants = reader.rows("tenant", {"id": tenant})
         issuer = string(tenants[0], "issuer") if tenants else ""
@@ -100,16 +142,18 @@ class Loader:
         policy = Policy(
             apps=map(catalog.app_model, apps),
             resource_apps=map(catalog.resource_app_model, reader.rows("resource_app", here)),
-            connections=map(_deferred, reader.rows("connection", here)),
+            connections=map(_deferred, reader.each("connection", here)),
             guardrails=map(catalog.guardrail_model, reader.rows("guardrail", here)),
             issuers=[issuer] if issuer else [],
-            sign_ins=SIGN_INS,
+            sign_ins=acr.sign_ins(issuer),
             seq=head.policy_seq,
         )
         registered = [_registered(row, policy.apps[string(row, "id")]) for row in apps]
         clients = {one.app.client_id: one for one in registered}
+        self._withdraw(tenant, clients)
         keys = self._keys.load(reader.rows("signing_key", here))
-        return Snapshot(tenant, issuer, policy, clients, keys)
+        sign_in = catalog.sign_in_policy(tenants[0] if tenants else None)
+        return Snapshot(tenant, issuer, policy, clients, keys, sign_in, _lent(clients))
 
     def catch_up(self, reader: Reader, before: Snapshot, changed: Changed, head: Head) -> Snapshot | None:
         """The snapshot at a later head, from the rows that were changed; None: it takes a whole load."""
@@ -130,8 +174,20 @@ class Loader:
         if policy is None:
             return None
         clients = _clients_after(before, policy, apps) if apps else before.clients
+        if apps:
+            self._withdraw(before.tenant, clients)
         keys = self._keys.load(reader.rows("signing_key", here)) if "signing_key" in changed else before.keys
-        return replace(before, policy=policy, clients=clients, keys=keys)
+        lent = _lent(clients) if apps else before.lent
+        return replace(before, policy=policy, clients=clients, keys=keys, lent=lent)
+
+    def _withdraw(self, tenant: str, clients: Mapping[str, RegisteredApp]) -> None:
+        """Attack case 161: compare with what this process knew before."""
+        before = self._published.get(tenant, {})
+        now = {id_: one.registration for id_, one in clients.items() if one.registration.published}
+        self._published[tenant] = now
+        for client_id, registration in before.items():
+            if now.get(client_id) != registration:
+                self._forget(client_id)
 
 
 _BY_ROW = ("app", "resource_app", "connection")
@@ -160,20 +216,57 @@ def _clients_after(
     return clients
 
 
+def _lent(clients: Mapping[str, RegisteredApp]) -> dict[str, tuple[str, ...]]:
+    """By the id of an app: who may present its ID tokens, and is not disabled."""
+    lent: dict[str, list[str]] = {}
+    for client_id, client in sorted(clients.items()):
+        for broker in client.subject_tokens_from if client.registration.active else ():
+            lent.setdefault(broker, []).append(client_id)
+    return {broker: tuple(client_ids) for broker, client_ids in lent.items()}
+
+
+class _Undecoded:
+    """What a connection is decoded from: of a hundred thousand rows, no more than that is kept."""
+
+    __slots__ = ("_id", "_key", "_spec", "_status", "app", "resource_app")
+
+    def __init__(self, row: Row) -> None:
+        self._id, self._key, self._spec = string(row, "id"), string(row, "key"), string(row, "spec")
+        # a database gives a text of its own for each row: there are few apps, and many connections of each
+        self._status = sys.intern(string(row, "status"))
+        self.app = sys.intern(string(row, "app_id"))
+        self.resource_app = sys.intern(string(row, "resource_app_id"))
+
+    def __call__(self) -> Connection:
+        """The connection."""
+        row: Row = {
+            "id": self._id,
+            "key": self._key,
+            "app_id": self.app,
+            "resource_app_id": self.resource_app,
+            "status": self._status,
+            "spec": self._spec,
+        }
+        return catalog.connection_model(row)
+
+
 def _deferred(row: Row) -> Deferred:
-    ids = (string(row, "id"), string(row, "app_id"), string(row, "resource_app_id"))
-    return Deferred(*ids, decode=partial(catalog.connection_model, row))
+    kept = _Undecoded(row)
+    return Deferred(string(row, "id"), kept.app, kept.resource_app, decode=kept)
 
 
 def _registered(row: Row, app: App) -> RegisteredApp:
     spec = json.loads(string(row, "spec"))
     auth, uris = spec["auth"], tuple(spec["redirect_uris"])
+    stored = json.loads(string(row, "secrets"))
+    secrets = [(bytes.fromhex(one["hash"]), one["expires"]) for one in stored]
     return RegisteredApp(
         app=app,
         registration=Registration(
             client_id=app.client_id,
             method=auth["method"],
-            secret_hashes=tuple(bytes.fromhex(one["hash"]) for one in json.loads(string(row, "secrets"))),
+            secret_hashes=tuple(digest for digest, until in secrets if until is None),
+            expiring=tuple((digest, until) for digest, until in secrets if until is not None),
             keys=KeySet.parse(auth["jwks"])[0] if auth.get("jwks") else None,
             active=app.status is AppStatus.ACTIVE,
             jwks_uri=auth.get("jwks_uri"),
@@ -183,4 +276,9 @@ def _registered(row: Row, app: App) -> RegisteredApp:
         approved=uris if app.by_document else (),
         scopes=tuple(spec["scopes"]),
         id_token_alg=spec["id_token_alg"],
+        post_logout_redirect_uris=tuple(spec["post_logout_redirect_uris"]),
+        # absent in rows of an older idjag
+        logout_uri=spec.get("backchannel_logout_uri"),
+        pushed_only=spec.get("require_pushed_authorization_requests", False),
+        subject_tokens_from=frozenset(spec.get("subject_tokens_from", ())),
     )

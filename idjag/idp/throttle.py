@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 from idjag.idp.audit import Source
-from idjag.idp.facts import integer
+from idjag.idp.limits import Count, Limit, count_of, key_of
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Facts, Key, OneTime, Row, Upsert, Verdict
+from idjag.ledger.entry import Entry, Facts, Key, OneTime, Verdict
 from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply
@@ -49,16 +49,6 @@ class Guesser:
         return _key(self.tenant, self.client, self.ip)
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    failures: int
-    until: int
-
-    def stops(self, limit: int, *, pause: int, now: int) -> bool:
-        # an end further away than a pause was written under a clock that ran ahead: it stops nobody
-        return self.failures >= limit and now < self.until <= now + pause
-
-
 class Throttle:
     """After ``limit`` failures a client is refused from that source for ``pause`` seconds.
 
@@ -67,9 +57,9 @@ class Throttle:
     """
 
     def __init__(self, *, limit: int = 20, pause: int = 60) -> None:
-        self._limit = limit
+        self._limit = Limit(limit, memory=pause, pause=pause, longest=pause)
         self._pause = pause
-        self._unwritten: dict[str, _Count] = {}
+        self._unwritten: dict[str, Count] = {}
         self._stopped: dict[str, int] = {}
 
     def check(self, guesser: Guesser, *, now: int) -> None:
@@ -85,8 +75,8 @@ class Throttle:
         key, decide = guesser.key, entry.decide
 
         def decide_unless_stopped(snapshot: Snapshot, found: Facts) -> Verdict[Reply]:
-            count = _count(found, key)
-            if count.stops(self._limit, pause=self._pause, now=entry.now):
+            count = count_of(found, key)
+            if self._limit.wait(count, now=entry.now):
                 return refused(self._stop(key, count.until, now=entry.now))
             return decide(snapshot, found)
 
@@ -99,29 +89,20 @@ class Throttle:
         if ANSWERS[refused.reason].error != "invalid_client" or refused.reason in _NO_GUESS:
             return None
         key, now = guesser.key, source.now
-        before = self._unwritten.pop(key.value, _Count(0, 0))
-        failures = before.failures + 1 if now < before.until <= now + self._pause else 1
-        if failures < _STEP:
-            _remember(self._unwritten, key.value, _Count(failures, now + self._pause))
+        count = self._limit.after(self._unwritten.pop(key.value, Count()), now=now)
+        if count.failures < _STEP:
+            _remember(self._unwritten, key.value, count)
             return None
-        return self._shared(key, failures, tenant=tenant, source=source)
+        return self._shared(key, count.failures, tenant=tenant, source=source)
 
     def _shared(self, key: Key, more: int, *, tenant: str, source: Source) -> Entry[Snapshot, None]:
         now = source.now
 
         def decide(_snapshot: Snapshot, found: Facts) -> Verdict[None]:
-            count = _count(found, key)
-            fresh = not now < count.until <= now + self._pause
-            count = _Count(more if fresh else count.failures + more, now + self._pause)
-            if count.stops(self._limit, pause=self._pause, now=now):
+            count = self._limit.after(count_of(found, key), more, now=now)
+            if self._limit.wait(count, now=now):
                 self._stop(key, count.until, now=now)
-            row: Row = {
-                "id": key.value,
-                "tenant_id": tenant,
-                "failures": count.failures,
-                "until": count.until,
-            }
-            return Verdict(None, (), (Upsert("throttle", row),))
+            return Verdict(None, (), (count.written(key, tenant=tenant),))
 
         def lost(_one_time: OneTime) -> Verdict[None]:
             raise AssertionError("counting uses nothing up")
@@ -137,17 +118,11 @@ class Throttle:
 @lru_cache(maxsize=1024)
 def _key(tenant: str, client: str, ip: str) -> Key:
     name = hashlib.sha256(client.encode("utf-8", "surrogatepass")).digest()[0] % _NAMES
-    parts = (tenant, str(name), network_of(ip))
-    return Key("throttle", "id", hashlib.sha256("\0".join(parts).encode()).hexdigest())
+    return key_of(tenant, str(name), network_of(ip))
 
 
 def _stopped(wait: int) -> Refused:
     return Refused(Reason.TOO_MANY_FAILURES, wait=wait)
-
-
-def _count(found: Facts, key: Key) -> _Count:
-    rows = found(key)
-    return _Count(integer(rows[0], "failures"), integer(rows[0], "until")) if rows else _Count(0, 0)
 
 
 def _remember(memory: dict[str, T], key: str, value: T) -> None:

@@ -137,12 +137,15 @@ class Run:
         """The decision, or what the entry has to say when a one-time id is lost."""
         entry = each.entry
         snapshot = self._snapshot(entry)
+        before = dict(self.won)
         mine: set[str] = set()
         lost = [one_time for one_time, claim in each.always if not self._claim(claim, mine)]
         if lost:
             return entry.lost(lost[0])
         verdict = entry.decide(snapshot, KeyedRows(self.found.rows, entry.reads))
-        if not verdict.succeeded:
+        if verdict.spares:
+            self.won = before
+        if verdict.spares or not verdict.succeeded:
             return verdict
         won = dict(self.won)
         for one_time, claim in each.on_success:

@@ -6,7 +6,7 @@ is decided as if it were alone, after all that came before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -161,6 +161,7 @@ class Verdict(Generic[R]):
     """What an entry's decision gives back.
 
     ``succeeded`` says whether ``consume_on_success`` is consumed.  ``policy_changed`` moves policy_seq on.
+    ``spares``: nothing is consumed at all, since the request was not even looked at and may come again.
     """
 
     reply: R
@@ -168,6 +169,7 @@ class Verdict(Generic[R]):
     writes: Sequence[Write] = ()
     succeeded: bool = True
     policy_changed: bool = False
+    spares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ class Entry(Generic[S, R]):
     ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run again.
     ``lost(one_time)`` gives the verdict when a one-time id had been used before; its writes and events are
     applied, those of ``decide`` are not.
-    ``consume_always`` is claimed whatever is decided (client assertion, proof, code); ``consume_on_success``
+    ``consume_always`` is claimed whatever is decided (client assertion, proof, code) unless the verdict
+    ``spares`` it; ``consume_on_success``
     only when the verdict succeeded (ID-JAG, refresh token): a failing request burns nobody's jti.
     ``holder`` is the decision id: only the stored holder has won a one-time id, and only in the transaction
     that stored it; the same holder coming again finds it lost.
@@ -205,6 +208,10 @@ class Reader(Protocol):
         """All rows of a table whose columns equal ``where``; the whole table without."""
         ...
 
+    def each(self, table: str, where: Row) -> Iterable[Row]:
+        """``rows`` of a table that may be large, a few at a time; it has an ``id``."""
+        ...
+
 
 class Ledger(Protocol[S]):
     """Durable decisions.  ``S`` is what the owner's ``load(reader, tenant, head)`` makes, the snapshot."""
@@ -227,6 +234,12 @@ class Ledger(Protocol[S]):
 
     def read(self, keys: Sequence[Key]) -> Facts:
         """Fresh facts outside any entry (pages, checks); one transaction."""
+        ...
+
+    def issued(
+        self, tenant: str, *, subject: str, requesting_app: str, resource_app: str
+    ) -> tuple[int, int] | None:
+        """When an app first and last acted as a person at another app, from the audit log; None for never."""
         ...
 
     def close(self) -> None:

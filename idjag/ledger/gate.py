@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PATIENCE", "Gate", "write_gate"]
+__all__ = ["PATIENCE", "Gate", "sole_server", "write_gate"]
 
 PATIENCE = 2.0
 """Seconds that a writer waits for the gate, and again for its transaction."""
@@ -62,6 +62,20 @@ def write_gate(path: str | Path, *, patience: float = PATIENCE) -> Iterator[None
             yield
     finally:
         gate.close()
+
+
+@contextmanager
+def sole_server(path: Path) -> Iterator[None]:
+    """No other process serves this file while the ``with`` lasts; raises BlockingIOError when one does.
+
+    Its end frees the file, whatever the end was.
+    """
+    file = _open(path.with_name(f"{path.name}.server"), owner_of=path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(file)
 
 
 def _open(path: Path, *, owner_of: Path) -> int:

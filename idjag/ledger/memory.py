@@ -30,6 +30,7 @@ from idjag.ledger.entry import (
 )
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key
 from idjag.ledger.schema import head_of, new_epoch
+from idjag.ledger.sql import first_and_last
 from idjag.ledger.transaction import Changes, Claim, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
@@ -67,6 +68,10 @@ class MemoryTransaction:
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
         """All rows of a table whose columns equal ``where``."""
         return [row for _, row in self._matching(table, where or {})]
+
+    def each(self, table: str, where: Row) -> list[Row]:
+        """The same: everything is in memory already."""
+        return self.rows(table, where)
 
     def read(self, wanted: Wanted, *, locking: bool) -> Found:  # noqa: ARG002  # locked by being here
         """Store the claims, read heads and facts; nobody else is here."""
@@ -268,6 +273,18 @@ class MemoryLedger(Generic[S]):
             audit = self._store.table("audit")
             found = (audit.get((tenant, no)) for no in range(after_no + 1, after_no + 1 + limit))
             return [row for row in found if row is not None]
+
+    def issued(
+        self, tenant: str, *, subject: str, requesting_app: str, resource_app: str
+    ) -> tuple[int, int] | None:
+        """When an app first and last acted as a person at another app; None for never."""
+        wanted = (tenant, "id_jag.issued", subject, requesting_app, resource_app)
+        columns = ("tenant", "event", "subject", "requesting_app", "resource_app")
+        with self._alone():
+            rows = self._store.table("audit").values()
+            found = [row["time"] for row in rows if tuple(row[name] for name in columns) == wanted]
+        times = [time for time in found if isinstance(time, int)]
+        return first_and_last({"first": min(times, default=None), "last": max(times, default=None)})
 
     def close(self) -> None:
         """Take no more entries."""

@@ -20,6 +20,7 @@ from idjag.ledger.postgres_wire import Wire
 from idjag.ledger.readers import Readers
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key
 from idjag.ledger.schema import OWN_TABLES, head_of, new_epoch
+from idjag.ledger.sql import first_and_last, issued_statement
 from idjag.ledger.waiting import DEADLINE
 
 __all__ = ["PostgresLedger"]
@@ -33,6 +34,7 @@ _OPEN = (
     "ON CONFLICT (tenant) DO NOTHING"
 )
 _AUDIT = "SELECT * FROM audit WHERE tenant = %s AND no > %s ORDER BY no LIMIT %s"
+_ISSUED = issued_statement("%s")
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY(current_schemas(false))"
 
 
@@ -103,6 +105,14 @@ class PostgresLedger(Generic[S]):
         """At most ``limit`` audit rows in the order of their numbers."""
         (rows,) = self._read(lambda wire: wire.ask((_AUDIT, (tenant, after_no, limit))))
         return rows
+
+    def issued(
+        self, tenant: str, *, subject: str, requesting_app: str, resource_app: str
+    ) -> tuple[int, int] | None:
+        """When an app first and last acted as a person at another app; None for never."""
+        which = (tenant, subject, requesting_app, resource_app)
+        (rows,) = self._read(lambda wire: wire.ask((_ISSUED, which * 2)))
+        return first_and_last(rows[0])
 
     def close(self) -> None:
         """Finish what is queued, stop the writer, close the connections."""

@@ -10,6 +10,7 @@ from idjag.ledger.entry import Head, OneTime, Row
 
 __all__ = [
     "AUDIT_COLUMNS",
+    "ISSUED",
     "OWN_TABLES",
     "POLICY_LOG",
     "Dialect",
@@ -53,6 +54,12 @@ CREATE TABLE IF NOT EXISTS policy_change (
 )
 """What moved policy_seq; it came later than the other tables, and a migration adds it to theirs."""
 
+ISSUED: Final = (
+    "CREATE INDEX IF NOT EXISTS audit_issued "
+    "ON audit (tenant, subject, requesting_app, resource_app, time) WHERE event = 'id_jag.issued'"
+)
+"""When an app first and last acted as a person; it came later, and a migration adds it."""
+
 _STATEMENTS: Final = (
     """\
 CREATE TABLE IF NOT EXISTS ledger_head (
@@ -93,6 +100,7 @@ CREATE TABLE IF NOT EXISTS audit (
     "CREATE INDEX IF NOT EXISTS audit_jti ON audit (jti)",
     "CREATE INDEX IF NOT EXISTS audit_tenant_time ON audit (tenant, time)",
     *POLICY_LOG,
+    ISSUED,
 )
 
 

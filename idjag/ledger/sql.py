@@ -9,7 +9,16 @@ from typing import TypeAlias
 
 from idjag.ledger.entry import Delete, Expire, Insert, Key, Row, Update, Upsert, Value, Write
 
-__all__ = ["Statement", "by_column", "quoted", "select", "select_any", "write_statement"]
+__all__ = [
+    "Statement",
+    "by_column",
+    "first_and_last",
+    "issued_statement",
+    "quoted",
+    "select",
+    "select_any",
+    "write_statement",
+]
 
 Statement: TypeAlias = tuple[str, tuple[Value, ...]]
 
@@ -52,6 +61,24 @@ def write_statement(write: Write, *, mark: str) -> Statement:
             return _delete(table, names, nulls, mark=mark), values
         case Expire(table, column, now, limit):
             return _expire(table, column, mark=mark), (now, limit)
+
+
+def issued_statement(mark: str) -> str:
+    """When ID-JAGs were issued first and last: two steps into ``schema.ISSUED``, however many there are.
+
+    Takes tenant, subject, requesting app and resource app, twice.
+    """
+    which = " AND ".join(
+        f"{name} = {mark}" for name in ("tenant", "subject", "requesting_app", "resource_app")
+    )
+    times = f"SELECT time FROM audit WHERE event = 'id_jag.issued' AND {which} ORDER BY time"  # noqa: S608
+    return f"SELECT ({times} LIMIT 1) AS first, ({times} DESC LIMIT 1) AS last"
+
+
+def first_and_last(row: Row) -> tuple[int, int] | None:
+    """What that statement found; None for never."""
+    first, last = row["first"], row["last"]
+    return (first, last) if isinstance(first, int) and isinstance(last, int) else None
 
 
 def quoted(name: str) -> str:

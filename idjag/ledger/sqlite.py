@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
@@ -19,7 +19,7 @@ from idjag.ledger.gate import PATIENCE, Gate, write_gate
 from idjag.ledger.readers import Readers
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
-from idjag.ledger.sql import by_column, select, select_any, write_statement
+from idjag.ledger.sql import by_column, first_and_last, issued_statement, select, select_any, write_statement
 from idjag.ledger.transaction import Changes, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
@@ -42,6 +42,7 @@ _TOUCH = (
     "WHERE tenant = ? AND policy_seq = ? AND epoch = ?"
 )
 _AUDIT = "SELECT * FROM audit WHERE tenant = ? AND no > ? ORDER BY no LIMIT ?"
+_ISSUED = issued_statement(_MARK)
 _OPEN = (
     "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (?, ?, 0, 0, ?) "
     "ON CONFLICT (tenant) DO NOTHING"
@@ -97,6 +98,10 @@ class SqliteTransaction:
         text, values = select(table, where, mark=_MARK)
         return self._connection.execute(text, values).fetchall()
 
+    def each(self, table: str, where: Row) -> Iterable[Row]:
+        """The same, one at a time."""
+        return self._connection.execute(*select(table, where, mark=_MARK))
+
     def head(self, tenant: str) -> Head:
         """The tenant's head; raises LookupError for a tenant that was never opened."""
         for row in self.rows("ledger_head", {"tenant": tenant}):
@@ -106,6 +111,10 @@ class SqliteTransaction:
     def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
         """At most ``limit`` audit rows in the order of their numbers."""
         return self._connection.execute(_AUDIT, (tenant, after_no, limit)).fetchall()
+
+    def issued(self, which: tuple[str, str, str, str]) -> tuple[int, int] | None:
+        """The times of the first and the last ID-JAG of (tenant, subject, requesting app, resource app)."""
+        return first_and_last(self._connection.execute(_ISSUED, which * 2).fetchone())
 
     def read(self, wanted: Wanted, *, locking: bool) -> Found:  # noqa: ARG002  # locked by being here
         """Store the claims, read heads and facts; no other writer is here."""
@@ -257,6 +266,13 @@ class SqliteLedger(Generic[S]):
         """At most ``limit`` audit rows in the order of their numbers."""
         with self._transaction() as transaction:
             return transaction.audit_rows(tenant, after_no=after_no, limit=limit)
+
+    def issued(
+        self, tenant: str, *, subject: str, requesting_app: str, resource_app: str
+    ) -> tuple[int, int] | None:
+        """When an app first and last acted as a person at another app; None for never."""
+        with self._transaction() as transaction:
+            return transaction.issued((tenant, subject, requesting_app, resource_app))
 
     def close(self) -> None:
         """Finish what is queued, stop the writer, close the file once nobody reads any more."""

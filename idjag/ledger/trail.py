@@ -10,7 +10,7 @@ from idjag.ledger.entry import Row
 from idjag.ledger.verification import Trail, verify
 from idjag.protocol.jose.json import JsonValue
 
-__all__ = ["Trail", "check", "events", "rows"]
+__all__ = ["Trail", "check", "event_of", "events", "rows"]
 
 _PAGE = 1000
 
@@ -20,7 +20,7 @@ def events(trail: Trail, tenant: str, *, after_no: int = 0, limit: int = _PAGE) 
 
     Absent and erased values are null, ``time`` is NumericDate, the hashes are hex.
     """
-    return [_event(row) for row in trail.audit_rows(tenant, after_no=after_no, limit=limit)]
+    return [event_of(row) for row in trail.audit_rows(tenant, after_no=after_no, limit=limit)]
 
 
 def rows(trail: Trail, tenant: str, *, after_no: int = 0) -> Iterator[Row]:
@@ -35,7 +35,8 @@ def check(trail: Trail, tenant: str, *, key: bytes) -> Break | None:
     return verify(trail, tenant, key=key).broken
 
 
-def _event(row: Row) -> dict[str, JsonValue]:
+def event_of(row: Row) -> dict[str, JsonValue]:
+    """One row as an event."""
     body: dict[str, JsonValue] = json.loads(str(row["body"]))
     numbered: dict[str, JsonValue] = {
         "id": _number(row),

@@ -53,6 +53,7 @@ class Policy:
     __slots__ = (
         "_by_audience",
         "_by_loose",
+        "_connected",
         "_connections",
         "_declared",
         "_rule_pairs",
@@ -88,6 +89,7 @@ class Policy:
         self._look_up_resource_apps()
         self._declared: dict[str, Declared] = {}
         self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
+        self._connected: Mapping[str, tuple[str, ...]] | None = None
 
     def _look_up_resource_apps(self) -> None:
         """Make the ways from an audience to resource apps."""
@@ -137,12 +139,26 @@ class Policy:
             found = self._connections[app, resource_app] = self._identified(found.decode())
         return found
 
+    def connected(self, app: str) -> tuple[str, ...]:
+        """The ids of the resource apps that this app has connections to, whatever these say."""
+        if self._connected is None:
+            found: dict[str, list[str]] = {}
+            for one, resource_app in sorted(self._connections):
+                found.setdefault(one, []).append(resource_app)
+            self._connected = {one: tuple(targets) for one, targets in found.items()}
+        return self._connected.get(app, ())
+
     def _identified(self, connection: Connection) -> Connection:
         """JAG-09: an app that is known by its address is known by it at the resource app too."""
         app = self.apps.get(connection.app)
         if connection.client_id or app is None or not app.by_document:
             return connection
         return replace(connection, client_id=app.client_id)
+
+    @property
+    def size(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
 
     @property
     def connections(self) -> Mapping[str, Connection]:

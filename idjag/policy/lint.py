@@ -34,6 +34,7 @@ class Lint(StrEnum):
     CONDITION_NOBODY_MEETS = "condition-nobody-meets"
     NEAR_MISS = "near-miss"
     MISSING_MAPPING = "missing-mapping"
+    BASIC_ENCODING = "basic-encoding"
 
 
 @dataclass(frozen=True, slots=True)

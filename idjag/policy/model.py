@@ -192,7 +192,8 @@ class ResourceApp:
     """The app whose API is called; (issuer, aud_tenant) is unique in a tenant.
 
     ``scopes`` are those of a resource app without resource indicators.  ``lifetime`` in seconds is default
-    and ceiling.  ``aud_sub`` names the attribute that holds this resource app's own id of a person.
+    and ceiling.  ``aud_sub`` names the attribute that holds this resource app's own id of a person,
+    ``claims`` for each further claim the attribute that it tells.
     """
 
     id: str
@@ -211,6 +212,11 @@ class ResourceApp:
     aud_tenant: str | None = None
     multi_tenant: bool = False
     status: AppStatus = AppStatus.ACTIVE
+    claims: tuple[tuple[str, str], ...] = ()
+
+    def mapped(self, person: Person) -> dict[str, str]:
+        """What of ``claims`` this person has (JAG-27)."""
+        return {name: person.attributes[one] for name, one in self.claims if one in person.attributes}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class Registration:
     ``method``: client_secret (basic or post), client_secret_basic, client_secret_post, private_key_jwt, none,
     or client_id_metadata_document: then the document at the client_id says which of the last two, and nobody
     is authenticated before it was read.  ``jwks_uri``: where the keys are, when ``keys`` is None.
-    ``secret_hashes`` as ``hash_secret`` makes them; several during a rotation.
+    ``secret_hashes`` as ``hash_secret`` makes them; ``expiring`` are further ones, each until a second
+    (NumericDate) from which on it is none, so that two overlap during a rotation (CAU-15).
     """
 
     client_id: str
@@ -44,6 +45,11 @@ class Registration:
     algorithms: tuple[str, ...] = names.ASYMMETRIC
     active: bool = True
     jwks_uri: str | None = None
+    expiring: tuple[tuple[bytes, int], ...] = field(default=(), repr=False)
+
+    def secrets_at(self, now: int) -> tuple[bytes, ...]:
+        """The hashes that count at that second (attack case 39)."""
+        return (*self.secret_hashes, *(digest for digest, until in self.expiring if now < until))
 
     @property
     def published(self) -> bool:
@@ -168,7 +174,7 @@ def verify(presented: Presented, registration: Registration | None, *, issuer: s
     comparison as a wrong secret.  Raises Refused CLIENT_*.
     """
     if presented.method in (names.CLIENT_SECRET_BASIC, names.CLIENT_SECRET_POST):
-        return _verify_secret(presented, registration)
+        return _verify_secret(presented, registration, now=now)
     if registration is None:
         raise Refused(Reason.CLIENT_UNKNOWN)
     if presented.method == names.PRIVATE_KEY_JWT and presented.assertion is not None:
@@ -180,8 +186,8 @@ def verify(presented: Presented, registration: Registration | None, *, issuer: s
     return Proof(registration.client_id, names.NO_AUTHENTICATION)
 
 
-def _verify_secret(presented: Presented, registration: Registration | None) -> Proof:
-    stored = registration.secret_hashes if registration else ()
+def _verify_secret(presented: Presented, registration: Registration | None, *, now: int) -> Proof:
+    stored = registration.secrets_at(now) if registration else ()
     given = hash_secret(presented.secret)
     matches = [hmac.compare_digest(given, one) for one in stored or (_NO_SECRET,)]
     if registration is None:

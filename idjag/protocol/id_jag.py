@@ -6,9 +6,9 @@ Draft section 3.1 (claims) and section 4.4.1 (processing rules).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from idjag.protocol import actor, confirmation, scopes, sub_id
+from idjag.protocol import actor, confirmation, custom_claims, scopes, sub_id
 from idjag.protocol.actor import Actor
 from idjag.protocol.claims import (
     ClaimError,
@@ -36,7 +36,8 @@ class IdJag:
     """The claims of one ID-JAG; times are NumericDate; absent optional claims are None or empty.
 
     ``resources`` in registered spelling.  ``email`` comes only with a truthful ``email_verified`` (JAG-22).
-    ``sub_id`` and ``actors`` are filled by whoever asks for them.
+    ``sub_id``, ``actors`` and ``custom``, the claims that administrators map, are filled by whoever asks for
+    them.
     """
 
     iss: str
@@ -60,11 +61,17 @@ class IdJag:
     jkt: str | None = None
     sub_id: SamlNameId | None = None
     actors: tuple[Actor, ...] = ()
+    custom: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 def claims(grant: IdJag) -> dict[str, JsonValue]:
-    """The claims set to sign: each optional claim present exactly when granted or known (JAG-14)."""
+    """The claims set to sign: each optional claim present exactly when granted or known (JAG-14).
+
+    Raises Refused CLAIM_RESERVED, CLAIMS_TOO_LARGE.
+    """
+    custom_claims.check(grant.custom)
     members: dict[str, JsonValue] = {
+        **grant.custom,
         "iss": grant.iss,
         "sub": grant.sub,
         "aud": grant.aud,

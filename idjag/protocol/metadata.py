@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from idjag.protocol import names
@@ -22,6 +23,10 @@ _ENDPOINTS = {
     "global-token-revocation": "global_token_revocation_endpoint",
 }
 _FORMS = frozenset({"introspect", "revoke"})
+_ID_TOKEN_CLAIMS = [
+    *("iss", "sub", "aud", "exp", "iat", "nonce"),
+    *("auth_time", "acr", "amr", "sid", "session_expiry"),
+]
 _SECRET_AND_KEY = [names.CLIENT_SECRET_BASIC, names.CLIENT_SECRET_POST, names.PRIVATE_KEY_JWT]
 
 
@@ -57,11 +62,19 @@ def protected_resource_path(resource: str) -> str:
 
 
 def identity_provider(
-    issuer: str, *, base: str, scopes: list[str], acrs: list[str], documents: bool = False
+    issuer: str,
+    *,
+    base: str,
+    scopes: list[str],
+    acrs: list[str],
+    claims: Sequence[str] = (),
+    locales: Sequence[str] = (),
+    documents: bool = False,
 ) -> dict[str, object]:
     """The IdP's document, the same under both names (MET-01); ``base`` is the issuer without a final slash.
 
-    Only what works is advertised (case 235).  ``documents``: clients may be metadata documents (MET-17).
+    Only what works is advertised (case 235).  ``claims`` are those about people, ``locales`` the languages of
+    our pages.  ``documents``: clients may be metadata documents (MET-17).
     """
     return _without_empty(
         {
@@ -70,6 +83,10 @@ def identity_provider(
             "token_endpoint": f"{base}/token",
             "revocation_endpoint": f"{base}/revoke",
             "introspection_endpoint": f"{base}/introspect",
+            "token_exchange_target_service_discovery_endpoint": f"{base}/targets",
+            "userinfo_endpoint": f"{base}/userinfo",
+            "pushed_authorization_request_endpoint": f"{base}/par",
+            "end_session_endpoint": f"{base}/logout",
             "jwks_uri": f"{base}/jwks",
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
@@ -85,11 +102,19 @@ def identity_provider(
             "introspection_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
             "code_challenge_methods_supported": ["S256"],
             "acr_values_supported": acrs,
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "display_values_supported": ["page"],
+            "claim_types_supported": ["normal"],
+            "claims_supported": [*_ID_TOKEN_CLAIMS, *claims],
+            "ui_locales_supported": list(locales),
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "authorization_response_iss_parameter_supported": True,
             "dpop_signing_alg_values_supported": list(names.DPOP_ALGORITHMS),
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,
-            "claims_parameter_supported": False,
+            "require_pushed_authorization_requests": False,
+            "claims_parameter_supported": True,
             "identity_chaining_requested_token_types_supported": [names.ID_JAG_TOKEN],
             **_documents(supported=documents),
         }

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from idjag.protocol import confirmation, names, resources, scopes
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 
-__all__ = ["Exchange", "parse", "success"]
+__all__ = ["Exchange", "SubjectToken", "parse", "subject_of", "success", "targets"]
 
 _SUBJECT_TYPES = frozenset({names.ID_TOKEN, names.REFRESH_TOKEN_TYPE})
 _NOT_YET = frozenset({names.SAML2_TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectToken:
+    """A subject token, as a question about targets brings it."""
+
+    subject_token: str = field(repr=False)
+    subject_token_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,36 @@ def parse(form: Form) -> Exchange:
         scopes=scopes.parse(form.one("scope")),
         resources=resources.parse(form.every("resource")),
     )
+
+
+def subject_of(form: Form) -> SubjectToken:
+    """The subject of a question about targets (MET-18).
+
+    Raises Refused: PARAMETER_MISSING, PARAMETER_WRONG, TOKEN_TYPE_UNSUPPORTED.
+    Source: draft on target service discovery for token exchange.
+    """
+    subject_token = form.required("subject_token")
+    subject_token_type = form.required("subject_token_type")
+    if subject_token_type not in _SUBJECT_TYPES:
+        raise Refused(Reason.TOKEN_TYPE_UNSUPPORTED, parameter="subject_token_type")
+    if form.one("actor_token") or form.one("actor_token_type"):
+        raise Refused(Reason.PARAMETER_WRONG, parameter="actor_token")
+    return SubjectToken(subject_token, subject_token_type)
+
+
+def targets(found: Iterable[tuple[str, str | None, tuple[str, ...]]]) -> dict[str, object]:
+    """The answer to it: audience, resource and scopes of what could be asked for, an ID-JAG each time."""
+    return {
+        "supported_targets": [
+            {
+                "audience": audience,
+                **({} if resource is None else {"resource": resource}),
+                **({"scope": scopes.join(granted)} if granted else {}),
+                "supported_token_types": [names.ID_JAG_TOKEN],
+            }
+            for audience, resource, granted in found
+        ]
+    }
 
 
 def _subject_type(subject_token_type: str) -> str:

@@ -6,9 +6,9 @@ No I/O and no clock: the issuer's keys are asked for (steps.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from idjag.protocol import id_jag, jwt_bearer, names
+from idjag.protocol import custom_claims, id_jag, jwt_bearer, names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
 from idjag.protocol.jose import JoseError, UnverifiedJwt, jws
@@ -52,7 +52,7 @@ def accepted(assertion: str, *, client: Client, config: RasConfig, trail: Trail)
         max_lifetime=trusted.max_lifetime,
         use=_used(trusted),
     )
-    trail.grant = grant
+    trail.grant = grant = replace(grant, custom=custom_claims.of(claims, trusted.claims))
     return Accepted(grant, trusted)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 
+from idjag import setting_values
 from idjag.asgi import ASGIApp, trusted_networks
 from idjag.ras.model import Account, Link, RasConfig
 from idjag.ras.places import DatabasePlace
@@ -38,6 +39,9 @@ _READ = frozenset(
         "CA_FILE",
         "LOG_FORMAT",
         "LOG_LEVEL",
+        "DRAIN",
+        "AUDIT_CHECKPOINT",
+        "AUDIT_RETENTION",
     )
 )
 # Said in ras.yaml or on the command line here: whoever sets them means something that would not happen.
@@ -48,8 +52,6 @@ _ELSEWHERE = frozenset(
 _NOT_BUILT = frozenset(
     f"IDJAG_{name}"
     for name in (
-        "AUDIT_CHECKPOINT",
-        "AUDIT_RETENTION",
         "METRICS",
         "SERVER",
         "API_TOKEN_FILE",
@@ -84,6 +86,9 @@ class Loaded:
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
     log_format: str = "json"
+    drain: int = 0
+    audit_checkpoint: Path | str | None = None
+    audit_retention: int | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -118,6 +123,9 @@ class _Settings(TypedDict):
     trusted_proxies: tuple[str, ...]
     log_level: str
     log_format: str
+    drain: int
+    audit_checkpoint: Path | str | None
+    audit_retention: int | None
 
 
 def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
@@ -142,6 +150,9 @@ def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
         trusted_proxies=proxies,
         log_level=_one_of(_LOG_LEVELS, environ, "IDJAG_LOG_LEVEL"),
         log_format=_one_of(_LOG_FORMATS, environ, "IDJAG_LOG_FORMAT"),
+        drain=_parsed(setting_values.drain, environ, "IDJAG_DRAIN") or 0,
+        audit_checkpoint=_parsed(setting_values.checkpoint, environ, "IDJAG_AUDIT_CHECKPOINT"),
+        audit_retention=_parsed(setting_values.retention, environ, "IDJAG_AUDIT_RETENTION"),
     )
 
 
@@ -199,12 +210,21 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
 
     Raises SettingsWrong, KekRefused, AccountsWrong, sqlite3.Error, psycopg.Error, ServerRefused, OSError.
     """
+    from idjag.ledger.checkpointing import CheckpointsWrong
     from idjag.ras.store_sql import bring_in, open_database
+    from idjag.ras.store_sql.upkeep import upkeep
 
     fetcher = _fetcher(loaded)
     with ExitStack() as opening:
         database = open_database(loaded.database, kek_file=loaded.kek_file)
         opening.callback(database.close)
+        watching = upkeep(
+            database, checkpoint=loaded.audit_checkpoint, retention=loaded.audit_retention, clock=clock
+        )
+        try:
+            opening.enter_context(watching)
+        except CheckpointsWrong as wrong:
+            raise SettingsWrong(str(wrong)) from None
         now = clock()
         bring_in(database.ledger, loaded.accounts, loaded.links, now=now, decision_id=new_id())
         ras = Ras(

@@ -48,28 +48,40 @@ class Registrations:
         auth = entry.auth
         if problem := self._problem(entry):
             raise self._document.error((*place, "auth"), problem)
+        secrets = self._secrets(auth, (*place, "auth"))
         return Registration(
             client_id=entry.client_id,
             method=auth.method,
-            secret_hashes=() if auth.secret is None else (hash_secret(self._secret(auth.secret, place)),),
+            secret_hashes=tuple(digest for digest, until in secrets if until is None),
             keys=auth.jwks,
             jwks_uri=auth.jwks_uri,
+            expiring=tuple((digest, until) for digest, until in secrets if until is not None),
         )
+
+    def _secrets(self, auth: AuthEntry, place: _Place) -> list[tuple[bytes, int | None]]:
+        """Each with the second from which on it is none (CAU-15)."""
+        if auth.secret is not None:
+            return [(hash_secret(self._secret(auth.secret, (*place, "secret"))), None)]
+        return [
+            (hash_secret(self._secret(each.secret, (*place, "secrets", number, "secret"))), each.expires)
+            for number, each in enumerate(auth.secrets or ())
+        ]
 
     def _problem(self, entry: Authenticating) -> str | None:
         auth = entry.auth
+        has_secret = auth.secret is not None or auth.secrets is not None
         keys = [each for each in (auth.jwks, auth.jwks_uri) if each is not None]
         if auth.method == names.PRIVATE_KEY_JWT:
-            wrong = len(keys) != 1 or auth.secret is not None
+            wrong = len(keys) != 1 or has_secret
             return "private_key_jwt needs jwks or jwks_uri, and no secret" if wrong else None
         if auth.method in (names.NO_AUTHENTICATION, names.CLIENT_ID_METADATA_DOCUMENT):
-            if keys or auth.secret is not None:
+            if keys or has_secret:
                 return _NOTHING.format(auth.method)
             by_document = auth.method == names.CLIENT_ID_METADATA_DOCUMENT
             problem = url_problem(entry.client_id, loopback=self._loopback) if by_document else None
             return f"the client_id of a metadata document {problem}" if problem else None
-        wrong = auth.secret is None or bool(keys)
-        return f"{auth.method} needs secret, and no keys" if wrong else None
+        wrong = (auth.secret is None) == (auth.secrets is None) or bool(keys)
+        return f"{auth.method} needs secret (or secrets, two of them), and no keys" if wrong else None
 
     def _secret(self, reference: str, place: _Place) -> str:
         try:
@@ -83,4 +95,4 @@ class Registrations:
         return secret.value
 
     def _wrong_secret(self, place: _Place, problem: str) -> FileError:
-        return self._document.error((*place, "auth", "secret"), problem)
+        return self._document.error(place, problem)

@@ -108,6 +108,13 @@ class IssuerEntry(Entry):
     status: Literal["active", "paused"] = "active"
 
 
+class SecretEntry(Entry):
+    """One of two secrets, while a client changes over."""
+
+    secret: str = Field(repr=False)
+    expires: Time | None = None
+
+
 class AuthEntry(Entry):
     """How a client authenticates; ``none``: not at all, so that its grants must be bound to a key."""
 
@@ -120,6 +127,7 @@ class AuthEntry(Entry):
         "none",
     ] = "client_secret"
     secret: str | None = Field(default=None, repr=False)
+    secrets: Annotated[list[SecretEntry], Field(min_length=1, max_length=2)] | None = None
     jwks: Keys | None = None
     jwks_uri: Issuer | None = None
 
@@ -141,6 +149,7 @@ class ClientEntry(Entry):
     issuers: IssuerRefs
     tenant: Text | None = None
     require: RequireEntry | None = None
+    origins: Annotated[list[Text], AfterValidator(once)] = []
 
 
 class ResourceEntry(Entry):
@@ -246,6 +255,7 @@ class RasFile(Entry):
     accounts: list[AccountEntry] = []
     introspection: IntrospectionEntry = IntrospectionEntry()
     global_token_revocation: GlobalTokenRevocationEntry = GlobalTokenRevocationEntry()
+    issuer_lookup: bool = False
     receipts: Annotated[None, BeforeValidator(not_built("receipts of redemptions"))] = None
     database_url: str = "sqlite:///ras.db"
     kek_file: str | None = None

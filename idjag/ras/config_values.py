@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -65,6 +66,7 @@ class Values:
                 one_resource=file.access_token.one_resource,
                 dpop_nonce=file.dpop.nonce == "required",
                 callers=self._callers(),
+                issuer_lookup=file.issuer_lookup,
             )
         except ValueError as wrong:
             raise self._document.error((), str(wrong)) from None
@@ -162,7 +164,7 @@ class Values:
         place: Place = ("clients", number)
         if not entry.issuers:
             raise self._document.error((*place, "issuers"), "name at least one: nobody is trusted by default")
-        return Client(
+        made = Client(
             client_id=entry.client_id,
             scopes=frozenset(entry.scopes),
             issuers=self._refs(entry.issuers, (*place, "issuers")),
@@ -170,6 +172,10 @@ class Values:
             registration=self._registrations.of(entry, place),
             require=self._requirement(entry.require, (*place, "require")),
         )
+        try:
+            return replace(made, origins=frozenset(entry.origins))
+        except ValueError as wrong:
+            raise self._document.error((*place, "origins"), str(wrong)) from None
 
     def _resource(self, number: int, entry: ResourceEntry) -> Resource:
         return Resource(

@@ -24,6 +24,7 @@ from idjag.ras.ports import (
     Submitting,
     Tokens,
 )
+from idjag.ras.standing import Standing
 from idjag.ras.steps import (
     Answer,
     Commit,
@@ -34,6 +35,7 @@ from idjag.ras.steps import (
     NeedKeys,
     NeedPerson,
     NeedRegistration,
+    NeedStanding,
     NeedToken,
     Sign,
     Step,
@@ -87,8 +89,8 @@ class Driver:
                 return self._keys.keys(step.issuer, step.jwks_uri, kid=step.kid)
             case NeedPerson():
                 return look_up(step.query, accounts=self._accounts, store=self._store)
-            case NeedToken():
-                return self._found(step)
+            case NeedToken() | NeedStanding():
+                return self._kept(step)
             case NeedAccounts():
                 return self._accounts.by_email(step.email, tenant=step.tenant)
             case Sign():
@@ -165,8 +167,12 @@ class Driver:
             raise LookupError("a client publishes its keys, and this server was given no publications")
         return self._publications
 
-    def _found(self, step: NeedToken) -> FoundToken | None:
-        kept = self._store.token(step.jti) if isinstance(self._store, Tokens) else None
+    def _kept(self, step: NeedToken | NeedStanding) -> FoundToken | Standing | None:
+        """What the store remembers: nothing, and nobody stopped, where it keeps no tokens."""
+        tokens = self._store if isinstance(self._store, Tokens) else None
+        if isinstance(step, NeedStanding):
+            return Standing() if tokens is None else tokens.standing(step.grounds)
+        kept = None if tokens is None else tokens.token(step.jti)
         return None if kept is None else FoundToken(kept, self._accounts.by_id(kept.token.account_id))
 
 

@@ -44,6 +44,8 @@ def document(
         public=not methods.isdisjoint(_MAY_BE_PUBLIC),
     )
     for endpoint in endpoints:
+        if endpoint == "issuer-lookup":
+            continue  # there is no registered word for it, and whom we trust is nobody's to guess (MET-07)
         ours |= metadata.beside_token_endpoint(endpoint, base=base)
     if host is None:
         return ours

@@ -15,6 +15,7 @@ from idjag.protocol.scopes import is_scope_token
 from idjag.protocol.sub_id import SamlNameId
 from idjag.ras import authority
 from idjag.ras.callers import Callers
+from idjag.ras.cors import is_origin
 from idjag.ras.step_up import NO_REQUIREMENT, Requirement
 from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer, means, refuse_text
 
@@ -30,6 +31,7 @@ __all__ = [
 
 _LONGEST_ACCESS_TOKEN = 12 * 3600  # RAS-38: hours at most, never days
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_IN_BROWSERS = frozenset({names.NO_AUTHENTICATION, names.CLIENT_ID_METADATA_DOCUMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Client:
     ``none`` lets a public client redeem grants that are bound to a key, and no others.
     ``issuers``: whose grants it may bring; none means that it is not registered for this grant.
     ``tenant``: the one of ours that it belongs to.  ``require``: how people must have signed in.
+    ``origins``: of its pages, which may then ask the token endpoint; for clients without a secret.
     """
 
     client_id: str
@@ -77,9 +80,14 @@ class Client:
     tenant: str | None = None
     registration: Registration | None = None
     require: Requirement = NO_REQUIREMENT
+    origins: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         refuse_text(self.scopes, f"client {self.client_id}")
+        if wrong := [each for each in sorted(self.origins) if not is_origin(each)]:
+            raise ValueError(f"client {self.client_id}: {wrong[0]!r} is no origin, as https://host is")
+        if self.origins and (self.registration is None or self.registration.method not in _IN_BROWSERS):
+            raise ValueError(f"client {self.client_id}: origins are for clients that have no secret to keep")
         if self.registration is not None and self.registration.client_id != self.client_id:
             raise ValueError(f"client {self.client_id}: its registration is for another client_id")
 
@@ -125,7 +133,8 @@ class RasConfig:
     ``accepted_audiences``: further exact strings beside ``issuer``.  ``access_token_lifetime`` is seconds.
     ``token_endpoint``: its URL as clients know it, ``base`` and /token when None.  ``one_resource``: an
     access token is for a single resource (decision 0022).  ``dpop_nonce``: proofs must carry a nonce.
-    ``callers`` may introspect, or end everything of a person.
+    ``callers`` may introspect, or end everything of a person.  ``issuer_lookup``: clients may ask whether an
+    issuer would be accepted from them (decision 0033).
     """
 
     issuer: str
@@ -139,10 +148,12 @@ class RasConfig:
     one_resource: bool = False
     dpop_nonce: bool = False
     callers: Callers = field(default_factory=Callers)
+    issuer_lookup: bool = False
     _issuers: dict[str, TrustedIssuer] = field(init=False, repr=False, compare=False)
     _resources: dict[str, Resource] = field(init=False, repr=False, compare=False)
     _clients: dict[str, tuple[Client, ...]] = field(init=False, repr=False, compare=False)
     _reach: authority.Reach = field(init=False, repr=False, compare=False)
+    _origins: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check_addresses()
@@ -166,6 +177,7 @@ class RasConfig:
         object.__setattr__(self, "_issuers", issuers)
         object.__setattr__(self, "_resources", governed)
         object.__setattr__(self, "_clients", clients)
+        object.__setattr__(self, "_origins", frozenset(o for each in self.clients for o in each.origins))
         if self.default_resource is not None and self.resource(self.default_resource) is None:
             raise ValueError("default_resource: it is not among the resources")
         object.__setattr__(self, "_reach", authority.reach(self.trusted_issuers, self.clients))
@@ -185,6 +197,11 @@ class RasConfig:
         registrations += [caller.registration for caller in self.callers.resource_servers]
         registrations += [caller.registration for caller in self.callers.revokers]
         return any(each is not None and each.published for each in registrations)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Whose pages may ask the token endpoint."""
+        return self._origins
 
     @property
     def audiences(self) -> frozenset[str]:

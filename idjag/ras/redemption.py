@@ -6,7 +6,7 @@ No I/O and no clock: what it needs it asks for (steps.py).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from idjag.protocol import names
@@ -14,6 +14,7 @@ from idjag.protocol.access_token import AccessToken
 from idjag.protocol.dpop import Proof
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.id_jag import IdJag
+from idjag.protocol.jose.json import JsonValue
 from idjag.protocol.resources import claim_of
 from idjag.protocol.scopes import join
 from idjag.ras import step_up
@@ -24,8 +25,8 @@ from idjag.ras.narrowing import Reach, narrow, within_account
 from idjag.ras.persons import settle
 from idjag.ras.ports import Lost, Once, Record
 from idjag.ras.possession import key_of, require_key
-from idjag.ras.standing import IssuedToken
-from idjag.ras.steps import Commit, Flow, commit, signed
+from idjag.ras.standing import Grounds, IssuedToken, objection
+from idjag.ras.steps import Commit, Flow, commit, signed, standing_of
 from idjag.ras.subjects import Found, identity_of, query_of
 from idjag.ras.trusted import TrustedIssuer
 
@@ -49,6 +50,7 @@ class Redemption:
 
     ``account_id`` is the person here, ``issuer`` and ``subject`` who they are at the identity provider;
     ``jti`` is what the token is remembered by; ``jkt`` the key that it is bound to, None for a bearer token.
+    ``claims``: those of the grant that ``TrustedIssuer.claims`` names, any JSON; they decided nothing.
     """
 
     access_token: str = field(repr=False)
@@ -63,6 +65,7 @@ class Redemption:
     created: bool = False
     jti: str = ""
     jkt: str | None = None
+    claims: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
 
     @property
     def token_type(self) -> str:
@@ -112,13 +115,17 @@ def redeem(
 
     def make(found: Found) -> Flow[tuple[Redemption, Record]]:
         trail.reach = within_account(reach, found.account)
-        # asked last: nobody is sent to a better sign-in that would not help (RAS-45)
-        step_up.check((client.require, *(each.require for each in resources)), grant, now=trail.now)
+        # a clock that is ahead over there must not carry the token past a "not before" of ours (AT-08)
+        since = min(identity.since or 0, trail.now)
+        try:
+            step_up.check((client.require, *(each.require for each in resources)), grant, now=trail.now)
+        except Refused:
+            # asked last: nobody is sent to a better sign-in that would not help (RAS-45)
+            yield from _check_standing(Grounds(found.account.id, query.link, since))
+            raise
         redemption = yield from _redemption(
             grant, found, trail.reach, config=config, issue=issue, trail=trail
         )
-        # a clock that is ahead over there must not carry the token past a "not before" of ours (AT-08)
-        since = min(identity.since or 0, trail.now)
         issued = _issued(redemption, query.link, client=client, since=since, now=trail.now)
         return redemption, _record(grant, found, issued, trusted=trusted, trail=trail)
 
@@ -132,6 +139,13 @@ def _check_tie(link: Link, *, client: Client, config: RasConfig) -> None:
         raise Refused(Reason.TENANT_WRONG, claim="tenant", got=link.tenant, problem="not this client's")
     if not config.opens(link.issuer, link.tenant, tenant=client.tenant):
         raise Refused(Reason.TENANT_WRONG, got=client.tenant, problem="our_tenants does not name it")
+
+
+def _check_standing(grounds: Grounds) -> Flow[None]:
+    """What the commit would find, for those who do not come so far; raises Refused."""
+    standing = yield from standing_of(grounds)
+    if (why := objection(standing, since=grounds.since)) is not None:
+        raise why
 
 
 def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
@@ -193,6 +207,7 @@ def _redemption(
         created=found.created,
         jti=token.jti,
         jkt=trail.jkt,
+        claims=grant.custom,
     )
 
 

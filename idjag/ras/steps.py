@@ -12,7 +12,7 @@ from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import KeySet
 from idjag.ras.model import Account, Client
 from idjag.ras.ports import Outcome, Person, Query, Record
-from idjag.ras.standing import Kept
+from idjag.ras.standing import Grounds, Kept, Standing
 from idjag.trust.jwks import KeysUnavailable
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "NeedKeys",
     "NeedPerson",
     "NeedRegistration",
+    "NeedStanding",
     "NeedToken",
     "Sign",
     "Step",
@@ -39,6 +40,7 @@ __all__ = [
     "published",
     "run",
     "signed",
+    "standing_of",
     "token_of",
 ]
 
@@ -93,6 +95,13 @@ class FoundToken:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedStanding:
+    """What operators and issuers have said of what a token would rest on."""
+
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
 class NeedAccounts:
     """The accounts of our tenant that have an address."""
 
@@ -125,13 +134,23 @@ Step: TypeAlias = (
     | NeedKeys
     | NeedPerson
     | NeedToken
+    | NeedStanding
     | NeedAccounts
     | Sign
     | NeedIssuedKeys
     | Commit
 )
 Answer: TypeAlias = (
-    Client | Registration | KeySet | Person | FoundToken | tuple[Account, ...] | str | Outcome | None
+    Client
+    | Registration
+    | KeySet
+    | Person
+    | FoundToken
+    | Standing
+    | tuple[Account, ...]
+    | str
+    | Outcome
+    | None
 )
 Flow: TypeAlias = Generator[Step, Answer, T]
 
@@ -190,7 +209,7 @@ def commit(record: Record) -> Flow[Outcome]:
     """Write; raises Refused UNAVAILABLE, after which nobody knows whether it is written."""
     answer = yield from _asked(Commit(record), Reason.UNAVAILABLE)
     if answer is None or isinstance(
-        answer, Client | Registration | KeySet | Person | FoundToken | tuple | str
+        answer, Client | Registration | KeySet | Person | FoundToken | Standing | tuple | str
     ):
         raise TypeError("Store.commit must give an Outcome")
     return answer
@@ -201,6 +220,14 @@ def token_of(jti: str) -> Flow[FoundToken | None]:
     answer = yield from _asked(NeedToken(jti), Reason.UNAVAILABLE)
     if not isinstance(answer, FoundToken | None):
         raise TypeError("a token is answered with FoundToken")
+    return answer
+
+
+def standing_of(grounds: Grounds) -> Flow[Standing]:
+    """Ask how account, issuer and person stand; raises Refused UNAVAILABLE."""
+    answer = yield from _asked(NeedStanding(grounds), Reason.UNAVAILABLE)
+    if not isinstance(answer, Standing):
+        raise TypeError("grounds are answered with their Standing")
     return answer
 
 

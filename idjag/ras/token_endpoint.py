@@ -10,6 +10,7 @@ from idjag.protocol.client_auth import Presented
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest, form_of, refusal_reply, token_reply
+from idjag.ras import cors
 from idjag.ras.audit import Tally, Trail
 from idjag.ras.model import Client, RasConfig
 from idjag.ras.narrowing import Asked
@@ -51,7 +52,10 @@ def token(
     strangers: Strangers,
     trail: Trail,
 ) -> Flow[Reply]:
-    """Answer one token request."""
+    """Answer one token request, and the preflight of a page that may send one."""
+    origin = cors.origin_of(request, config.origins)
+    if origin is not None and request.method == "OPTIONS":
+        return cors.preflight(origin)
     try:
         form = form_of(request)
         presented = client_auth.present(form, request.header(b"authorization"))
@@ -63,7 +67,8 @@ def token(
         reply = token_reply(redemption.members(), decision_id=trail.decision_id)
     except Refused as refused:
         reply = yield from refusal(refused, request, config=config, tally=strangers.tally, trail=trail)
-    return replace(reply, headers=(*reply.headers, *endpoint.headers(now=trail.now)))
+    reply = replace(reply, headers=(*reply.headers, *endpoint.headers(now=trail.now)))
+    return cors.opened(reply, origin)
 
 
 def refusal(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from idjag.protocol import names
+from idjag.protocol import custom_claims, names
 from idjag.protocol.jose import KeySet
 from idjag.protocol.jose.minimums import ALGORITHMS
 
@@ -71,6 +71,7 @@ class TrustedIssuer:
     ``tenants`` non-empty makes the issuer multi-tenant (TEN-08), ``tenant_subjects`` are the rules of
     single ones instead of ``subject``.  ``our_tenants``: those of ours that its people may enter beside
     those whose clients name it (None is the one without a name); for hosts with clients of their own.
+    ``claims``: further claims of its grants, by name, that the host wants to see (``Redemption.claims``).
     """
 
     issuer: str
@@ -89,8 +90,11 @@ class TrustedIssuer:
     may_assert_act: bool = False
     expires: int | None = None
     active: bool = True
+    claims: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if wrong := [name for name in sorted(self.claims) if custom_claims.problem(name)]:
+            raise ValueError(f"claims of {self.issuer}: {wrong[0]}: {custom_claims.problem(wrong[0])}")
         if not self.algorithms or not set(self.algorithms) <= ALGORITHMS:
             raise ValueError(f"algorithms of {self.issuer} must be some of {sorted(ALGORITHMS)}")
         if not 1 <= self.max_lifetime <= names.MAX_ID_JAG_LIFETIME:

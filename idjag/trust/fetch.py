@@ -1,4 +1,4 @@
-"""The one outbound fetcher: GET over verified TLS to an address that was checked, and nothing else.
+"""The one outbound fetcher: over verified TLS to an address that was checked, and nothing else.
 
 No redirects, no compression, no cookies, no second DNS look-up, and no proxy but the one it is given.
 """
@@ -28,17 +28,18 @@ from idjag.trust.outbound import (
 )
 from idjag.trust.proxy import Proxy, tunnel
 
-__all__ = ["FetchFailed", "Fetched", "Fetcher", "OutboundAllow", "PinnedFetcher", "Resolver"]
+__all__ = ["FetchFailed", "Fetched", "Fetcher", "OutboundAllow", "PinnedFetcher", "Poster", "Resolver"]
 
 Resolver: TypeAlias = Callable[[str, int, int, int], Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]]
 """As socket.getaddrinfo: host, port, family, type."""
 
 _MOST_LOOK_UPS = 64
+_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came back with status 200; header names lower-case, repeated values joined by a comma."""
+    """What came back; header names lower-case, repeated values joined by a comma."""
 
     status: int
     body: bytes = field(repr=False)
@@ -55,6 +56,14 @@ class Fetcher(Protocol):
 
     def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
         """The document at the URL; raises FetchFailed for all but a whole answer with status 200."""
+        ...
+
+
+class Poster(Protocol):
+    """Whatever can send a form for us."""
+
+    def post(self, url: str, form: bytes, *, max_bytes: int) -> Fetched:
+        """What came back, with status 200 or 204; raises FetchFailed for everything else."""
         ...
 
 
@@ -89,13 +98,24 @@ class PinnedFetcher:
     def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
         """Fetch over one connection that is closed afterwards; raises FetchFailed."""
         target = parse_url(url)
+        return self._exchanged(target, "GET", _request(target, accept), good=(200,), max_bytes=max_bytes)
+
+    def post(self, url: str, form: bytes, *, max_bytes: int) -> Fetched:
+        """Send a form in the same way, once; raises FetchFailed, also when it may have arrived."""
+        target = parse_url(url)
+        return self._exchanged(target, "POST", _form(target, form), good=(200, 204), max_bytes=max_bytes)
+
+    def _exchanged(
+        self, target: Target, method: str, request: bytes, *, good: tuple[int, ...], max_bytes: int
+    ) -> Fetched:
         deadline = Deadline(self._monotonic, self._total, self._timeout)
         try:
             addresses = self._addresses(target, deadline)
             self._allow.check(target, addresses)
             with self._connect(target, addresses, deadline) as connection:
-                connection.sendall(_request(target, accept))
-                return _answer(_Timed(connection, deadline), target, max_bytes=max_bytes)
+                connection.sendall(request)
+                wire = _Timed(connection, deadline)
+                return _answer(wire, target, method=method, good=good, max_bytes=max_bytes)
         except (OSError, ValueError, http.client.HTTPException) as error:
             # Without its cause: the exceptions of http.client quote what the other side sent.
             raise FetchFailed(f"{target.shown}: {_sentence(error, self._total)}") from None
@@ -189,24 +209,38 @@ def _request(target: Target, accept: str) -> bytes:
     ).encode("ascii")
 
 
-def _answer(wire: _Timed, target: Target, *, max_bytes: int) -> Fetched:
-    response = http.client.HTTPResponse(cast("socket.socket", wire), method="GET")
+def _form(target: Target, form: bytes) -> bytes:
+    head = (
+        f"POST {target.path} HTTP/1.1\r\n"
+        f"Host: {target.authority}\r\n"
+        f"Content-Type: {_FORM}\r\n"
+        f"Content-Length: {len(form)}\r\n"
+        "Accept: */*\r\n"
+        "Accept-Encoding: identity\r\n"
+        "User-Agent: idjag\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + form
+
+
+def _answer(wire: _Timed, target: Target, *, method: str, good: tuple[int, ...], max_bytes: int) -> Fetched:
+    response = http.client.HTTPResponse(cast("socket.socket", wire), method=method)
     try:
         response.begin()
         headers: dict[str, str] = {}
         for name, value in response.getheaders():
             earlier = headers.get(name.lower())
             headers[name.lower()] = value if earlier is None else f"{earlier}, {value}"
-        _check_head(response.status, headers, target)
+        _check_head(response.status, headers, target, good=good)
         return Fetched(response.status, _body(response, target, max_bytes=max_bytes), headers)
     finally:
         response.close()
 
 
-def _check_head(status: int, headers: Mapping[str, str], target: Target) -> None:
+def _check_head(status: int, headers: Mapping[str, str], target: Target, *, good: tuple[int, ...]) -> None:
     if 300 <= status < 400:
         raise FetchFailed(f"{target.shown}: {status}; redirects are not followed, give the final address")
-    if status != 200:
+    if status not in good:
         raise FetchFailed(f"{target.shown}: {status}")
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise FetchFailed(f"{target.shown}: the answer is compressed although we did not offer that")

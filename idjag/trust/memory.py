@@ -15,12 +15,20 @@ __all__ = ["MemoryFetcher"]
 class MemoryFetcher:
     """Documents by their exact URL; ``asked`` lists every URL that was wanted, in order.
 
+    ``sent`` lists what was posted, by URL and form; who is posted to answers with its document.
+
     A document is bytes, a JSON object, a whole Fetched, or a FetchFailed to be raised.
     """
 
     def __init__(self, documents: Mapping[str, bytes | dict[str, Any] | Fetched | FetchFailed]) -> None:
         self.documents = dict(documents)
         self.asked: list[str] = []
+        self.sent: list[tuple[str, bytes]] = []
+
+    def post(self, url: str, form: bytes, *, max_bytes: int) -> Fetched:
+        """What is there for this URL; raises FetchFailed."""
+        self.sent.append((url, form))
+        return self.get(url, max_bytes=max_bytes)
 
     def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
         """The document, of the type that was asked for unless it says otherwise; raises FetchFailed."""

@@ -58,6 +58,15 @@ class Counting:
         self.reads += 1
         return self._inner.read(keys)
 
+    def issued(
+        self, tenant: str, *, subject: str, requesting_app: str, resource_app: str
+    ) -> tuple[int, int] | None:
+        """Count a read."""
+        self.reads += 1
+        return self._inner.issued(
+            tenant, subject=subject, requesting_app=requesting_app, resource_app=resource_app
+        )
+
     def close(self) -> None:
         """Nothing to count."""
         self._inner.close()

@@ -94,8 +94,25 @@ def test_the_answer_for_scripts(acme: Deployment) -> None:
         ],
         "obstacles": [],
         "options": [],
+        "claims": [],
         "notes": [],
     }
+
+
+def test_it_says_by_name_what_the_resource_app_would_be_told(acme: Deployment) -> None:
+    """JAG-27, JAG-26: what this person has, and never what it is."""
+    told = "    release: [email, name]\n    aud_sub: {attribute: chat_id}\n    claims:\n"
+    told += "      department: {attribute: dept}\n      rank: {attribute: rank}\n"
+    text = STATE.replace('    aliases: ["urn:acme:chat"]\n', f'    aliases: ["urn:acme:chat"]\n{told}')
+    text = text.replace(
+        "{username: alice, groups: [engineering]}",
+        "{username: alice, groups: [engineering], name: Alice, attributes: {dept: sales, chat_id: U1}}",
+    )
+    assert acme.apply(text).code == 0
+    said = acme.run(*QUESTION)
+    assert "The resource app would be told: name, aud_sub, department\n" in said.out
+    assert "sales" not in said.out
+    assert acme.run(*QUESTION, "--json").json["claims"] == ["name", "aud_sub", "department"]
 
 
 def test_a_denial_for_scripts_says_what_the_client_would_read(acme: Deployment) -> None:
@@ -172,7 +189,7 @@ def test_a_change_is_seen_by_the_next_question(acme: Deployment) -> None:
     ("changes", "message"),
     [
         (("--user", "mallory"), "unknown user: mallory"),
-        (("--from", "wikki"), "unknown app: wikki"),
+        (("--from", "wikki"), "unknown app: wikki; did you mean wiki?"),
         (("--from", "wiki-client"), "unknown app: wiki-client; its id is wiki"),
         (("--from", "Wiki"), "unknown app: Wiki; its id is wiki"),
         (("--to", "mail"), "unknown resource app: mail"),

@@ -12,7 +12,7 @@ import pytest
 from idjag import cli
 from tests.cli.deployment import Deployment, deployed
 
-NOT_BUILT = ["users", "admin", "tenants", "check-ras", "doctor"]
+NOT_BUILT = ["tenants", "check-ras", "doctor"]
 
 
 @pytest.fixture
@@ -47,19 +47,21 @@ def test_wrong_use_is_said_in_one_line(
     assert line.endswith(" --help")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        *[((name, "list"), name) for name in NOT_BUILT],
-        (("--server", "https://idp.example", "apply", "-f", "acme.yaml"), "--server"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "name"), [((name, "list"), name) for name in NOT_BUILT])
 def test_what_is_not_built_is_refused_by_name(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], name: str
 ) -> None:
     """README: a command or parameter that is not carried out ends with the words `not built`."""
     assert said(*arguments)[0] == 2
     assert capsys.readouterr().err == f"idjag: {name}: not built\n"
+
+
+@pytest.mark.parametrize("action", ["create", "reset"])
+def test_an_action_that_is_not_built_is_refused_by_name(action: str) -> None:
+    err = io.StringIO()
+
+    assert cli.run(["admin", action, "alice"], environ={}, out=io.StringIO(), err=err) == 2
+    assert err.getvalue() == f"idjag: admin {action}: not built\n"
 
 
 def test_the_list_of_commands_says_which_are_not_built() -> None:

@@ -165,7 +165,7 @@ def test_failed_tests_are_exit_1_and_change_nothing(host: Host) -> None:
     said = host.apply()
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        f"idjag: {host.file}:77:24: test engineers read chat: expected allow, got deny (condition_unmet)\n"
+        f"idjag: {host.file}:77:24: test engineers read chat: expected allow, got step_up (step_up)\n"
         "idjag: nothing was changed: tests failed\n"
     )
     host.write(EXAMPLE)
@@ -229,7 +229,7 @@ def test_check_needs_no_database(host: Host) -> None:
     said = host.run("check", "-f", str(host.file), IDJAG_DATA_DIR="/nonexistent", WIKI_SECRET=None)
     assert said.code == 0
     assert said.err == ""
-    assert said.out.splitlines()[-1] == f"{host.file}: 1 test passed, 2 warnings"
+    assert said.out.splitlines()[-1] == f"{host.file}: 1 test passed, 1 warning"
     assert (
         f"{host.file}:70:5: guardrail contractors-never-finance: warning: "
         "nobody is in the group contractors [empty-group]"
@@ -245,7 +245,7 @@ def test_check_says_which_tests_failed(host: Host) -> None:
     host.write(EXAMPLE.replace("amr: [pwd, mfa]", "amr: [pwd]"))
     said = host.run("check", "-f", str(host.file))
     assert said.code == 1
-    assert "test engineers read chat: expected allow, got deny" in said.err
+    assert "test engineers read chat: expected allow, got step_up" in said.err
 
 
 def test_check_refuses_our_own_issuer(host: Host) -> None:
@@ -281,7 +281,7 @@ def test_check_finds_drift(host: Host) -> None:
 
 def test_check_answers_scripts_in_json(host: Host) -> None:
     answer = json.loads(host.run("check", "-f", str(host.file), "--json").out)
-    assert answer["warnings"][1] == {
+    assert answer["warnings"][0] == {
         "lint": "empty-group",
         "noun": "guardrail",
         "key": "contractors-never-finance",

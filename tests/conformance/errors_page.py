@@ -78,7 +78,7 @@ ADVICE = {
     ),
     "unsupported_grant_type": "Fix the request: use a `grant_type` that the metadata lists.",
     "unsupported_response_type": "Fix the request: use `response_type=code`.",
-    "unsupported_token_type": "Do not retry: tokens of this kind are short-lived and cannot be revoked here.",
+    "unsupported_token_type": "Do not retry: tokens of this kind cannot be used or revoked here.",
     "use_dpop_nonce": "Retry once with a new proof that carries the `nonce` of the answer's `DPoP-Nonce`.",
 }
 

@@ -26,3 +26,16 @@ def site(host: Host) -> Iterator[Site]:
 def browser(site: Site) -> Iterator[Browser]:
     with Browser(site) as browser:
         yield browser
+
+
+@pytest.fixture
+def named(host: Host) -> Iterator[Site]:
+    """A site whose issuer has a name, so that passkeys work there."""
+    with running(host, issuer=host.url.replace("127.0.0.1", "localhost")) as site:
+        yield site
+
+
+@pytest.fixture
+def visitor(named: Site) -> Iterator[Browser]:
+    with Browser(named) as browser:
+        yield browser

@@ -56,6 +56,9 @@ class Counting:
         self.rows_read += len(rows)
         return rows
 
+    def each(self, table: str, where: Row) -> list[Row]:
+        return self.rows(table, where)
+
 
 def scopes() -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(["a.read", "a.write", "a.list"]), min_size=1, unique=True)
@@ -103,6 +106,8 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
 def app(draw: st.DrawFn, key: str) -> dict[str, Any]:
     """An app with a secret, or one that is known by its document."""
     common = {"id": key, "assigned": {"everyone": True}, "grants": ["authorization_code", "token_exchange"]}
+    if draw(st.integers(0, 3)) == 0:
+        common["subject_tokens_from"] = [draw(st.sampled_from([one for one in APPS if one != key]))]
     uri = f"https://{key}.example/{draw(st.sampled_from(['a', 'b']))}"
     if draw(st.integers(0, 4)) == 0:
         return common | {"client_id": f"https://{key}.example/app.json", "auth": DOCUMENT}
@@ -121,6 +126,8 @@ def told(snapshot: Snapshot) -> dict[str, Any]:
         "connections": dict(policy.connections),
         "guardrails": {each.id: each for each in policy.guardrails},
         "clients": dict(snapshot.clients),
+        "lent": snapshot.lent,
+        "connected": {id_: policy.connected(id_) for id_ in policy.apps},
         "audiences": {name: {each.id for each in policy.audience(name)} for name in names},
         "near": {name: policy.near_miss(name.upper()) for name in names},
         "declared": {id_: policy.declared(each).pairs for id_, each in policy.resource_apps.items()},
@@ -159,6 +166,45 @@ def test_whatever_was_applied_the_snapshot_is_the_one_of_the_rows(
         if looked_at:
             assert told(snapshot) == told(loaded(ledger))
     assert told(ledger.fresh(TENANT)) == told(loaded(ledger))
+
+
+def published_app(**changes: Any) -> dict[str, Any]:
+    """An app whose keys are fetched."""
+    auth = {"method": "private_key_jwt", "jwks_uri": "https://wiki.example/jwks"}
+    return {"id": "wiki", "auth": auth, "redirect_uris": ["https://wiki.example/cb"]} | changes
+
+
+def test_what_an_app_published_is_forgotten_when_it_is_registered_anew() -> None:
+    """Attack case 161: disabled, moved, gone; and whether one caught up or loaded all."""
+    gone: list[str] = []
+    ledger, acme = made(Loader(SEALER, gone.append))
+    other = {"id": "mail", "auth": SECRET, "redirect_uris": ["https://mail.example/cb"]}
+    moved = {"method": "private_key_jwt", "jwks_uri": "https://wiki.example/other"}
+    seen = []
+    for app_ in (
+        published_app(),
+        published_app(name="Another name"),
+        published_app(status="disabled"),
+        published_app(),
+        published_app(auth=moved),
+        published_app(auth=SECRET),
+    ):
+        acme.apply({"version": 1, "apps": [app_, other]})
+        ledger.fresh(TENANT)
+        seen.append(len(gone))
+    assert seen == [0, 0, 1, 2, 3, 4]
+    assert set(gone) == {"wiki"}
+
+    acme.apply({"version": 1, "apps": [published_app(), other]})
+    loader = Loader(SEALER, gone.append)
+    with ledger._alone() as transaction:
+        loader(transaction, TENANT, transaction.head(TENANT))
+    acme.apply({"version": 1, "apps": [other]}, prune=True)
+    with ledger._alone() as transaction:
+        loader(transaction, TENANT, transaction.head(TENANT))
+    assert len(gone) == 5
+    ledger.fresh(TENANT)
+    assert len(gone) == 6
 
 
 def test_keys_that_rotate_are_caught_up_with() -> None:
@@ -245,6 +291,9 @@ def test_the_log_names_the_tables_that_a_load_reads() -> None:
             return (
                 [] if where is None or table != "tenant" else [{"id": TENANT, "issuer": "https://i.example"}]
             )
+
+        def each(self, table: str, where: Row) -> list[Row]:
+            return self.rows(table, where)
 
     Loader(SEALER)(Named(), TENANT, Head("e", 1, 0, b""))
     assert read == Loader.tables

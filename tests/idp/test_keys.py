@@ -95,6 +95,14 @@ def test_only_an_active_key_signs(status: str) -> None:
     assert refused.value.reason is Reason.UNAVAILABLE
 
 
+@pytest.mark.parametrize("ahead", [-1, 0, 60, 3600])
+def test_an_active_key_signs_though_it_was_made_by_a_clock_that_is_ahead(ahead: int) -> None:
+    """P14: else one fast clock takes all other nodes out of service until theirs have come so far."""
+    keys = loaded({**row("a"), "activated": NOW + ahead}, {**row("n", "next"), "activated": NOW + 7200})
+    assert keys.signing("ES256", now=NOW).kid == "a"
+    assert keys.signing("ES256", now=NOW + 7200).kid == "n"
+
+
 def test_each_algorithm_has_its_own_active_key() -> None:
     keys = loaded(row("e"), row("r", alg="RS256"), row("d", alg="Ed25519"))
     assert [keys.signing(alg, now=NOW).kid for alg in ("ES256", "RS256", "Ed25519")] == ["e", "r", "d"]

@@ -38,6 +38,7 @@ def test_the_issuer_alone_is_enough() -> None:
         host="127.0.0.1",
         port=8700,
         workers=1,
+        drain=0,
         trusted_proxies=(),
         outbound_allow=OutboundAllow(),
         outbound_proxy=None,
@@ -68,6 +69,7 @@ def test_the_issuer_alone_is_enough() -> None:
         ("outbound_allow", "idp.internal,10.1.0.0/16", OutboundAllow.parse("10.1.0.0/16 IDP.internal")),
         ("outbound_proxy", "http://proxy.internal:3128", Proxy.parse("http://proxy.internal:3128/")),
         ("ca_file", "/etc/ca.pem", Path("/etc/ca.pem")),
+        ("logo", "/etc/logo.svg", Path("/etc/logo.svg")),
         ("log_format", "console", "console"),
         ("dpop_nonce", "required", "required"),
         ("audit_retention", "400d", 400 * 86_400),
@@ -211,10 +213,7 @@ def test_an_unknown_name_in_the_file_stops_the_start(tmp_path: Path) -> None:
     assert _refused(ENVIRON, config) == f"'IDJAG_PORT' in {config} is not a setting, did you mean port?"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["SERVER", "API_TOKEN_FILE", "METRICS"],
-)
+@pytest.mark.parametrize("name", ["METRICS"])
 @pytest.mark.parametrize("text", ["x", ""])
 def test_what_is_not_built_is_refused_and_never_ignored(name: str, text: str) -> None:
     assert _refused({**ENVIRON, f"IDJAG_{name}": text}) == f"IDJAG_{name} is not built"

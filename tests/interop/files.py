@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin
 
 __all__ = ["ALICE_SUB", "SCOPES", "WANTS_NONCES", "App", "Target", "ras_file", "state_file"]
 
@@ -55,11 +56,17 @@ class App:
     kind: str = "web"
     id_token_alg: str = "RS256"
     offline: bool = False
+    logout_uri: str | None = None
 
     @property
     def id(self) -> str:
         """What the file calls it; a client id that is an address is no name."""
         return "published" if "://" in self.client_id else self.client_id
+
+    @property
+    def after_logout(self) -> str:
+        """Where people come back to when they have signed out."""
+        return urljoin(self.redirect_uri, "/bye")
 
     @property
     def grants(self) -> list[str]:
@@ -106,6 +113,8 @@ def _app(app: App) -> dict[str, Any]:
         "client_id": app.client_id,
         "kind": app.kind,
         "redirect_uris": [app.redirect_uri],
+        "post_logout_redirect_uris": [app.after_logout],
+        "backchannel_logout_uri": app.logout_uri,
         "auth": dict(app.auth),
         "grants": app.grants,
         "scopes": ["openid", "profile", "email", *(["offline_access"] if app.offline else [])],

@@ -35,11 +35,19 @@ def discovered(world: World, openid: Script, app: str, **changes: Any) -> Any:
     return openid("discover", **known | changes)
 
 
-def callback(world: World, openid: Script, app: str, scope: str = "openid profile email") -> str:
+def callback(
+    world: World,
+    openid: Script,
+    app: str,
+    scope: str = "openid profile email",
+    *,
+    begin: str = "begin",
+    browser: Browser | None = None,
+) -> str:
     """Where the browser comes back to after alice went through the form."""
     redirect_uri = world.apps[app].redirect_uri
-    browser = Browser()
-    url, page = browser.get(openid("begin", redirectUri=redirect_uri, scope=scope))
+    browser = browser or Browser()
+    url, page = browser.get(openid(begin, redirectUri=redirect_uri, scope=scope))
     typed = {"username": "alice", "password": world.password}
     url, _ = browser.submit(url, page, typed=typed, until=redirect_uri)
     return url

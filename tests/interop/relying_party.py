@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,10 +22,14 @@ from tests.interop.files import App
 __all__ = ["relying_party"]
 
 _COOKIE = "rp"
+_PATIENCE = 12  # seconds
 
 
 def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:
-    """``/{app}/login`` sends to the IdP, ``/{app}/callback`` shows what Authlib made of the answer."""
+    """``/{app}/login`` and ``logout`` send to the IdP; ``callback`` shows what Authlib made of the answer.
+
+    ``person`` shows what UserInfo says; ``heard`` takes logout tokens, for whose claims ``told`` waits.
+    """
     oauth = OAuth()
     for app in apps.values():
         method = app.auth["method"]
@@ -49,9 +57,44 @@ def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:
             token = await client.authorize_access_token(request)
         except OAuthError as error:
             return JSONResponse({"error": error.error, "error_description": error.description}, 400)
+        request.session["token"] = dict(token)
         return JSONResponse(token)
 
-    routes = [Route("/{app}/login", login), Route("/{app}/callback", callback)]
+    async def person(request: Request) -> Response:
+        client = oauth.create_client(request.path_params["app"])
+        return JSONResponse(await client.userinfo(token=request.session["token"]))
+
+    async def logout(request: Request) -> Response:
+        app = apps[request.path_params["app"]]
+        client = oauth.create_client(app.client_id)
+        answer: Response = await client.logout_redirect(
+            request,
+            post_logout_redirect_uri=app.after_logout,
+            id_token_hint=request.session["token"]["id_token"],
+        )
+        return answer
+
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def heard(request: Request) -> Response:
+        client = oauth.create_client(request.path_params["app"])
+        form = parse_qs((await request.body()).decode())
+        keys = KeySet.import_key_set(await client.fetch_jwk_set())
+        token = jwt.decode(form["logout_token"][0], keys, algorithms=["RS256"])
+        await told.put({**token.claims, "typ": token.header["typ"]})
+        return Response(status_code=204)
+
+    async def last(_request: Request) -> Response:
+        return JSONResponse(await asyncio.wait_for(told.get(), _PATIENCE))
+
+    routes = [
+        Route("/{app}/login", login),
+        Route("/{app}/callback", callback),
+        Route("/{app}/person", person),
+        Route("/{app}/logout", logout),
+        Route("/{app}/heard", heard, methods=["POST"]),
+        Route("/{app}/told", last),
+    ]
     return _Sessions(Starlette(routes=routes))
 
 

@@ -142,3 +142,41 @@ def test_authlibs_session_refreshes(world: World) -> None:
         second = client.refresh_token(token_url, refresh_token=world.canaries.add(first["refresh_token"]))
     assert claims_of(second["id_token"])["sub"] == ALICE_SUB
     assert world.canaries.add(second["refresh_token"]) != first["refresh_token"]
+
+
+def test_authlib_reads_userinfo_and_signs_out(world: World, rp: str) -> None:
+    """OIDC-15, OIDC-20, OIDC-21: its Starlette client, by our metadata alone; and it is told of the end."""
+    browser = Browser()
+    url, page = browser.get(f"{rp}/wiki/login")
+    typed = {"username": "alice", "password": world.password}
+    _, tokens = browser.submit(url, page, typed=typed, until=NEVER)
+    bearer = {"authorization": f"Bearer {world.canaries.add(str(tokens.json()['access_token']))}"}
+    _, shown = browser.get(f"{rp}/wiki/person")
+    person = shown.json()
+    assert (person["sub"], person["email"], person["name"]) == (
+        ALICE_SUB,
+        "alice@acme.example",
+        "Alice Example",
+    )
+    bye = world.apps["wiki"].after_logout
+    url, _ = browser.get(f"{rp}/wiki/logout", until=bye)
+    assert url.startswith(bye)
+    assert fetch(f"{world.idp}/userinfo", headers=bearer).status == 401
+    told = fetch(f"{rp}/wiki/told").json()
+    assert (told["typ"], told["iss"], told["aud"]) == ("logout+jwt", world.idp, "wiki")
+    assert told["sid"] == claims_of(str(tokens.json()["id_token"]))["sid"]
+    assert told["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def test_authlibs_session_reads_userinfo_after_a_refresh(world: World) -> None:
+    """OIDC-15, OIDC-17."""
+    token_url = f"{world.idp}/token"
+    with session(
+        world, "inspector", method="client_secret_post", scope="openid email offline_access"
+    ) as client:
+        url = code_url(world, client)
+        first = client.fetch_token(token_url, authorization_response=url, code_verifier=VERIFIER)
+        client.refresh_token(token_url, refresh_token=world.canaries.add(first["refresh_token"]))
+        world.canaries.add(client.token["refresh_token"])
+        person = client.get(f"{world.idp}/userinfo").json()
+    assert (person["sub"], person["email"]) == (ALICE_SUB, "alice@acme.example")

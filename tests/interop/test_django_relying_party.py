@@ -17,7 +17,6 @@ import pytest
 from idjag.demo.wire import Answer, Browser, fetch
 from tests.interop.world import World
 
-OURS = "tests.interop.django_backend.ClaimsOfTheIdToken"
 THEIRS = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
 ALICE = {"authenticated": True, "email": "alice@acme.example"}
 NEVER = "never:"
@@ -53,7 +52,7 @@ def settings(world: World, folder: Path) -> dict[str, Any]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(32),
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "site.db")}},
-        "AUTHENTICATION_BACKENDS": [OURS],
+        "AUTHENTICATION_BACKENDS": [THEIRS],
         "OIDC_RP_CLIENT_ID": "django",
         "OIDC_RP_CLIENT_SECRET": world.secrets["django"],
         "OIDC_RP_SIGN_ALGO": "RS256",
@@ -62,8 +61,10 @@ def settings(world: World, folder: Path) -> dict[str, Any]:
         "OIDC_OP_AUTHORIZATION_ENDPOINT": metadata["authorization_endpoint"],
         "OIDC_OP_TOKEN_ENDPOINT": metadata["token_endpoint"],
         "OIDC_OP_JWKS_ENDPOINT": metadata["jwks_uri"],
-        "OIDC_OP_USER_ENDPOINT": metadata.get("userinfo_endpoint", f"{world.idp}/userinfo"),
+        "OIDC_OP_USER_ENDPOINT": metadata["userinfo_endpoint"],
+        "OIDC_STORE_ID_TOKEN": True,
         "LOGIN_REDIRECT_URL": "/",
+        "END_SESSION_ENDPOINT": metadata["end_session_endpoint"],
         "LOGIN_REDIRECT_URL_FAILURE": "/?failed",
     }
 
@@ -82,22 +83,26 @@ def signed_in(world: World, base: str) -> tuple[str, Answer]:
 
 
 @pytest.mark.parametrize("basic", [False, True], ids=["post", "basic"])
-def test_a_django_site_signs_in_with_the_claims_of_the_id_token(
+def test_a_django_site_signs_in_with_the_backend_as_it_comes(
     world: World, root: Path, tmp_path: Path, *, basic: bool
 ) -> None:
-    """OIDC-01, OIDC-04, OIDC-08: PKCE, nonce, RS256 by kid; the claims are where `get_userinfo` looks."""
+    """OIDC-01, OIDC-04, OIDC-08, OIDC-15: PKCE, nonce, RS256 by kid; it looks for the person at UserInfo."""
     with site(world, root, tmp_path, OIDC_TOKEN_USE_BASIC_AUTH=basic) as base:
         url, shown = signed_in(world, base)
     assert (url, shown.json()) == (f"{base}/", ALICE)
 
 
-def test_a_django_site_with_the_backend_as_it_comes(world: World, root: Path, tmp_path: Path) -> None:
-    """It has everything but UserInfo, where it looks for the person."""
-    if "userinfo_endpoint" not in _metadata(world):
-        pytest.skip("not built: UserInfo, without which this backend finds nobody")
-    with site(world, root, tmp_path, AUTHENTICATION_BACKENDS=[THEIRS]) as base:
-        url, shown = signed_in(world, base)
-    assert (url, shown.json()) == (f"{base}/", ALICE)
+def test_a_django_site_signs_out_at_the_idp(world: World, root: Path, tmp_path: Path) -> None:
+    """OIDC-20: its own session and ours, by the hook that its documentation names."""
+    with site(world, root, tmp_path) as base:
+        browser = Browser()
+        url, page = browser.get(f"{base}/oidc/authenticate/")
+        typed = {"username": "alice", "password": world.password}
+        browser.submit(url, page, typed=typed, until=NEVER)
+        url, shown = browser.get(f"{base}/leave")
+        assert (url, shown.json()) == (f"{base}/bye", {"authenticated": False})
+        url, _ = browser.get(f"{base}/oidc/authenticate/")
+    assert url.startswith(f"{world.idp}/authorize")
 
 
 def test_a_django_site_without_pkce_is_told_so(world: World, root: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from cryptojwt.jwk.ec import ECKey  # type: ignore[import-untyped]
 from cryptojwt.key_bundle import KeyBundle  # type: ignore[import-untyped]
 from idpyoidc.client.defaults import DEFAULT_OIDC_SERVICES  # type: ignore[import-untyped]
 from idpyoidc.client.exception import OidcServiceError  # type: ignore[import-untyped]
+from idpyoidc.client.oidc.end_session import EndSession  # type: ignore[import-untyped]
 from idpyoidc.client.rp_handler import RPHandler  # type: ignore[import-untyped]
 
 from idjag.demo.wire import Browser
@@ -53,7 +54,7 @@ def relying_party(world: World, app: str, **changes: Any) -> Any:
     return RPHandler(
         base_url=world.urls["rp"],
         client_configs={"": {**config, **changes}},
-        services=DEFAULT_OIDC_SERVICES,
+        services={**DEFAULT_OIDC_SERVICES, "end_session": {"class": EndSession}},
         keyjar=_keys(world),
     )
 
@@ -162,3 +163,25 @@ def test_idpyoidc_refreshes(world: World) -> None:
     answer = handler.refresh_access_token(query["state"])
     assert answer["__verified_id_token"]["sub"] == ALICE_SUB
     assert world.canaries.add(answer["refresh_token"]) != world.canaries.add(before)
+
+
+def test_idpyoidc_reads_userinfo_and_signs_out(world: World) -> None:
+    """OIDC-15, OIDC-20: unmodified, with what discovery says; it compares the subs itself."""
+    app = world.apps["wiki"]
+    handler = relying_party(world, "wiki", post_logout_redirect_uris=[app.after_logout])
+    browser = Browser()
+    url, page = browser.get(handler.begin(issuer_id=world.idp))
+    typed = {"username": "alice", "password": world.password}
+    url, _ = browser.submit(url, page, typed=typed, until=app.redirect_uri)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    world.canaries.add(query["code"])
+    assert_alice(world, "wiki", handler.finalize(world.idp, query))
+    person = handler.get_user_info(query["state"])
+    assert (person["sub"], person["preferred_username"]) == (ALICE_SUB, "alice")
+    left = handler.logout(query["state"], post_logout_redirect_uri=app.after_logout)
+    url, _ = browser.get(left["url"], until=app.after_logout)
+    assert url.startswith(app.after_logout)
+    url, _ = browser.get(
+        handler.begin(issuer_id=world.idp, req_args={"prompt": "none"}), until=app.redirect_uri
+    )
+    assert "error=login_required" in url

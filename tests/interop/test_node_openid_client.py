@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from idjag.demo.wire import Browser
 from tests.interop.files import ALICE_SUB
 from tests.interop.node_program import NodeError, Script, need_node, script
-from tests.interop.openid_app import callback, discovered, signed_in
+from tests.interop.openid_app import OFFLINE, callback, discovered, signed_in
 from tests.interop.world import World
 
 need_node()
@@ -57,3 +58,54 @@ def test_the_answer_of_another_issuer_is_refused(world: World, openid: Script) -
         openid("finish", callback=without)
     assert '"iss" (issuer) missing' in refused.value.told["cause"]["message"]
     assert openid("finish", callback=url)["claims"]["iss"] == world.idp
+
+
+@pytest.mark.parametrize("app", ["wiki", "keyed", "inspector", "spa"])
+def test_openid_client_reads_userinfo_and_signs_out(world: World, openid: Script, app: str) -> None:
+    """OIDC-15, OIDC-20: the library compares the subs, and the browser comes back signed out."""
+    browser = Browser()
+    discovered(world, openid, app)
+    tokens = openid("finish", callback=callback(world, openid, app, browser=browser))
+    world.canaries.add(tokens["access_token"])
+    person = openid("userInfo", accessToken=tokens["access_token"], subject=ALICE_SUB)
+    assert person == {
+        "sub": ALICE_SUB,
+        "name": "Alice Example",
+        "preferred_username": "alice",
+        "email": "alice@acme.example",
+        "email_verified": True,
+    }
+    with pytest.raises(NodeError):
+        openid("userInfo", accessToken=tokens["access_token"], subject="somebody else")
+    bye = world.apps[app].after_logout
+    url, _ = browser.get(openid("leave", idToken=tokens["id_token"], afterLogout=bye, state="s 1"), until=bye)
+    assert url == f"{bye}?state=s%201"
+    with pytest.raises(NodeError) as ended:
+        openid("userInfo", accessToken=tokens["access_token"], subject=ALICE_SUB)
+    assert ended.value.told["code"] == "OAUTH_WWW_AUTHENTICATE_CHALLENGE"
+
+
+def test_openid_client_refreshes_and_reads_userinfo_after_it(world: World, openid: Script) -> None:
+    """OIDC-15, OIDC-17: the new access token opens it as well."""
+    first = signed_in(world, openid, "inspector", OFFLINE)
+    second = openid("refresh", refreshToken=world.canaries.add(first["refresh_token"]))
+    world.canaries.add(second["refresh_token"])
+    person = openid("userInfo", accessToken=second["access_token"], subject=ALICE_SUB)
+    assert person["sub"] == second["claims"]["sub"]
+
+
+@pytest.mark.parametrize("app", ["wiki", "pinned-post", "keyed"])
+def test_openid_client_pushes_its_request(world: World, openid: Script, app: str) -> None:
+    """OIDC-23: with a secret in both places, and with a signature whose audience is the issuer."""
+    discovered(world, openid, app)
+    tokens = openid("finish", callback=callback(world, openid, app, begin="push"))
+    assert tokens["claims"]["sub"] == ALICE_SUB
+
+
+def test_openid_client_binds_its_tokens(world: World, openid: Script) -> None:
+    """DPOP-17: with our nonces, at the push, at the token endpoint and at UserInfo."""
+    discovered(world, openid, "wiki", dpop="another key")
+    tokens = openid("finish", callback=callback(world, openid, "wiki", begin="push"))
+    assert tokens["token_type"].lower() == "dpop"
+    person = openid("userInfo", accessToken=tokens["access_token"], subject=ALICE_SUB)
+    assert person["email"] == "alice@acme.example"

@@ -153,7 +153,7 @@ def _apps(urls: Mapping[str, str], known: Mapping[str, str], key: PrivateKey) ->
         return App(name, f"{urls['rp']}/{name}/callback", auth, **changes)
 
     apps = (
-        app("wiki"),
+        app("wiki", logout_uri=f"{urls['rp']}/wiki/heard"),
         app("calendar"),
         app("pinned-post", "client_secret_post"),
         app("es256", "client_secret_basic", id_token_alg="ES256"),

@@ -76,6 +76,20 @@ def full(ledger: AnyLedger, *, name: str) -> None:
     assert served(ledger, f"{name}-after")
 
 
+def unsteady(ledger: AnyLedger, *, name: str, wanted: int = 60) -> None:
+    """Until so many were served: say which ones, and `refused` for each of the others."""
+    numbers = count()
+    while wanted:
+        decision_id = f"{name}-{next(numbers)}"
+        try:
+            ledger.commit(entry(decision_id, on_success=(jti(decision_id),)))
+        except Unavailable:
+            say("refused")
+        else:
+            say(decision_id)
+            wanted -= 1
+
+
 def served(ledger: AnyLedger, decision_id: str) -> bool:
     """Whether an entry with a large record was."""
     verdict = Verdict("yes", [event(decision_id, "state.applied", after="x" * 200_000)])
@@ -91,4 +105,5 @@ if __name__ == "__main__":
     where = sys.argv[2]
     ledger = postgres_ledger(where) if where.startswith("postgresql:") else sqlite_ledger(Path(where))
     with ledger as opened:
-        {"storm": storm, "race": race, "full": full}[sys.argv[1]](opened, name=sys.argv[3])
+        act = {"storm": storm, "race": race, "full": full, "unsteady": unsteady}[sys.argv[1]]
+        act(opened, name=sys.argv[3])

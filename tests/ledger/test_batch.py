@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from idjag.ledger.entry import (
@@ -48,6 +50,18 @@ class CountingTransaction(MemoryTransaction):
     def commit(self) -> None:
         super().commit()
         self._counting.commits += 1
+
+
+def test_what_an_entry_spares_is_there_for_its_neighbour_in_the_batch() -> None:
+    """Attack case 38: and the next one keeps it."""
+    entries = [
+        entry("d-1", already(replace(no("d-1"), spares=True)), always=(jti("a"), jti("b"))),
+        entry("d-2", always=(jti("a"),)),
+        entry("d-3", already(replace(no("d-3"), spares=True)), always=(jti("a"),)),
+        entry("d-4", already(no("d-4")), always=(jti("b"),)),
+        entry("d-5", always=(jti("b"),)),
+    ]
+    assert run(Counting(), [entries]) == ["no", "yes", "lost", "no", "lost"]
 
 
 def test_entries_that_do_not_meet_share_a_transaction() -> None:

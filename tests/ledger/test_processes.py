@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -22,9 +23,9 @@ Durable: TypeAlias = SqliteLedger[Policy] | PostgresLedger[Policy]
 
 
 @contextmanager
-def child(root: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def child(root: Path, *arguments: str, under: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.ledger.child", *arguments],
+        [*under, sys.executable, "-m", "tests.ledger.child", *arguments],
         cwd=root,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -109,3 +110,26 @@ def test_a_full_disk_refuses_and_heals(root: Path, path: Path) -> None:
         assert Counter(served) <= Counter(decision_ids(ledger))
         assert check(ledger, T, key=KEY) is None
         assert ledger.commit(entry("d-1")) == "yes"
+
+
+def test_a_disk_that_does_not_sync_gives_nobody_a_reply(root: Path, path: Path, tmp_path: Path) -> None:
+    """P1, P3, attack case 222: EIO for one sync in four; whatever was answered is there, and stays used.
+
+    What was refused may be there too: nobody knows, and nobody holds anything for it.
+    """
+    if not (strace := shutil.which("strace")):
+        pytest.skip("no strace is installed: nothing is known about failing disks")
+    log = tmp_path / "strace.log"
+    every = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=10+4"]
+    under = [strace, "-f", "-qq", *every, "-o", str(log)]
+    with child(root, "unsteady", str(path), "u", under=under) as process:
+        said = Counter(line.strip() for line in output(process))
+        assert process.wait() == 0
+    assert log.read_text("utf-8").count("(INJECTED)") > 5
+    assert said.pop("refused") > 5
+    with sqlite_ledger(path) as ledger:
+        assert said <= Counter(decision_ids(ledger))
+        assert check(ledger, T, key=KEY) is None
+        again = {ledger.commit(entry(f"again-{reply}", on_success=(jti(reply),))) for reply in said}
+        assert again == {"lost"}
+        assert ledger.commit(entry("fresh", on_success=(jti("fresh"),))) == "yes"

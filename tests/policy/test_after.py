@@ -59,7 +59,7 @@ def test_connections_come_go_and_change_places() -> None:
         connections={mine.id: deferred(mine), "c2": deferred(replace(second, app="app-9"))},
     )
     last = made(swapped, exchanged)
-    assert (last.connection(WIKI_ID, CHAT_ID), len(last.connections)) == (mine, 2)
+    assert (last.connection(WIKI_ID, CHAT_ID), len(last.connections), last.size) == (mine, 2, 2)
 
 
 def test_apps_resource_apps_and_guardrails_are_replaced() -> None:

@@ -7,16 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import TypeAlias
 
-from tests.processes.nodes import Nodes
+from tests.processes.nodes import NODES
 from tests.processes.test_workers import eventually
 
-__all__ = ["History", "Span", "contradictions"]
+__all__ = ["Ask", "History", "Span", "contradictions"]
+
+Ask: TypeAlias = Callable[[int], int]
+"""One exchange at that node; the status of the answer."""
+
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that began and was acknowledged."""
+    """Something that began and was acknowledged; ``good`` is access granted."""
 
     began: float
     ended: float
@@ -40,26 +47,27 @@ def contradictions(changes: list[Span], answers: list[Span]) -> list[Span]:
 
 @dataclass
 class History:
-    """Changes one after the other, and exchanges of one person at one app on all nodes meanwhile.
+    """Changes one after the other, and the same question again and again on all nodes meanwhile.
 
-    ``killing``: workers are killed, so that a request may get no answer, or 503.
+    ``disturbed``: processes are killed and stopped, so that a request may get no answer, or 503.
     """
 
-    nodes: Nodes
-    id_token: str
-    killing: bool
+    ask: Ask
+    disturbed: bool
     changes: list[Span] = field(default_factory=list)
     answers: list[Span] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def change(self, act: Callable[[], None], *, good: bool) -> None:
-        """Something after which access is granted, or is not."""
+    def change(self, act: Callable[[], bool], *, good: bool) -> None:
+        """Something after which access is granted, or is not; done again until it is acknowledged."""
         began = time.monotonic()
-        act()
+        while not act():
+            assert self.disturbed, "a change was not acknowledged"
+            assert time.monotonic() < began + _PATIENCE
         self.changes.append(Span(began, time.monotonic(), good))
 
     @contextmanager
-    def exchanging(self, *, threads: int = 6) -> Iterator[None]:
+    def asking(self, *, threads: int = 3) -> Iterator[None]:
         """While the ``with`` lasts."""
         over = threading.Event()
         every = [threading.Thread(target=self._run, args=(number, over)) for number in range(threads)]
@@ -73,22 +81,22 @@ class History:
                 thread.join()
         assert self.faults == []
 
-    def more(self, count: int = 20) -> None:
+    def more(self, count: int = 10) -> None:
         """Let some requests begin and end with nothing else going on."""
-        before = len(self.answers)
-        eventually(lambda: len(self.answers) >= before + count, seconds=120)
+        began = time.monotonic()
+        eventually(lambda: sum(answer.began > began for answer in self.answers[-4 * count :]) >= count)
 
-    def _run(self, node: int, over: threading.Event) -> None:
+    def _run(self, number: int, over: threading.Event) -> None:
         while not over.is_set():
-            node += 1
+            number += 1
             began = time.monotonic()
             try:
-                answer = self.nodes.exchange(self.id_token, node=node)
-            except (OSError, EOFError) as error:
-                if not self.killing:
+                status = self.ask(number % NODES)
+            except (OSError, HTTPException) as error:
+                if not self.disturbed:
                     self.faults.append(type(error).__name__)
                 continue
-            if answer.status in (200, 400, 403):
-                self.answers.append(Span(began, time.monotonic(), answer.status == 200))
-            elif answer.status != 503 or not self.killing:
-                self.faults.append(str(answer.status))
+            if status in (200, 400, 403):
+                self.answers.append(Span(began, time.monotonic(), status == 200))
+            elif status != 503 or not self.disturbed:
+                self.faults.append(str(status))

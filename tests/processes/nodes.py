@@ -9,7 +9,9 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -20,14 +22,16 @@ from idjag.demo.wire import Answer, Browser, fetch
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet, PrivateKey, jws
 from tests.cluster import Cluster
-from tests.processes.acme import Acme
+from tests.processes.acme import Acme, acme_in
 from tests.processes.program import Program, free_port, started
 from tests.processes.test_workers import eventually, workers
 
-__all__ = ["AGENT", "NODES", "Nodes", "nodes_of"]
+__all__ = ["NODES", "Nodes", "Running", "deployed", "nodes_of"]
 
 NODES = 2
 WORKERS = 2
+LIFETIME = 240
+"""Seconds; an assertion must be refused because it was used, and not because it is old."""
 AGENT = PrivateKey.generate("ES256", kid="agent")
 _KEYS = json.dumps(KeySet([AGENT.public]).to_dict())
 _APPS = f"""\
@@ -64,24 +68,38 @@ class Nodes:
     """The deployment; ``acme.idp`` is the first node and the issuer of all."""
 
     acme: Acme
-    url: str
+    url: str = field(repr=False)
     ports: tuple[int, ...]
 
     @contextmanager
-    def serving(self) -> Iterator[list[Program]]:
-        """All nodes, with all their workers."""
+    def serving(self, *environs: Mapping[str, str]) -> Iterator[list[Program]]:
+        """All nodes, with all their workers; ``environs`` is what the environment of each has besides."""
+        given = [*environs, *[dict[str, str]()] * NODES]
         with ExitStack() as running:
-            programs = [running.enter_context(self._node(port)) for port in self.ports]
-            for program in programs:
-                eventually(lambda program=program: len(workers(program)) == WORKERS)
+            programs = [
+                running.enter_context(self.node(number, environ))
+                for number, environ in zip(range(NODES), given, strict=False)
+            ]
             yield programs
 
-    def _node(self, port: int) -> Any:
-        environ = {**self.acme.environ, "IDJAG_PORT": str(port)}
-        return started(["serve"], environ=environ, folder=self.acme.folder, secrets=self.acme.secrets)
+    @contextmanager
+    def node(self, number: int, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[Program]:
+        """One of them, with all its workers."""
+        environ = {**self.acme.environ, **environ, "IDJAG_PORT": str(self.ports[number])}
+        folder, secrets_ = self.acme.folder, self.acme.secrets
+        with started(["serve"], environ=environ, folder=folder, secrets=secrets_) as program:
+            eventually(lambda: len(workers(program)) == WORKERS)
+            yield program
 
-    def apply(self, **changes: str) -> None:
-        """The state file with a second app and one that has a key, from another process than any node."""
+    def apply(self) -> None:
+        """The state file, which must be accepted."""
+        assert self.applied()
+
+    def applied(self, *, group: str = "engineering", **changes: str) -> bool:
+        """The state file with a second app and one that has a key, from another process than any node.
+
+        ``group`` is the one that alice is in.  Whether it was acknowledged.
+        """
         self.acme.write_state(**changes)
         file = self.acme.folder / "acme.yaml"
         text = file.read_text(encoding="utf-8")
@@ -91,10 +109,11 @@ class Nodes:
         text = text.replace(
             "scopes: [openid, profile, email]", "scopes: [openid, profile, email, offline_access]"
         )
+        text = text.replace("groups: [engineering]\n    status", f"groups: [{group}]\n    status")
         text = text.replace("resource_apps:\n", f"{_APPS}resource_apps:\n")
         text = text.replace("tests:\n", f"{_CONNECTIONS}tests:\n")
         file.write_text(text, encoding="utf-8")
-        self.here("apply", "-f", str(file))
+        return self.acme.here("apply", "-f", str(file)).code == 0
 
     def here(self, *arguments: str) -> None:
         """A command that must succeed."""
@@ -119,12 +138,12 @@ class Nodes:
         proof = {"client_assertion_type": names.CLIENT_ASSERTION_TYPE}
         return self.send({**form, **proof, "client_assertion": assertion or self.assertion()}, node=node)
 
-    def assertion(self) -> str:
-        """What the app that has a key proves itself with, once."""
-        now = int(time.time())
+    def assertion(self, *, ahead: int = 0) -> str:
+        """What the app that has a key proves itself with, once; ``ahead``: seconds of the nodes' clock."""
+        now = int(time.time()) + ahead
         claims = {"iss": "agent", "sub": "agent", "aud": self.acme.idp, "jti": secrets.token_hex(8)}
         return jws.sign(
-            claims | {"iat": now, "exp": now + 60}, key=AGENT, typ=names.CLIENT_AUTHENTICATION_TYP
+            claims | {"iat": now, "exp": now + LIFETIME}, key=AGENT, typ=names.CLIENT_AUTHENTICATION_TYP
         )
 
     def code(self, *, client: str = "wiki", username: str = "alice", scope: str = "openid") -> dict[str, str]:
@@ -143,11 +162,14 @@ class Nodes:
             "code_verifier": pending.verifier,
         }
 
-    def sign_in(self, **who: str) -> str:
+    def sign_in(self, *, ahead: int = 0, **who: str) -> str:
         """An ID token of the app."""
         form = self.code(**who)
         client = who.get("client", "wiki")
-        answer = self.asserted(form) if client == "agent" else self.token(form, client=client)
+        if client == "agent":
+            answer = self.asserted(form, assertion=self.assertion(ahead=ahead))
+        else:
+            answer = self.token(form, client=client)
         assert answer.status == 200, answer.body
         return self.acme.secrets.add(str(answer.json()["id_token"]))
 
@@ -180,6 +202,19 @@ class Nodes:
         return {str(row["jti"]) for row in found}
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A deployment that is served, and the processes that serve it."""
+
+    nodes: Nodes
+    programs: list[Program]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every node has all its workers."""
+        return all(len(workers(program)) == WORKERS for program in self.programs)
+
+
 def nodes_of(acme: Acme, postgres: Cluster) -> Nodes:
     """The same deployment on a database of all nodes."""
     kek = acme.folder / "kek.of.all.nodes"
@@ -190,3 +225,14 @@ def nodes_of(acme: Acme, postgres: Cluster) -> Nodes:
     shared = replace(acme, environ={**acme.environ, **{f"IDJAG_{name}": it for name, it in given.items()}})
     first = int(acme.environ["IDJAG_PORT"])
     return Nodes(shared, url, (first, *(free_port() for _ in range(NODES - 1))))
+
+
+@contextmanager
+def deployed(folder: Path, postgres: Cluster, *environs: Mapping[str, str]) -> Iterator[Running]:
+    """Everything made, applied and served; afterwards the audit log of all nodes is whole."""
+    folder.chmod(0o700)
+    nodes = nodes_of(acme_in(folder), postgres)
+    nodes.apply()
+    with nodes.serving(*environs) as programs:
+        yield Running(nodes, programs)
+    assert nodes.acme.here("audit", "verify").code == 0

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.processes.acme import Acme
-from tests.processes.program import Finished
+from tests.processes.program import Finished, free_port
 
 WRONG_USE = [
     pytest.param([], id="no command"),
@@ -77,10 +77,14 @@ def test_a_database_of_a_later_version_is_3(acme: Acme) -> None:
 
 
 def test_a_port_that_is_taken_is_3(acme: Acme) -> None:
+    """And so is a file that another server has, on whatever port: it is one process's."""
     with acme.serve():
-        done = acme.command("serve")
+        done = acme.command("serve", IDJAG_DATA_DIR=str(acme.folder / "another"))
         assert_code(done, 3)
         assert "address already in use" in done.err
+        done = acme.command("serve", IDJAG_PORT=str(free_port()))
+        assert_code(done, 3)
+        assert "another idjag serve has it" in done.err
 
 
 def test_a_token_that_is_none_is_1(acme: Acme) -> None:

@@ -70,7 +70,8 @@ TABLE: list[tuple[str, int, str]] = [
         400,
         "held app_disabled not_assigned not_assigned_sso no_connection connection_not_active"
         " connection_expired profile_mismatch no_client_id_mapping guardrail no_rule condition_unmet"
-        " account_unknown account_disabled password_wrong",
+        " claim_reserved claims_too_large"
+        " account_unknown account_disabled password_wrong sign_in_locked link_dead no_address",
     ),
     ("invalid_scope", 400, "scope_malformed scope_not_allowed scope_widened"),
     ("invalid_authorization_details", 400, "authorization_details"),
@@ -119,7 +120,7 @@ ONE_WORDING = [
     pytest.param("account_", "access_denied", id="person at the RAS"),
     pytest.param(
         "held app_disabled not_assigned no_connection connection_ profile_ no_client_id guardrail no_rule "
-        "condition_",
+        "condition_ claim_reserved claims_too",
         "access_denied",
         id="policy",
     ),

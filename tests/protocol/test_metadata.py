@@ -11,7 +11,9 @@ from idjag.protocol.client_auth import Registration
 from idjag.protocol.errors import Reason
 from tests.protocol.parts import API, ED, IDP, KEY, RAS, RSA, reason_of
 
-IDP_DOCUMENT = metadata.identity_provider(IDP, base=IDP, scopes=["openid", "email"], acrs=["urn:acme:mfa"])
+IDP_DOCUMENT = metadata.identity_provider(
+    IDP, base=IDP, scopes=["openid", "email"], acrs=["urn:acme:mfa"], claims=["email"], locales=["en", "ja"]
+)
 RAS_DOCUMENT = metadata.resource_authorization_server(RAS, base=RAS.rstrip("/"), scopes=["chat.read"])
 DOCUMENTS = [pytest.param(IDP_DOCUMENT, id="IdP"), pytest.param(RAS_DOCUMENT, id="RAS")]
 SECRET_AND_KEY = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -26,6 +28,9 @@ def test_the_document_of_the_idp() -> None:
         "token_endpoint": f"{IDP}/token",
         "revocation_endpoint": f"{IDP}/revoke",
         "introspection_endpoint": f"{IDP}/introspect",
+        "userinfo_endpoint": f"{IDP}/userinfo",
+        "pushed_authorization_request_endpoint": f"{IDP}/par",
+        "end_session_endpoint": f"{IDP}/logout",
         "jwks_uri": f"{IDP}/jwks",
         "scopes_supported": ["openid", "email"],
         "response_types_supported": ["code"],
@@ -45,11 +50,22 @@ def test_the_document_of_the_idp() -> None:
         "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": ["urn:acme:mfa"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": ["page"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [
+            *("iss", "sub", "aud", "exp", "iat", "nonce"),
+            *("auth_time", "acr", "amr", "sid", "session_expiry", "email"),
+        ],
+        "ui_locales_supported": ["en", "ja"],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": ["ES256", "RS256", "Ed25519"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "claims_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
+        "claims_parameter_supported": True,
         "identity_chaining_requested_token_types_supported": ["urn:ietf:params:oauth:token-type:id-jag"],
     }
 
@@ -98,7 +114,11 @@ def test_the_document_of_a_resource() -> None:
 def test_what_has_no_elements_is_left_out() -> None:
     """RFC 8414 section 3.2, RFC 9728 section 3.2."""
     idp = metadata.identity_provider(IDP, base=IDP, scopes=[], acrs=[])
-    assert IDP_DOCUMENT.keys() - idp.keys() == {"scopes_supported", "acr_values_supported"}
+    assert IDP_DOCUMENT.keys() - idp.keys() == {
+        "scopes_supported",
+        "acr_values_supported",
+        "ui_locales_supported",
+    }
     ras = metadata.resource_authorization_server(RAS, base=RAS, scopes=[])
     assert RAS_DOCUMENT.keys() - ras.keys() == {"scopes_supported"}
     assert "scopes_supported" not in metadata.protected_resource(API, issuer=RAS, scopes=[])
@@ -171,11 +191,9 @@ def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) ->
         "authorization_details_types_supported",
         "client_id_metadata_document_supported",
         "registration_endpoint",
-        "userinfo_endpoint",
-        "end_session_endpoint",
-        "pushed_authorization_request_endpoint",
         "device_authorization_endpoint",
-        "backchannel_logout_supported",
+        "frontchannel_logout_supported",
+        "check_session_iframe",
         "global_token_revocation_endpoint",
         "receipt_endpoint",
         "tls_client_certificate_bound_access_tokens",

@@ -46,6 +46,49 @@ def test_the_request_does_not_show_its_subject_token() -> None:
     assert SUBJECT_TOKEN not in repr(parsed())
 
 
+def about(**changes: Any) -> token_exchange.SubjectToken:
+    """A question about targets."""
+    good = {"subject_token": SUBJECT_TOKEN, "subject_token_type": names.ID_TOKEN}
+    return token_exchange.subject_of(form.parse(urlencode(changed(good, changes)).encode()))
+
+
+@pytest.mark.parametrize("kind", [names.ID_TOKEN, names.REFRESH_TOKEN_TYPE])
+def test_a_question_about_targets_brings_a_subject_token(kind: str) -> None:
+    """MET-18: it is not in the repr."""
+    asked = about(subject_token_type=kind)
+    assert (asked.subject_token, asked.subject_token_type) == (SUBJECT_TOKEN, kind)
+    assert SUBJECT_TOKEN not in repr(asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"subject_token": OUT}, Reason.PARAMETER_MISSING),
+        ({"subject_token_type": OUT}, Reason.PARAMETER_MISSING),
+        ({"subject_token_type": names.SAML2_TOKEN}, Reason.TOKEN_TYPE_UNSUPPORTED),
+        ({"subject_token_type": ACCESS_TOKEN_TYPE}, Reason.TOKEN_TYPE_UNSUPPORTED),
+        ({"subject_token_type": JWT_TYPE}, Reason.TOKEN_TYPE_UNSUPPORTED),
+        ({"actor_token": "x"}, Reason.PARAMETER_WRONG),
+        ({"actor_token_type": "x"}, Reason.PARAMETER_WRONG),
+    ],
+)
+def test_a_question_about_targets_is_read_strictly(changes: dict[str, Any], reason: Reason) -> None:
+    """MET-18: unsupported_token_type for a type, as the draft on target discovery says."""
+    assert reason_of(lambda: about(**changes)) is reason
+
+
+def test_targets_are_told_with_what_a_request_must_say() -> None:
+    """MET-18."""
+    kinds = {"supported_token_types": [names.ID_JAG_TOKEN]}
+    assert token_exchange.targets([(RAS, API, ("x", "y")), ("urn:b", None, ())]) == {
+        "supported_targets": [
+            {"audience": RAS, "resource": API, "scope": "x y", **kinds},
+            {"audience": "urn:b", **kinds},
+        ]
+    }
+    assert token_exchange.targets([]) == {"supported_targets": []}
+
+
 @pytest.mark.parametrize("value", [OUT, ""], ids=["absent", "empty"])
 @pytest.mark.parametrize("name", ["requested_token_type", "subject_token", "subject_token_type", "audience"])
 def test_what_the_profile_requires_is_required(name: str, value: Any) -> None:

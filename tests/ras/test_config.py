@@ -299,6 +299,7 @@ ADDED = {
     *("joins", "sub_id_match", "sub_ids"),
     *("introspection", "global_token_revocation"),
     *("require", "dpop"),
+    *("origins", "issuer_lookup"),
 }
 
 

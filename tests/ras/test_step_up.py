@@ -8,11 +8,14 @@ import pytest
 
 from idjag.protocol.http import Reply
 from idjag.ras import NotRedeemed, Resource
+from idjag.ras.standing import Change, NotBefore, Pause, Thing
 from idjag.ras.step_up import Requirement
+from tests.ras.stores import record
 from tests.ras.world import (
     API,
     CLIENT,
     FILES,
+    IDP,
     NOW,
     World,
     assert_refused,
@@ -20,6 +23,7 @@ from tests.ras.world import (
     client,
     config,
     grant,
+    memory_store,
 )
 
 LEVELS = ("urn:acme:loa2", "urn:acme:loa3")
@@ -93,6 +97,45 @@ def test_a_client_may_be_held_to_more() -> None:
     world = world_of(clients=(fresh,))
     assert wanted(bring(world)) == ("urn:acme:loa3", 30)
     assert bring(world, acr="urn:acme:loa3", auth_time=NOW - 30).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(Pause(Thing("account", "u-alice"), "r", "op"), "account_disabled", id="account"),
+        pytest.param(Pause(Thing("issuer", IDP), "r", "op"), "issuer_not_trusted", id="issuer"),
+        pytest.param(NotBefore(Thing("account", "u-alice"), NOW), "grant_too_old", id="not before"),
+    ],
+)
+def test_who_was_stopped_by_an_operator_is_not_sent_to_a_login(change: Change, reason: str) -> None:
+    """RAS-45, attack case 160: what a better sign-in would not help against is said first."""
+    world = world_of()
+    assert wanted(bring(world, acr="urn:acme:loa1"))
+    world.store.commit(record(changes=(change,), event=None))
+    reply = bring(world, acr="urn:acme:loa1")
+    assert body(reply)["error"] in {"access_denied", "invalid_grant"}
+    assert world.event().fields["reason"] == reason
+    assert "acr_values" not in body(reply)
+
+
+class Forgetful:
+    """A store of a host that keeps no tokens: it has no ``token`` and no ``standing``."""
+
+    def __init__(self) -> None:
+        kept = memory_store()
+        self.linked, self.links_of, self.commit, self.ready = (
+            kept.linked,
+            kept.links_of,
+            kept.commit,
+            kept.ready,
+        )
+        self.by_id, self.by_email, self.events = kept.by_id, kept.by_email, kept.events
+
+
+def test_where_nobody_can_be_stopped_people_are_sent_to_their_login() -> None:
+    """RAS-45."""
+    world = World(store=Forgetful(), config=world_of().config)
+    assert wanted(bring(world, acr="urn:acme:loa1"))
 
 
 def test_demands_that_no_sign_in_meets_send_nobody_to_a_login() -> None:

@@ -32,6 +32,13 @@ from idjag.idp.catalog.resource_app import (
     resource_app_problems,
 )
 from idjag.idp.catalog.rule import RuleEntry, rule_entry, rule_model
+from idjag.idp.catalog.sign_in import (
+    SignInEntry,
+    SignInPolicy,
+    sign_in_columns,
+    sign_in_entry,
+    sign_in_policy,
+)
 from idjag.idp.catalog.user import UserEntry, user_columns, user_entry, user_problems
 
 __all__ = [
@@ -47,6 +54,8 @@ __all__ = [
     "References",
     "ResourceAppEntry",
     "RuleEntry",
+    "SignInEntry",
+    "SignInPolicy",
     "UserEntry",
     "app_columns",
     "app_entry",
@@ -70,6 +79,9 @@ __all__ = [
     "rule_model",
     "secret_hash",
     "secret_problem",
+    "sign_in_columns",
+    "sign_in_entry",
+    "sign_in_policy",
     "user_columns",
     "user_entry",
     "user_problems",

@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from idjag.protocol.addresses import is_secure, redirect_uri_problem
 from idjag.protocol.resources import is_resource
+from idjag.trust.outbound import FetchFailed, parse_url
 
-__all__ = ["Alias", "Issuer", "RedirectUri", "ResourceUri"]
+__all__ = ["Alias", "Issuer", "LogoutUri", "RedirectUri", "ResourceUri"]
 
 
 def _error(text: str) -> PydanticCustomError:
@@ -43,9 +44,22 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
+def _logout_uri(uri: str) -> str:
+    """Where we post to: what the outbound fetcher could never reach is refused here."""
+    _absolute(uri)
+    if not is_secure(uri):
+        raise _error("must be an https URL (http only on this machine's loopback address)")
+    try:
+        parse_url(uri)
+    except FetchFailed as failed:
+        raise PydanticCustomError("address", "cannot be reached: {why}", {"why": failed.problem}) from None
+    return uri
+
+
 _URI = WithJsonSchema({"type": "string", "format": "uri"})
 
 Issuer: TypeAlias = Annotated[str, AfterValidator(_issuer), _URI]
 Alias: TypeAlias = Annotated[str, AfterValidator(_absolute), _URI]
 ResourceUri: TypeAlias = Annotated[str, AfterValidator(_absolute), _URI]
+LogoutUri: TypeAlias = Annotated[str, AfterValidator(_logout_uri), _URI]
 RedirectUri: TypeAlias = Annotated[str, AfterValidator(_redirect_uri), _URI]

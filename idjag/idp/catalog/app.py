@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from idjag.idp.catalog.addresses import Issuer, RedirectUri
+from idjag.idp.catalog.addresses import Issuer, LogoutUri, RedirectUri
 from idjag.idp.catalog.client_auth import AuthEntry, auth_entry
 from idjag.idp.catalog.documents import document, spec_of
 from idjag.idp.catalog.fields import ClientId, FileEntry, Id, Name, refused, unique
-from idjag.idp.catalog.not_built import not_built, reserved
-from idjag.idp.catalog.references import Path, References
+from idjag.idp.catalog.not_built import not_built
+from idjag.idp.catalog.references import Path, References, unknown
 from idjag.idp.catalog.who import WhoEntry, who_entry, who_model, who_problems, who_spec
 from idjag.ledger.entry import Row
 from idjag.policy.model import App, AppStatus
@@ -26,6 +26,13 @@ __all__ = ["AppEntry", "app_columns", "app_entry", "app_model", "app_problems", 
 _GRANTS = ("authorization_code", "refresh_token", "token_exchange")
 _SCOPES = ("openid", "profile", "email", "offline_access")
 _MOST_REDIRECT_URIS = 50
+_MOST_BROKERS = 32
+_WHEN_SAID = (
+    "post_logout_redirect_uris",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "require_pushed_authorization_requests",
+)
 _LOOPBACK = "is on a loopback address, which is for an issuer on loopback alone"
 
 
@@ -46,10 +53,10 @@ def _few_redirect_uris(values: list[str]) -> list[str]:
     return unique(values)
 
 
-def _none_yet(values: list[str]) -> list[str]:
-    if values and (error := not_built("app", "post_logout_redirect_uris")):
-        raise error
-    return values
+def _few_brokers(values: list[str]) -> list[str]:
+    if len(values) > _MOST_BROKERS:
+        raise refused(f"at most {_MOST_BROKERS} apps")
+    return unique(values)
 
 
 Grant: TypeAlias = Annotated[str, _one_of("grants", _GRANTS)]
@@ -70,8 +77,16 @@ class AppEntry(FileEntry):
     redirect_uris: Annotated[list[RedirectUri], AfterValidator(_few_redirect_uris)] = Field(default=[])
     """Where people come back to after signing in, compared exactly.  For an app with a metadata document:
     which of the document's are allowed; when left out, those on the document's own origin."""
-    post_logout_redirect_uris: Annotated[list[RedirectUri], AfterValidator(_none_yet)] = Field(default=[])
-    """Where people come back to after signing out."""
+    post_logout_redirect_uris: Annotated[list[RedirectUri], AfterValidator(_few_redirect_uris)] = Field(
+        default=[]
+    )
+    """Where people may come back to after signing out, compared exactly."""
+    backchannel_logout_uri: LogoutUri | None = None
+    """Where we tell the app that a session of a person there has ended (Back-Channel Logout)."""
+    backchannel_logout_session_required: bool = False
+    """Whether its logout tokens must name the session (sid); ours always do."""
+    require_pushed_authorization_requests: bool = False
+    """Whether it must leave its authorization requests here before it sends people (RFC 9126)."""
     auth: AuthEntry
     """How it authenticates."""
     grants: Annotated[list[Grant], AfterValidator(unique)] = Field(default=["authorization_code"])
@@ -86,9 +101,10 @@ class AppEntry(FileEntry):
     """How its ID tokens are signed."""
     assigned: WhoEntry | None = None
     """Who may sign in to it, and be acted for; nobody when left out."""
+    subject_tokens_from: Annotated[list[Id], AfterValidator(_few_brokers)] = Field(default=[])
+    """Apps through which people sign in for it: it may exchange their ID tokens, which then name it too."""
     status: Literal["active", "disabled"] = "active"
     """A disabled app gets nothing."""
-    backchannel_logout_uri: reserved("app", "backchannel_logout_uri") = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _fits_together(self) -> AppEntry:
@@ -104,6 +120,18 @@ class AppEntry(FileEntry):
             raise refused("refresh_token needs authorization_code: a refresh token comes with a sign-in")
         if self.kind != "native" and any(map(is_private_use, self.redirect_uris)):
             raise refused("a redirect URI with a scheme of its own is for kind native")
+        if self.backchannel_logout_session_required and self.backchannel_logout_uri is None:
+            raise refused("backchannel_logout_session_required needs backchannel_logout_uri")
+        if self.require_pushed_authorization_requests and self.auth.public:
+            raise refused("pushed authorization requests are for apps that authenticate")
+        return self
+
+    @model_validator(mode="after")
+    def _is_linked_to_others(self) -> AppEntry:
+        if self.subject_tokens_from and "token_exchange" not in self.grants:
+            raise refused("subject_tokens_from is for apps with the grant token_exchange")
+        if self.id in self.subject_tokens_from:
+            raise refused("subject_tokens_from names the app itself, which may exchange its own ID tokens")
         return self
 
     @model_validator(mode="after")
@@ -144,8 +172,9 @@ class AppEntry(FileEntry):
 
 
 def app_problems(entry: AppEntry, refs: References) -> Iterator[tuple[Path, str]]:
-    """Where it names groups or people that are not there."""
+    """Where it names groups, people or apps that are not there."""
     yield from who_problems(entry.assigned, refs, ("assigned",))
+    yield from unknown(entry.subject_tokens_from, refs.apps, kind="app", path=("subject_tokens_from",))
 
 
 def app_row_problems(row: Row, *, issuers: Collection[str]) -> Iterator[tuple[Path, str]]:
@@ -157,6 +186,8 @@ def app_row_problems(row: Row, *, issuers: Collection[str]) -> Iterator[tuple[Pa
         yield ("client_id",), f"its client_id {_LOOPBACK}"
     if is_loopback(auth.get("jwks_uri", "")):
         yield ("auth", "jwks_uri"), f"its jwks_uri {_LOOPBACK}"
+    if is_loopback(spec_of(row).get("backchannel_logout_uri") or ""):
+        yield ("backchannel_logout_uri",), f"its backchannel_logout_uri {_LOOPBACK}"
 
 
 def _unfetchable(client_id: str) -> str | None:
@@ -174,6 +205,9 @@ def app_columns(entry: AppEntry, refs: References) -> dict[str, Any]:
         "kind": entry.kind,
         "redirect_uris": entry.redirect_uris,
         "post_logout_redirect_uris": entry.post_logout_redirect_uris,
+        "backchannel_logout_uri": entry.backchannel_logout_uri,
+        "backchannel_logout_session_required": entry.backchannel_logout_session_required,
+        "require_pushed_authorization_requests": entry.require_pushed_authorization_requests,
         "auth": entry.auth.spec(),
         "grants": sorted(entry.grants),
         "scopes": sorted(entry.scopes),
@@ -182,6 +216,7 @@ def app_columns(entry: AppEntry, refs: References) -> dict[str, Any]:
         "sector": entry.sector,
         "id_token_alg": entry.id_token_alg,
         "assigned": who_spec(entry.assigned, refs),
+        "subject_tokens_from": sorted(refs.apps[key] for key in entry.subject_tokens_from),
     }
     return {
         "key": entry.id,
@@ -198,8 +233,8 @@ def app_entry(row: Row, refs: References) -> dict[str, Any]:
     if spec["name"]:
         entry["name"] = spec["name"]
     entry |= {"kind": spec["kind"], "redirect_uris": spec["redirect_uris"]}
-    if spec["post_logout_redirect_uris"]:
-        entry["post_logout_redirect_uris"] = spec["post_logout_redirect_uris"]
+    # a row of an older idjag has none of the last three
+    entry |= {name: spec[name] for name in _WHEN_SAID if spec.get(name)}
     entry |= {"auth": auth_entry(spec["auth"]), "grants": spec["grants"], "scopes": spec["scopes"]}
     entry["subject_type"] = spec["subject_type"]
     if spec["sector_identifier_uri"]:
@@ -207,6 +242,8 @@ def app_entry(row: Row, refs: References) -> dict[str, Any]:
     entry["id_token_alg"] = spec["id_token_alg"]
     if assigned := who_entry(spec["assigned"], refs):
         entry["assigned"] = assigned
+    if brokers := spec.get("subject_tokens_from"):
+        entry["subject_tokens_from"] = sorted(map(refs.name, brokers))
     return entry | {"status": row["status"]}
 
 

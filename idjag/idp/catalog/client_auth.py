@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -23,7 +23,15 @@ from idjag.protocol.names import (
 )
 from idjag.trust.outbound import FetchFailed, parse_url
 
-__all__ = ["SECRET_METHODS", "AuthEntry", "auth_entry", "secret_hash", "secret_problem"]
+__all__ = [
+    "SECRET_METHODS",
+    "AuthEntry",
+    "auth_entry",
+    "basic_problem",
+    "secret_hash",
+    "secret_problem",
+    "secrets_text",
+]
 
 SECRET_METHODS = frozenset({CLIENT_SECRET, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST})
 _SHORTEST_SECRET = 16
@@ -47,6 +55,22 @@ def secret_problem(secret: str) -> str | None:
 def secret_hash(secret: str) -> str:
     """SHA-256 in hex: enough for what is random and long, and quick enough for every request."""
     return hashlib.sha256(secret.encode("utf-8")).hexdigest()
+
+
+def secrets_text(stored: Iterable[Mapping[str, Any]]) -> str:
+    """The column of an app's secrets: the canonical text of a JSON array of objects."""
+    return f"[{','.join(canonical(dict(each)).decode() for each in stored)}]"
+
+
+def basic_problem(text: str, *, what: str) -> str | None:
+    """What clients do with this in a Basic header that forget to form-encode it (RFC 6749 section 2.3.1).
+
+    Never repeats it.  ``what``: a client_id, in which a colon is wrong too, or a secret.
+    """
+    found = [sign for sign in ("%", "+", *((":",) if what == "client_id" else ())) if sign in text]
+    if not found:
+        return None
+    return f"the {what} has {' and '.join(found)}, which many clients send unencoded: others are safer"
 
 
 def _jwks(value: Any) -> Any:

@@ -20,8 +20,6 @@ Row: TypeAlias = tuple[str, str, object]
 
 NOT_BUILT: Mapping[Row, str] = {
     ("file", "tenant", Every): "tenants other than default",
-    ("app", "backchannel_logout_uri", Every): "back-channel logout",
-    ("app", "post_logout_redirect_uris", Every): "logout started by an app",
     ("app", "scopes", "address"): "the address claim",
     ("app", "scopes", "phone"): "the phone claims",
     ("resource_app", "authorization_details", Every): "authorization details",

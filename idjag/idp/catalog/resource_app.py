@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from idjag.idp.catalog.addresses import Alias, Issuer, ResourceUri
 from idjag.idp.catalog.documents import document, spec_of
@@ -16,6 +16,7 @@ from idjag.idp.catalog.not_built import not_built, reserved
 from idjag.idp.catalog.references import Path, References
 from idjag.ledger.entry import Row
 from idjag.policy.model import AppStatus, Resource, ResourceApp
+from idjag.protocol.custom_claims import MAX_CUSTOM_CLAIMS, problem
 from idjag.protocol.names import MAX_RESOURCES
 from idjag.protocol.resources import comparable, same_issuer_lookup
 
@@ -52,7 +53,22 @@ def _few_aliases(values: list[str]) -> list[str]:
     return unique(values)
 
 
+def _claim_name(value: str) -> str:
+    if why := problem(value):
+        raise refused(why)
+    return value
+
+
+def _few_claims(values: dict[str, AttributeEntry]) -> dict[str, AttributeEntry]:
+    if len(values) > MAX_CUSTOM_CLAIMS:
+        raise refused(f"at most {MAX_CUSTOM_CLAIMS} claims")
+    return values
+
+
 Claim: TypeAlias = Annotated[str, AfterValidator(_releasable)]
+ClaimName: TypeAlias = Annotated[
+    str, AfterValidator(_claim_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})
+]
 
 
 class ResourceEntry(FileEntry):
@@ -82,6 +98,13 @@ class AudSubEntry(FileEntry):
     """The attribute that holds it; no two people may have the same value."""
 
 
+class AttributeEntry(FileEntry):
+    """Where the value of a claim comes from."""
+
+    attribute: Id
+    """The attribute that holds it; who has none has no such claim."""
+
+
 class ResourceAppEntry(FileEntry):
     """An app whose API is called on people's behalf."""
 
@@ -107,6 +130,8 @@ class ResourceAppEntry(FileEntry):
     """How long ID-JAGs live: default and ceiling."""
     release: Annotated[list[Claim], AfterValidator(unique)] = Field(default=[])
     """What it is told about people beyond what it must know."""
+    claims: Annotated[dict[ClaimName, AttributeEntry], AfterValidator(_few_claims)] = Field(default={})
+    """Further claims of its ID-JAGs, from attributes of the person; never one that has a meaning already."""
     aud_sub: AudSubEntry | None = None
     """Its own id of a person."""
     aud_tenant: Name | None = None
@@ -150,6 +175,7 @@ def resource_app_columns(entry: ResourceAppEntry, refs: References) -> dict[str,
         "release": sorted(entry.release),
         "aud_sub": entry.aud_sub and entry.aud_sub.attribute,
         "multi_tenant": entry.multi_tenant,
+        "claims": {name: entry.claims[name].attribute for name in sorted(entry.claims)},
     }
     return {
         "key": entry.id,
@@ -175,6 +201,7 @@ def resource_app_entry(row: Row, refs: References) -> dict[str, Any]:
         "id_jag_alg": spec["id_jag_alg"],
         "lifetime": format_duration(spec["lifetime"]),
         "release": spec["release"],
+        "claims": {name: {"attribute": one} for name, one in spec.get("claims", {}).items()},
         "aud_sub": spec["aud_sub"] and {"attribute": spec["aud_sub"]},
         "aud_tenant": row["aud_tenant"],
         "multi_tenant": spec["multi_tenant"],
@@ -208,4 +235,5 @@ def resource_app_model(row: Row) -> ResourceApp:
         aud_tenant=str(row["aud_tenant"]) or None,
         multi_tenant=spec["multi_tenant"],
         status=AppStatus(str(row["status"])),
+        claims=tuple(spec.get("claims", {}).items()),
     )

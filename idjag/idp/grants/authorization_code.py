@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 
 from idjag.idp import facts, families
 from idjag.idp.audit import Source, refusal_event
+from idjag.idp.factors import acr
 from idjag.idp.facts import PersonFacts, integer, string
 from idjag.idp.families import Family
 from idjag.idp.grants import GrantRequest, again, lost_reason
-from idjag.idp.grants.sign_in_tokens import ABOUT_THE_PERSON, Login, SignInTokens, served
+from idjag.idp.grants.sign_in_tokens import Login, SignInTokens
+from idjag.idp.released import nameable
+from idjag.idp.served import ABOUT_THE_PERSON, served
 from idjag.idp.signin import assigned
 from idjag.idp.signin.codes import Code, challenge_of, code_key, one_time
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -49,6 +52,7 @@ class _Case:
     code: Code
     redirect_uri: str
     verifier: str = field(repr=False)
+    jkt: str | None = None
 
     @property
     def reads(self) -> tuple[Key, ...]:
@@ -121,7 +125,8 @@ class AuthorizationCode:
             raise Refused(Reason.CODE_UNKNOWN)
         # what is missing is wrong: it burns the code, as anything else that a thief may try
         redirect_uri, verifier = form.one("redirect_uri") or "", form.one("code_verifier") or ""
-        return _Case(Code.of(rows[0]), redirect_uri, verifier)
+        jkt = request.proof.jkt if request.proof else None
+        return _Case(Code.of(rows[0]), redirect_uri, verifier, jkt)
 
     def _issue(
         self,
@@ -138,7 +143,7 @@ class AuthorizationCode:
         tokens = SignInTokens(self.issuer, self.new_id)
         family = _family(case.code, client, login, row_id=self.new_id(), request=request)
         members, first_use = tokens.members(
-            login, client, person, snapshot=snapshot, bound=proof is not None, now=source.now
+            login, client, person, family=family, snapshot=snapshot, jkt=case.jkt, now=source.now
         )
         writes: tuple[Write, ...] = (family.insert(snapshot.tenant), *first_use)
         if family.sid is not None:
@@ -180,6 +185,8 @@ def _check(case: _Case, client: RegisteredApp, found: Facts, source: Source) -> 
         challenge_of(case.verifier), code.code_challenge
     ):
         raise Refused(Reason.PKCE_WRONG)
+    if code.jkt not in (None, case.jkt):  # RFC 9449 section 10: who has the code must have the key, too
+        raise Refused(Reason.CODE_KEY, problem="no proof" if case.jkt is None else "another key")
     person = served(found, client, code.person_id, epoch=code.epoch, now=now)
     return person, _login(code, client, person, found, now=now)
 
@@ -197,11 +204,13 @@ def _login(code: Code, client: RegisteredApp, person: PersonFacts, found: Facts,
     return Login(
         scopes=_granted(code, client),
         sid=sids[0],
-        acr=string(row, "acr"),
+        # told by the name that the app asked for, if it is true: apps and rules compare it exactly
+        acr=acr.reported(string(row, "acr"), code.acr_values),
         amr=tuple(map(str, json.loads(string(row, "amr")))),
         auth_time=integer(row, "auth_time"),
         ends=integer(row, "expires"),
         nonce=code.nonce,
+        named=nameable(code.claims[0], client.scopes),
     )
 
 
@@ -230,6 +239,7 @@ def _family(code: Code, client: RegisteredApp, login: Login, *, row_id: str, req
         sector=client.app.sector,
         sid=login.sid if offline else None,
         jkt=families.binding(client, request.proof),
+        claims=code.claims,
     )
 
 

@@ -15,7 +15,9 @@ from idjag.idp.audit import Source, refusal_event
 from idjag.idp.facts import PersonFacts, integer
 from idjag.idp.families import Family, StoredToken
 from idjag.idp.grants import GrantRequest, again, lost_reason
-from idjag.idp.grants.sign_in_tokens import ABOUT_THE_PERSON, Login, SignInTokens, served
+from idjag.idp.grants.sign_in_tokens import Login, SignInTokens
+from idjag.idp.released import nameable
+from idjag.idp.served import ABOUT_THE_PERSON, served
 from idjag.idp.signin import assigned
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.ledger.entry import Entry, Event, Facts, Key, Ledger, OneTime, Update, Verdict
@@ -110,7 +112,7 @@ class RefreshToken:
         login = _login(case, family, client, person, found=found, now=source.now)
         tokens = SignInTokens(self.issuer, self.new_id)
         members, first_use = tokens.members(
-            login, client, person, snapshot=snapshot, bound=proof is not None, now=source.now
+            login, client, person, family=family, snapshot=snapshot, jkt=jkt, now=source.now
         )
         members["refresh_token"] = value = tokens.value()
         bound = family.jkt or families.binding(client, proof)
@@ -158,6 +160,7 @@ def _login(
         amr=family.amr,
         auth_time=family.auth_time,
         ends=integer(session, "expires") if session else family.expires,
+        named=nameable(family.claims[0], client.scopes),
     )
 
 

@@ -6,24 +6,39 @@ same (attack case 66).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 from idjag.idp import facts, families
 from idjag.idp.facts import PersonFacts
 from idjag.idp.families import StoredToken
+from idjag.idp.signin import assigned
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.idp.subjects import Origins
 from idjag.ledger.entry import Facts, Key, Ledger, Row, Update, Write
-from idjag.policy.model import Address
+from idjag.policy.model import Address, AppStatus
 from idjag.policy.question import SignIn
 from idjag.protocol import id_token, names
 from idjag.protocol.errors import Reason, Refused
-from idjag.protocol.token_exchange import Exchange
 
-__all__ = ["Standing", "Subject", "SubjectTokens", "address"]
+__all__ = ["Presented", "Standing", "Subject", "SubjectTokens", "address", "replayed"]
+
+
+class Presented(Protocol):
+    """A subject token as a request brings it."""
+
+    @property
+    def subject_token(self) -> str:
+        """Its text."""
+        ...
+
+    @property
+    def subject_token_type(self) -> str:
+        """What the request says that it is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +53,28 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class IdTokenSubject:
-    """An ID token of ours, and whom it is about."""
+    """An ID token of ours, and whom it is about.
+
+    ``broker``: the app that it was issued to, when that is another than the one that presents it.
+    """
 
     type: ClassVar[str] = names.ID_TOKEN
     token: id_token.IdToken
     person_id: str
     session_id: str
+    broker: RegisteredApp | None = None
 
     @property
     def reads(self) -> tuple[Key, ...]:
         """What ``standing`` needs, but for the person."""
         sid = self.token.sid
-        return (facts.session_key(self.session_id), facts.sid_key(sid), families.by_sid(sid))
+        keys = (facts.session_key(self.session_id), facts.sid_key(sid), families.by_sid(sid))
+        return keys if self.broker is None else (*keys, *assigned.keys(self.person_id, self.broker.app.id))
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """What the audit log says of it beside the question."""
+        return {} if self.broker is None else {"broker": self.broker.app.id}
 
     def standing(
         self,
@@ -60,14 +85,19 @@ class IdTokenSubject:
         jkt: str | None,  # noqa: ARG002 - an ID token is bound to its audience alone
         now: int,
     ) -> Standing:
-        """What the token says, as long as the sign-in stands."""
+        """What the token says, as long as the sign-in stands.
+
+        Raises Refused APP_DISABLED, HELD, NOT_ASSIGNED for what stops the person at a broker.
+        """
         token = self.token
+        if self.broker is not None and person is not None:
+            _check_broker(self.broker, found, person, now=now)
         alive = families.alive(
             found,
             found(families.by_sid(token.sid)),
             session_id=self.session_id,
             sid=token.sid,
-            client=client,
+            client=self.broker or client,
             person=person,
             now=now,
         )
@@ -82,6 +112,7 @@ class RefreshTokenSubject:
 
     type: ClassVar[str] = names.REFRESH_TOKEN_TYPE
     token: StoredToken
+    inputs: ClassVar[Mapping[str, str]] = {}
 
     @property
     def person_id(self) -> str:
@@ -123,7 +154,7 @@ class SubjectTokens:
     ledger: Ledger[Snapshot] = field(repr=False)
     origins: Origins = field(repr=False)
 
-    async def find(self, asked: Exchange, client: RegisteredApp, snapshot: Snapshot, *, now: int) -> Subject:
+    async def find(self, asked: Presented, client: RegisteredApp, snapshot: Snapshot, *, now: int) -> Subject:
         """The subject; looks into the database, and never on the event loop.
 
         Raises Refused: SUBJECT_TOKEN_*, SUBJECT_UNKNOWN, SESSION_ENDED, REFRESH_TOKEN_UNKNOWN.
@@ -134,19 +165,21 @@ class SubjectTokens:
                 raise Refused(Reason.REFRESH_TOKEN_UNKNOWN)
             return RefreshTokenSubject(stored)
         token = self._verified(asked, client, snapshot, now=now)
+        broker = _broker(token, client, snapshot)
+        issued_to = (broker or client).app
         person_id, session_id = await self.origins.find(
             tenant=snapshot.tenant,
-            sector=client.app.sector,
+            sector=issued_to.sector,
             sub=token.sub,
-            app=client.app.id,
+            app=issued_to.id,
             sid=token.sid,
         )
-        return IdTokenSubject(token, person_id, session_id)
+        return IdTokenSubject(token, person_id, session_id, broker)
 
     def again(
         self,
         before: Subject,
-        asked: Exchange,
+        asked: Presented,
         client: RegisteredApp,
         snapshot: Snapshot,
         *,
@@ -159,13 +192,15 @@ class SubjectTokens:
         """
         if isinstance(before, RefreshTokenSubject):
             return before
-        if (was.app.id, was.app.sector) != (client.app.id, client.app.sector):
-            raise Refused(Reason.SUBJECT_UNKNOWN)
         token = self._verified(asked, client, snapshot, now=now)
-        return IdTokenSubject(token, before.person_id, before.session_id)
+        broker = _broker(token, client, snapshot)
+        once, is_now = (before.broker or was).app, (broker or client).app
+        if (once.id, once.sector) != (is_now.id, is_now.sector):
+            raise Refused(Reason.SUBJECT_UNKNOWN)
+        return IdTokenSubject(token, before.person_id, before.session_id, broker)
 
     def _verified(
-        self, asked: Exchange, client: RegisteredApp, snapshot: Snapshot, *, now: int
+        self, asked: Presented, client: RegisteredApp, snapshot: Snapshot, *, now: int
     ) -> id_token.IdToken:
         return id_token.subject_token(
             asked.subject_token,
@@ -173,7 +208,27 @@ class SubjectTokens:
             issuer=self.issuer,
             client_id=client.app.client_id,
             now=now,
+            brokers=snapshot.brokers(client),
         )
+
+
+def _broker(token: id_token.IdToken, client: RegisteredApp, snapshot: Snapshot) -> RegisteredApp | None:
+    """The app that the token was issued to, if it is another; ``_verified`` saw the link to it."""
+    return None if token.aud == client.app.client_id else snapshot.clients[token.aud]
+
+
+def _check_broker(broker: RegisteredApp, found: Facts, person: PersonFacts, *, now: int) -> None:
+    """XCH-38: nobody comes in through an app that they may not use themselves."""
+    if broker.app.status is not AppStatus.ACTIVE:
+        raise Refused(Reason.APP_DISABLED, app=broker.app.key)
+    assigned.check(found, broker.app, person, now=now)
+
+
+def replayed(refused: Refused, subject: Subject, *, now: int) -> tuple[Write, ...]:
+    """A rotated refresh token ends all that came from its sign-in (attack case 56)."""
+    if refused.reason is not Reason.REFRESH_TOKEN_REPLAYED or not isinstance(subject, RefreshTokenSubject):
+        return ()
+    return families.replay_writes(subject.token, now=now)
 
 
 @lru_cache(maxsize=4096)

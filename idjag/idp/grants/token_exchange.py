@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from idjag.idp import facts, families
+from idjag.idp import facts
 from idjag.idp.audit import Source, refusal_event
 from idjag.idp.grants import GrantRequest, lost_reason
-from idjag.idp.grants.subject_tokens import RefreshTokenSubject, Standing, Subject, SubjectTokens, address
+from idjag.idp.grants.subject_tokens import Standing, Subject, SubjectTokens, address, replayed
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.idp.subjects import sub_in
 from idjag.ledger.entry import Conflict, Entry, Event, Facts, Key, OneTime, Verdict, Write
@@ -194,6 +194,7 @@ class TokenExchange:
             aud_tenant=target.aud_tenant,
             aud_sub=person.person.attributes.get(target.aud_sub) if target.aud_sub else None,
             jkt=case.jkt,
+            custom=target.mapped(person.person),
         )
         return grant, writes
 
@@ -257,7 +258,7 @@ def _known(case: _Case, question: Question, decision: Decision, *, standing: Sta
         "rule_versions": [rule.version for rule in decision.rules],
         "guardrail_ids": [guardrail.id for guardrail in decision.guardrails],
         "policy_seq": case.snapshot.policy.seq,
-        "inputs": question.inputs(),
+        "inputs": {**question.inputs(), **case.subject.inputs},
         "acr": standing.sign_in.acr,
         "amr": list(standing.amr),
         "auth_time": standing.sign_in.auth_time,
@@ -277,10 +278,8 @@ def _step_up(decision: Decision) -> dict[str, str | int]:
 
 def _refusal(refused: Refused, source: Source, case: _Case, known: dict[str, object]) -> Verdict[Reply]:
     """The refusal; a rotated refresh token ends all that came from its sign-in (attack case 56)."""
-    writes: tuple[Write, ...] = ()
-    name = "id_jag.denied"
-    if refused.reason is Reason.REFRESH_TOKEN_REPLAYED and isinstance(case.subject, RefreshTokenSubject):
-        name, writes = "token.revoked", families.replay_writes(case.subject.token, now=source.now)
+    writes = replayed(refused, case.subject, now=source.now)
+    name = "token.revoked" if writes else "id_jag.denied"
     event = refusal_event(name, refused, source=source, client=case.client, fields=known)
     reply = refusal_reply(refused, decision_id=source.decision_id)
     return Verdict(reply, (event,), writes, succeeded=False)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
-from idjag.idp.signin import redirects
+from idjag.idp.signin import claims_parameter, redirects
+from idjag.idp.signin.claims_parameter import NamedClaims
 from idjag.idp.snapshot import RegisteredApp
+from idjag.ledger.entry import OneTime
 from idjag.protocol import names, scopes
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.form import Form
@@ -36,21 +38,25 @@ Clients: TypeAlias = Mapping[str, RegisteredApp]
 MAX_NONCE = 1024
 MAX_STATE = 4096
 MAX_LOGIN_HINT = 256
+MAX_UI_LOCALES = 256
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9\-_]{43}")  # a SHA-256 in base64url (RFC 7636 section 4.2)
+_THUMBPRINT = _CHALLENGE  # as long: RFC 9449 section 10
 _SECONDS = re.compile(r"[0-9]{1,9}")
+_DISPLAYS = frozenset({"page", "popup", "touch", "wap"})
 
 # consent: the administrator gives it by assigning people, so there is nothing to ask the person
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 # What would change the answer if we could do it; parameters that merely could be ignored are (fact 7, 12).
-_NOT_BUILT = ("claims", "id_token_hint", "authorization_details", "dpop_jkt")
+_NOT_BUILT = ("authorization_details",)
 
 # What the sign-in form takes along.  It is checked from the start when it comes back, so that nobody has to
 # be trusted with it.
 _CARRIED = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
     *("code_challenge", "code_challenge_method", "prompt", "max_age", "acr_values", "login_hint"),
+    *("ui_locales", "id_token_hint", "claims", "dpop_jkt", "request_uri"),
 )
 
 
@@ -68,6 +74,9 @@ class AuthorizationRequest:
     """A valid request.  ``scopes`` are those that will be granted.
 
     ``max_age`` in seconds; ``forced``: sign in again whatever session there is; ``silent``: show nothing.
+    ``acr_values`` are a wish, ``essential_acr`` a demand that one of them be met.  ``expected_sub``: who it
+    must be, as the app knows them.  ``named``: claims asked for by name.  ``jkt``: the key that the code is
+    bound to.  ``once``: what is used up with the answer, if the app had pushed the request.
     """
 
     to: Destination
@@ -80,6 +89,12 @@ class AuthorizationRequest:
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
     login_hint: str = ""
+    essential_acr: tuple[str, ...] = ()
+    expected_sub: str | None = None
+    named: NamedClaims = field(default_factory=NamedClaims)
+    jkt: str | None = None
+    once: tuple[OneTime, ...] = ()
+    ui_locales: str = ""
 
     def satisfied_by(self, *, auth_time: int, now: int) -> bool:
         """Whether a session of that age needs no new sign-in (OIDC-09, OIDC-10).
@@ -117,6 +132,7 @@ def parse(form: Form, to: Destination) -> AuthorizationRequest:
     requested = scopes.parse(form.one("scope")) or ()
     prompt = _prompt(form.one("prompt"))
     max_age = _max_age(form.one("max_age"))
+    named = claims_parameter.parse(form.one("claims"), registered=to.client.scopes)
     return AuthorizationRequest(
         to=to,
         scopes=_granted(requested, to.client),
@@ -126,8 +142,14 @@ def parse(form: Form, to: Destination) -> AuthorizationRequest:
         forced=max_age == 0 or not prompt.isdisjoint({"login", "select_account"}),
         silent="none" in prompt,
         max_age=max_age,
-        acr_values=tuple(filter(None, (form.one("acr_values") or "").split(" "))),
+        # the parameter is a wish like a voluntary claim (Core section 5.5.1.1); who writes both means both
+        acr_values=(*filter(None, (form.one("acr_values") or "").split(" ")), *named.voluntary),
         login_hint=(form.one("login_hint") or "")[:MAX_LOGIN_HINT],
+        essential_acr=named.essential,
+        expected_sub=named.sub,
+        named=named,
+        jkt=_jkt(form.one("dpop_jkt")),
+        ui_locales=(form.one("ui_locales") or "")[:MAX_UI_LOCALES],
     )
 
 
@@ -184,6 +206,9 @@ def _check_supported(form: Form) -> None:
             raise Refused(Reason.NOT_BUILT, parameter=parameter)
     if form.one("response_mode") not in (None, "query"):
         raise Refused(Reason.NOT_BUILT, parameter="response_mode")
+    # our page is one page for all of them, but a word of nobody's is a mistake
+    if (form.one("display") or "page") not in _DISPLAYS:
+        raise Refused(Reason.PARAMETER_WRONG, parameter="display")
 
 
 def _check_kind(form: Form, client: RegisteredApp) -> None:
@@ -232,6 +257,13 @@ def _max_age(text: str | None) -> int | None:
     if not _SECONDS.fullmatch(text):
         raise Refused(Reason.PARAMETER_WRONG, parameter="max_age")
     return int(text)
+
+
+def _jkt(text: str | None) -> str | None:
+    """The thumbprint of the key that the app will prove when it redeems the code (RFC 9449 section 10)."""
+    if text is not None and not _THUMBPRINT.fullmatch(text):
+        raise Refused(Reason.PARAMETER_WRONG, parameter="dpop_jkt")
+    return text
 
 
 def _limited(form: Form, name: str, limit: int) -> str | None:

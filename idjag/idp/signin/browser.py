@@ -24,7 +24,13 @@ _VALUE = re.compile(r"[A-Za-z0-9_\-]{32,128}")
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """The cookies of one tenant: ``session``, and ``form``, which binds forms before there is a session."""
+    """The cookies of one tenant.
+
+    ``session``; ``form``, which binds forms before there is a session; ``step``, a sign-in half done;
+    ``device``, a browser that need not show a second factor again; ``known``, by which an account knows a
+    browser that guesses are not counted against; ``link``, the value of a link while its page is open.  Only
+    ``session`` admits to anything.
+    """
 
     tenant: str
     secure: bool
@@ -39,15 +45,39 @@ class Cookies:
         """The name of the cookie that sign-in forms are bound to."""
         return f"{self._prefix}idjag_{self.tenant}_form"
 
+    @property
+    def step(self) -> str:
+        """The name of the cookie of a sign-in between its pages."""
+        return f"{self._prefix}idjag_{self.tenant}_step"
+
+    @property
+    def device(self) -> str:
+        """The name of the cookie of a remembered browser."""
+        return f"{self._prefix}idjag_{self.tenant}_device"
+
+    @property
+    def known(self) -> str:
+        """The name of the cookie by which accounts know a browser again."""
+        return f"{self._prefix}idjag_{self.tenant}_known"
+
+    @property
+    def link(self) -> str:
+        """The name of the cookie that holds the value of a link while its page is open."""
+        return f"{self._prefix}idjag_{self.tenant}_link"
+
     def read(self, name: str, request: TokenRequest) -> str | None:
         """The value of a cookie; None when it is absent, sent twice, or not like one of ours."""
         values = [value for key, value in _cookies(request) if key == name]
         # two of one name: somebody else set one of them, and which is not ours to guess
         return values[0] if len(values) == 1 and _VALUE.fullmatch(values[0]) else None
 
-    def set(self, name: str, value: str) -> tuple[bytes, bytes]:
-        """A Set-Cookie header; the cookie lives as long as the browser, the session ends at our side."""
-        return self._header(f"{name}={value}")
+    def set(self, name: str, value: str, *, lifetime: int | None = None) -> tuple[bytes, bytes]:
+        """A Set-Cookie header; without ``lifetime`` (seconds) the cookie lives as long as the browser.
+
+        What it names ends at our side, whatever the browser keeps.
+        """
+        kept = "" if lifetime is None else f"; Max-Age={lifetime}"
+        return self._header(f"{name}={value}{kept}")
 
     def clear(self, name: str) -> tuple[bytes, bytes]:
         """A Set-Cookie header that takes the cookie away."""

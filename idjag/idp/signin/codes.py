@@ -11,7 +11,7 @@ from idjag.idp.facts import integer, string
 from idjag.ledger.entry import Insert, Key, OneTime, Row, Value
 from idjag.protocol.jose import base64url
 
-__all__ = ["LIFETIME", "Code", "challenge_of", "code_key", "one_time"]
+__all__ = ["LIFETIME", "Code", "challenge_of", "code_key", "named_claims", "one_time"]
 
 LIFETIME = 60  # seconds (OIDC-06)
 
@@ -23,7 +23,9 @@ _REMEMBERED = 600
 class Code:
     """One authorization code; ``id`` is the SHA-256 of its value, which is stored nowhere.
 
-    ``sid``: the session's name at the app when it was made; None in rows of an older idjag.
+    ``sid``: the session's name at the app when it was made; None in rows of an older idjag.  ``jkt``: the key
+    that its redeemer must prove.  ``claims``: those asked for by name, in the ID token and from UserInfo.
+    ``acr_values``: the kinds of sign-in that the app has asked for, the one it likes best first.
     """
 
     id: str
@@ -37,6 +39,9 @@ class Code:
     scopes: tuple[str, ...] = ()
     nonce: str | None = None
     sid: str | None = None
+    jkt: str | None = None
+    claims: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    acr_values: tuple[str, ...] = ()
 
     def insert(self, tenant: str) -> Insert:
         """The row to write."""
@@ -46,6 +51,9 @@ class Code:
             "scopes": list(self.scopes),
             "nonce": self.nonce,
             "sid": self.sid,
+            "jkt": self.jkt,
+            "claims": [list(names) for names in self.claims],
+            "acr_values": list(self.acr_values),
         }
         row: dict[str, Value] = {
             "id": self.id,
@@ -63,7 +71,8 @@ class Code:
     def of(cls, row: Row) -> Code:
         """The code that a row holds."""
         spec: Mapping[str, object] = json.loads(string(row, "spec"))
-        scopes, nonce, sid = spec["scopes"], spec["nonce"], spec.get("sid")
+        scopes, nonce, sid, jkt = spec["scopes"], spec["nonce"], spec.get("sid"), spec.get("jkt")
+        acr_values = spec.get("acr_values")
         return cls(
             id=string(row, "id"),
             app_id=string(row, "app_id"),
@@ -76,7 +85,16 @@ class Code:
             scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
             nonce=None if nonce is None else str(nonce),
             sid=None if sid is None else str(sid),
+            jkt=None if jkt is None else str(jkt),
+            claims=named_claims(spec.get("claims")),
+            acr_values=tuple(map(str, acr_values)) if isinstance(acr_values, list) else (),
         )
+
+
+def named_claims(stored: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names in the ID token and from UserInfo, as a row keeps them; none in rows of an older idjag."""
+    id_token, userinfo = stored if isinstance(stored, list) else ([], [])
+    return tuple(map(str, id_token)), tuple(map(str, userinfo))
 
 
 def code_key(value: str) -> Key:

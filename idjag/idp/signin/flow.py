@@ -1,25 +1,28 @@
-"""The way of one sign-in, from bytes to reply: ``GET /authorize``, ``POST /signin``, and back to the app.
+"""The first page of a sign-in, from bytes to reply: ``GET /authorize``, ``GET`` and ``POST /signin``.
 
 Until the app and its redirection URI are proven, an error is a page; after that, it goes to the app.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from idjag.idp.audit import Source
+from idjag.idp.factors import passkeys, responses
+from idjag.idp.factors.ceremony import Ceremony
+from idjag.idp.factors.relying_party import relying_party
 from idjag.idp.facts import string
 from idjag.idp.services import Services
-from idjag.idp.signin import admission, authorize, browser, problems, redirects, sessions
-from idjag.idp.signin.admission import Admitted, Failed
-from idjag.idp.signin.authorize import AuthorizationRequest, Clients, Destination
-from idjag.idp.signin.browser import Cookies
-from idjag.idp.signin.pages import Pages, SignInForm, redirect
+from idjag.idp.signin import authorize, browser, needs, own_pages, proving
+from idjag.idp.signin.admission import Asked
+from idjag.idp.signin.authorize import AuthorizationRequest
+from idjag.idp.signin.frame import Frame
+from idjag.idp.signin.outcomes import Again, Brought, Continued, Enrolled, Failed, Locked, Outcome
+from idjag.idp.signin.own_pages import OwnPage
+from idjag.idp.signin.pages import Pages
 from idjag.idp.signin.passwords import Busy
-from idjag.ledger.entry import Key, Unavailable
+from idjag.idp.signin.reading import Returned
+from idjag.ledger.entry import Key
 from idjag.protocol import form
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
@@ -29,18 +32,17 @@ __all__ = ["SignIn"]
 
 _PURPOSE: Final = "sign-in"
 _MAX_USERNAME: Final = 256
-# What an administrator has decided about a person and an app; everything else means a broken request
-_DENIALS: Final = frozenset({Reason.NOT_ASSIGNED, Reason.HELD})
-
-log = logging.getLogger("idjag.idp.signin")
-
-
-class _Returned(Exception):
-    """A refusal that the app itself is told."""
-
-    def __init__(self, to: Destination, refused: Refused) -> None:
-        super().__init__(refused.reason.value)
-        self.to, self.refused = to, refused
+# 403 tells a password manager that what it filled in was wrong (RFC 9110 section 15.5.4)
+_STATUS: Final = {
+    "": 200,
+    "wrong": 403,
+    "missing": 400,
+    "busy": 429,
+    "stale": 403,
+    "locked": 429,
+    "over": 200,
+    "passkey": 403,
+}
 
 
 class SignIn:
@@ -48,178 +50,200 @@ class SignIn:
 
     def __init__(self, services: Services, pages: Pages) -> None:
         self._services, self._pages = services, pages
-        self._cookies = Cookies(services.tenant, services.secure)
+        self._frame = Frame(services, pages)
+        self._rp = relying_party(services.issuer, "")
 
     def authorize(self, request: TokenRequest) -> Reply:
         """``GET`` or ``POST /authorize`` (OpenID Connect Core section 3.1.2.1)."""
-        source = self._source(request)
-        return self._guarded(source, lambda: self._authorize(request, source))
+        source = self._frame.source(request)
+        return self._frame.guarded(request, source, lambda: self._authorize(request, source))
+
+    def own_page(self, request: TokenRequest) -> Reply:
+        """``GET /signin``: to one of our own pages, by way of the sign-in if one is needed."""
+        source = self._frame.source(request)
+        return self._frame.guarded(request, source, lambda: self._own_page(request, source))
 
     def submit(self, request: TokenRequest) -> Reply:
-        """``POST /signin``: username and password, with the authorization request that the form carries."""
-        source = self._source(request)
-        return self._guarded(source, lambda: self._submit(request, source))
+        """``POST /signin``: username and password, or a passkey, with the request that the form carries."""
+        source = self._frame.source(request)
+        return self._frame.guarded(request, source, lambda: self._submit(request, source))
 
-    def _guarded(self, source: Source, answer: Callable[[], Reply]) -> Reply:
-        """The one door by which refusals leave."""
-        try:
-            return answer()
-        except _Returned as returned:
-            return redirect(self._answer(returned.to, returned.refused, source))
-        except Refused as refused:
-            return self._problem(refused, source)
-        except Unavailable:
-            return self._problem(Refused(Reason.UNAVAILABLE), source)
+    def begin_again(self, raw: Form, request: TokenRequest, *, source: Source, notice: str) -> Reply:
+        """The first page once more, for a sign-in whose later pages are over."""
+        return self._form(self._frame.read(raw, source=source, begun=True), raw, request, notice=notice)
 
     def _authorize(self, request: TokenRequest, source: Source) -> Reply:
         raw = form_of(request) if request.method == "POST" else form.parse(request.query)
-        asked = self._read(raw)
-        session = self._session(request, source)
+        asked = self._frame.read(raw, source=source, begun=False)
+        if isinstance(asked, OwnPage):
+            raise Refused(Reason.PARAMETER_WRONG, parameter="page")
+        self._reachable(asked)
+        return self._by_session(asked, raw, request, source)
+
+    def _own_page(self, request: TokenRequest, source: Source) -> Reply:
+        raw = form.parse(request.query)
+        asked = own_pages.parse(raw)
+        if asked is None:
+            raise Refused(Reason.PARAMETER_MISSING, parameter="page")
+        return self._by_session(asked, raw, request, source)
+
+    def _by_session(self, asked: Asked, raw: Form, request: TokenRequest, source: Source) -> Reply:
+        brought = self._frame.brought(request, source)
+        session = brought.session
         if session and asked.satisfied_by(auth_time=session.auth_time, now=source.now):
-            outcome = admission.by_session(self._services, asked, session, source=source)
-            if not isinstance(outcome, Failed):  # else the session ended just now
-                return self._settled(outcome, asked, source)
-        if asked.silent:  # OIDC-09
-            raise _Returned(asked.to, Refused(Reason.LOGIN_REQUIRED))
-        return self._form(asked, raw, request, username=asked.login_hint)
+            outcome = proving.by_session(
+                self._services, asked, _carried(asked, raw), session, brought=brought, source=source
+            )
+            # else the session ended just now, or it is somebody else's than the app expects
+            if not isinstance(outcome, Failed) and not _somebody_else(outcome):
+                return self._settled(outcome, asked, raw, request, brought=brought, source=source)
+        if isinstance(asked, AuthorizationRequest) and asked.silent:  # OIDC-09
+            raise Returned(asked.to, Refused(Reason.LOGIN_REQUIRED))
+        hint = asked.login_hint if isinstance(asked, AuthorizationRequest) else ""
+        return self._form(asked, raw, request, username=hint or self._username(brought))
+
+    def _reachable(self, asked: AuthorizationRequest) -> None:
+        """What nobody could ever show is told at once, before anybody types anything (OIDC-11)."""
+        known = self._services.snapshot.policy.sign_ins
+        if asked.essential_acr and not needs.known(asked.essential_acr, known):
+            raise Returned(asked.to, Refused(Reason.ACR_UNMET))
 
     def _submit(self, request: TokenRequest, source: Source) -> Reply:
         sent = form_of(request)
-        if browser.from_elsewhere(request, issuer=self._services.issuer):
-            # often a proxy or a second address: people came by another one than the issuer's
-            log.warning("sign-in refused reason=origin_not_issuer app=- ref=%s", source.decision_id)
-            return self._pages.problem(problems.FROM_ELSEWHERE, reference=source.decision_id)
+        if elsewhere := self._frame.from_elsewhere(request, source):
+            return elsewhere
         carried = sent.required("request")
         raw = form.parse(carried.encode())
-        asked = self._read(raw)
-        username, password = (sent.one("username") or "").strip(), sent.one("password") or ""
-        secret = self._cookies.read(self._cookies.form, request)
+        asked = self._frame.read(raw, source=source, begun=True)
+        username = (sent.one("username") or "").strip()
+        secret = self._frame.cookies.read(self._frame.cookies.form, request)
         if not browser.form_token_fits(sent.one("form_token"), secret, purpose=_PURPOSE, content=carried):
             return self._form(asked, raw, request, username=username, notice="stale")
-        if not username or not password or len(username) > _MAX_USERNAME:
-            return self._form(asked, raw, request, username=username, notice="missing")
-        try:
-            outcome = admission.by_password(
-                self._services,
-                asked,
-                username=username,
-                password=password,
-                before=self._session(request, source),
-                source=source,
-            )
-        except Busy:
-            return self._form(asked, raw, request, username=username, notice="busy")
+        brought = self._frame.brought(request, source)
+        if credential := sent.one("credential"):
+            outcome = self._passkey(asked, carried, credential, secret or "", brought=brought, source=source)
+            notice = "passkey"
+        else:
+            password, notice = sent.one("password") or "", "wrong"
+            if not username or not password or len(username) > _MAX_USERNAME:
+                return self._form(asked, raw, request, username=username, notice="missing")
+            try:
+                outcome = proving.by_password(
+                    self._services,
+                    asked,
+                    carried,
+                    username=username,
+                    password=password,
+                    brought=brought,
+                    source=source,
+                )
+            except Busy:
+                return self._form(asked, raw, request, username=username, notice="busy")
         if isinstance(outcome, Failed):
-            return self._form(asked, raw, request, username=username, notice="wrong")
-        return self._settled(outcome, asked, source)
+            return self._form(asked, raw, request, username=username, notice=notice)
+        return self._settled(outcome, asked, raw, request, brought=brought, source=source, username=username)
 
-    def _read(self, raw: Form) -> AuthorizationRequest:
-        """The valid request, as apps are registered now; raises Refused (a page), _Returned (to the app)."""
-        clients = self._services.ledger.fresh(self._services.tenant).clients
-        to = authorize.destination(raw, self._documented(raw, clients))
+    def _passkey(
+        self,
+        asked: Asked,
+        carried: str,
+        credential: str,
+        secret: str,
+        *,
+        brought: Brought,
+        source: Source,
+    ) -> Outcome:
+        """A passkey without a password before it."""
+        if self._rp is None:
+            return Failed()
         try:
-            return authorize.parse(raw, to)
-        except Refused as refused:
-            raise _Returned(to, refused) from None
-
-    def _documented(self, raw: Form, clients: Clients) -> Clients:
-        """The apps, the one that is meant with its metadata document, if that is how it is registered.
-
-        Raises Refused CLIENT_METADATA_UNAVAILABLE, UNAVAILABLE.
-        """
-        publications, client = self._services.publications, clients.get(raw.one("client_id") or "")
-        if client is None or not client.app.by_document or not client.registration.active:
-            return clients
-        if publications is None:
-            raise Refused(Reason.UNAVAILABLE, app=client.app.id)
-        client_id = client.app.client_id
-        try:
-            document = publications.document(client_id)
-        except Refused as refused:
-            log.warning("no metadata document app=%s %s", client.app.id, refused)
-            raise Refused(refused.reason, app=client.app.id) from None
-        return {**clients, client_id: client.with_document(document)}
-
-    def _settled(self, outcome: Admitted | Refused, asked: AuthorizationRequest, source: Source) -> Reply:
-        to = asked.to
-        if isinstance(outcome, Admitted):
-            cookies = [self._cookies.set(self._cookies.session, outcome.cookie)] if outcome.cookie else []
-            if outcome.cookie:
-                cookies.append(self._cookies.clear(self._cookies.form))
-            return redirect(authorize.success(to, code=outcome.code, issuer=self._services.issuer), *cookies)
-        if outcome.reason not in _DENIALS:
-            raise outcome
-        if asked.silent:
-            raise _Returned(to, outcome)
-        app, answer = to.client.app.name, self._answer(to, outcome, source)
-        return self._pages.problem(
-            problems.denied(outcome.reason, app),
-            reference=source.decision_id,
-            organisation=self._organisation(),
-            app=app,
-            back=answer,
+            assertion = responses.assertion(credential)
+        except Refused:
+            return Failed()
+        ceremony = Ceremony(self._rp, secret, _PURPOSE)
+        return proving.by_passkey(
+            self._services, asked, carried, assertion, ceremony=ceremony, brought=brought, source=source
         )
 
-    def _form(
+    def _settled(
         self,
-        asked: AuthorizationRequest,
+        outcome: Outcome,
+        asked: Asked,
         raw: Form,
         request: TokenRequest,
         *,
-        username: str,
+        brought: Brought,
+        source: Source,
+        username: str = "",
+    ) -> Reply:
+        match outcome:
+            case Continued():
+                return self._frame.to_next_page(outcome)
+            case Locked(wait):
+                page = self._form(asked, raw, request, username=username, notice="locked")
+                return _retry_after(page, wait)
+            case Failed() | Again() | Enrolled():
+                return self._form(asked, raw, request, username=username, notice="over")
+        return self._frame.settled(outcome, asked, request, brought=brought, source=source)
+
+    def _form(
+        self,
+        asked: Asked,
+        raw: Form,
+        request: TokenRequest,
+        *,
+        username: str = "",
         notice: str = "",
     ) -> Reply:
         """The sign-in page, bound to this browser by a cookie that it gets if it has none."""
-        carried = authorize.carried(raw)
-        known = self._cookies.read(self._cookies.form, request)
+        frame, carried = self._frame, _carried(asked, raw)
+        known = frame.cookies.read(frame.cookies.form, request)
         secret = known or self._services.new_id() + self._services.new_id()
-        to = asked.to.redirect_uri
-        shown = SignInForm(
-            app=asked.to.client.app.name,
+        own = isinstance(asked, OwnPage)
+        here = f"/signin?{carried}" if own else f"/authorize?{carried}"
+        page = self._pages.show(
+            "sign_in.html",
+            viewer=frame.viewer(request, ui_locales=raw.one("ui_locales") or "", here=here),
+            status=_STATUS[notice],
+            form_action=frame.form_action(asked),
+            script="passkey.js" if self._rp else "",
+            app=frame.name_of(asked),
+            own=own,
             request=carried,
-            token=browser.form_token(secret, purpose=_PURPOSE, content=carried),
+            form_token=browser.form_token(secret, purpose=_PURPOSE, content=carried),
             username=username[:_MAX_USERNAME],
-            goes_to=urlsplit(to).hostname or asked.to.client.app.name,
-            leads_to=redirects.source_expression(to),
+            goes_to=frame.goes_to(asked),
             notice=notice,
+            passkey=self._passkey_options(secret),
         )
-        page = self._pages.sign_in(shown, organisation=self._organisation(), status=_STATUS[notice])
-        extra = [] if known else [self._cookies.set(self._cookies.form, secret)]
+        extra = [] if known else [frame.cookies.set(frame.cookies.form, secret)]
         return Reply(page.status, (*page.headers, *extra), page.body)
 
-    def _answer(self, to: Destination, refused: Refused, source: Source) -> str:
-        return authorize.failure(to, refused, issuer=self._services.issuer, decision_id=source.decision_id)
+    def _passkey_options(self, secret: str) -> dict[str, object] | None:
+        """What the browser is asked for, if passkeys work here at all."""
+        if self._rp is None:
+            return None
+        ceremony = Ceremony(self._rp, secret, _PURPOSE)
+        challenge = ceremony.challenge(now=self._services.clock(), nonce=self._services.new_id())
+        return passkeys.request_options(ceremony, challenge=challenge)
 
-    def _problem(self, refused: Refused, source: Source) -> Reply:
-        """A page with a reference that the log knows; the request's own values are in neither."""
-        log.warning(
-            "sign-in refused reason=%s app=%s ref=%s",
-            refused.reason.value,
-            refused.fact.get("app", "-"),
-            source.decision_id,
-        )
-        return self._pages.problem(
-            problems.problem(refused.reason),
-            reference=source.decision_id,
-            organisation=self._organisation(),
-        )
-
-    def _session(self, request: TokenRequest, source: Source) -> sessions.SignedIn | None:
-        cookie = self._cookies.read(self._cookies.session, request)
-        return sessions.find(cookie, self._services, now=source.now)
-
-    def _organisation(self) -> str:
-        key = Key("tenant", "id", self._services.tenant)
-        try:
-            rows = self._services.ledger.read((key,))(key)
-        except Unavailable:  # also asked for by the page that says so
+    def _username(self, brought: Brought) -> str:
+        """Who signs in again in this browser, so that nobody types a name that we know."""
+        if brought.session is None:
             return ""
-        return string(rows[0], "name") if rows else ""
-
-    def _source(self, request: TokenRequest) -> Source:
-        services = self._services
-        return Source(services.new_id(), services.clock(), request.source, request.user_agent)
+        key = Key("person", "id", brought.session.person_id)
+        rows = self._services.ledger.read((key,))(key)
+        return string(rows[0], "username") if rows else ""
 
 
-# 403 tells a password manager that what it filled in was wrong (RFC 9110 section 15.5.4)
-_STATUS: Final = {"": 200, "wrong": 403, "missing": 400, "busy": 429, "stale": 403}
+def _carried(asked: Asked, raw: Form) -> str:
+    return asked.carried if isinstance(asked, OwnPage) else authorize.carried(raw)
+
+
+def _somebody_else(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.reason is Reason.LOGIN_REQUIRED
+
+
+def _retry_after(page: Reply, wait: int) -> Reply:
+    headers = [header for header in page.headers if header[0] != b"retry-after"]
+    return Reply(page.status, (*headers, (b"retry-after", str(wait).encode())), page.body)

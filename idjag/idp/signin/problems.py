@@ -12,7 +12,10 @@ __all__ = ["Problem", "denied", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One page: its status, what happened, and what the person can do about it."""
+    """One page: its status, what happened, and what the person can do about it, in English.
+
+    ``title`` and ``text`` may name the app as ``%(app)s``.
+    """
 
     status: int
     title: str
@@ -34,7 +37,7 @@ _PROBLEMS: Final = {
         400,
         "This app is not known here",
         "The app that sent you here is not registered for sign-in.",
-        f"Check that you opened the right app. {_ASK}",
+        "Check that you opened the right app. Ask your administrator, and give them the reference below.",
     ),
     Reason.CLIENT_DISABLED: Problem(
         403, "This app is switched off", "An administrator has switched off the app that sent you here.", _ASK
@@ -78,11 +81,29 @@ NOT_FOUND: Final = Problem(
     "This is where people sign in to the apps of their organisation.",
     "Open the app that you want to use; it brings you to the right page.",
 )
+STEP_OVER: Final = Problem(
+    400,
+    "This sign-in has ended",
+    "It had been open for too long, or it went on in another window.",
+    "Go back to the app and sign in again. If that leads here again, allow cookies for this site.",
+)
 FROM_ELSEWHERE: Final = Problem(
     403,
     "This form came from another site",
     "Your password was not looked at, and nobody was signed in.",
     "Open the app that you want to use from its own address and sign in there.",
+)
+NOT_OURS: Final = Problem(
+    403,
+    "This form came from another site",
+    "Nothing was changed.",
+    "Open this page from its own address and do it there.",
+)
+STALE: Final = Problem(
+    403,
+    "This page had been open for too long",
+    "Nothing was changed.",
+    "Go back, load the page again and do it there. If you see this again, allow cookies for this site.",
 )
 
 
@@ -91,15 +112,18 @@ def problem(reason: Reason) -> Problem:
     return _PROBLEMS.get(reason, _BROKEN)
 
 
-def denied(reason: Reason, app: str) -> Problem:
+def denied(reason: Reason) -> Problem:
     """What to say to a person whom we know, and whom the app is not for."""
     if reason is Reason.NOT_ASSIGNED:
         return Problem(
             403,
-            f"You do not have access to {app}",
+            "You do not have access to %(app)s",
             "We know who you are, but this app has not been assigned to you.",
             _ASK,
         )
     return Problem(
-        403, f"{app} is stopped for now", "An administrator has stopped sign-in to this app.", _ASK
+        403,
+        "%(app)s is stopped for now",
+        "Sign-in to this app has been stopped, by an administrator or by yourself at My access.",
+        _ASK,
     )

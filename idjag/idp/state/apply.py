@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 from idjag.idp.catalog.references import Problem
 from idjag.idp.state.cases import Failure, run_tests
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.current import Current, load
+from idjag.idp.state.draft import FILE
 from idjag.idp.state.events import events
 from idjag.idp.state.file import StateFile
 from idjag.idp.state.plan import Plan, Problems, plan
@@ -30,10 +31,28 @@ from idjag.ledger.entry import (
 )
 from idjag.ledger.run import ready_event
 
-__all__ = ["Credentials", "Outcome", "Store", "TestsFailed", "apply", "look"]
+__all__ = ["Credentials", "How", "Outcome", "Store", "TestsFailed", "apply", "look"]
 
 _ATTEMPTS = 3
 _PATIENCE = 120.0  # seconds for one large transaction, hashing of its audit rows included
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a file is applied.
+
+    ``prune``: what a file created and this one does not have goes.  ``unwanted``: these go, by noun and name.
+    ``managed_by``: what is made is said to be made by.
+    """
+
+    prune: bool = False
+    unwanted: Mapping[str, Collection[str]] = field(default_factory=dict)
+    managed_by: str = FILE
+
+
+_AS_A_FILE = How()
+
+Agreed: TypeAlias = Callable[[Current, Plan], None]
 
 
 class LedgerPort(Protocol):
@@ -100,9 +119,9 @@ class TestsFailed(Exception):
         super().__init__("; ".join(f"{failure.name}: {failure.message}" for failure in failures))
 
 
-def look(store: Store, state: StateFile, credentials: Credentials, *, prune: bool = False) -> Plan:
+def look(store: Store, state: StateFile, credentials: Credentials, *, how: How = _AS_A_FILE) -> Plan:
     """What applying would change, with the tests run; changes nothing.  Raises Problems, TestsFailed."""
-    return _tested(store, state, _secrets(state, credentials), prune=prune)
+    return _tested(store, state, _secrets(state, credentials), how=how)
 
 
 def apply(
@@ -112,18 +131,20 @@ def apply(
     *,
     actor: Mapping[str, str],
     digest: str,
-    prune: bool = False,
+    how: How = _AS_A_FILE,
+    agreed: Agreed = lambda _current, _plan: None,
 ) -> Outcome:
     """Bring the tenant to what the file says, or leave everything as it was.
 
     When somebody else changes the same things meanwhile, the plan is made again on what is there then.
-    ``actor`` and ``digest`` (SHA-256 of the file) are for the audit log.
+    ``actor`` and ``digest`` (SHA-256 of the file) are for the audit log.  ``agreed`` looks at each plan and
+    at the state on which it was made, and raises when they are not what somebody had in mind, or may do.
     Raises Problems, TestsFailed, Conflict (others keep changing it), Unavailable.
     """
     secrets = _secrets(state, credentials)
     hashes: dict[str, str] = {}
     for _ in range(_ATTEMPTS):
-        planned = _tested(store, state, secrets, prune=prune)
+        planned = _tested(store, state, secrets, how=how, agreed=agreed)
         if not planned.changes:
             return Outcome(planned, planned.policy_seq, applied=False)
         passwords = _passwords(store, planned, credentials, hashes)
@@ -149,27 +170,39 @@ def apply(
     raise Conflict("others keep changing the same things; try again")
 
 
-def _tested(store: Store, state: StateFile, secrets: Mapping[str, str], *, prune: bool) -> Plan:
+def _tested(
+    store: Store,
+    state: StateFile,
+    secrets: Mapping[str, str],
+    *,
+    how: How,
+    agreed: Agreed = lambda _current, _plan: None,
+) -> Plan:
     now = store.clock()
+    current = _load(store, state, how)
     planned = plan(
-        _load(store, state),
+        current,
         state,
         now=now,
         new_id=store.new_id,
         issuers=(store.issuer,),
-        prune=prune,
+        prune=how.prune,
         secrets=secrets,
+        unwanted=how.unwanted,
+        managed_by=how.managed_by,
     )
+    agreed(current, planned)
     if failures := run_tests(planned, state.tests, now=now):
         raise TestsFailed(failures)
     return planned
 
 
-def _load(store: Store, state: StateFile) -> Current:
+def _load(store: Store, state: StateFile, how: How) -> Current:
     """Everyone, if the file is about people or their attributes must be unique; else those it names."""
     attributes = any(target.aud_sub for target in state.resource_apps or ())
     everyone = state.users is not None or attributes
-    return load(store.ledger, store.tenant, everyone=everyone, usernames=_named(state))
+    usernames = {*_named(state), *how.unwanted.get("user", ())}
+    return load(store.ledger, store.tenant, everyone=everyone, usernames=usernames)
 
 
 def _named(state: StateFile) -> Iterator[str]:

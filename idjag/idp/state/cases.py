@@ -11,7 +11,8 @@ from idjag.idp.catalog.connection import connection_model
 from idjag.idp.catalog.guardrail import guardrail_model
 from idjag.idp.catalog.references import Path
 from idjag.idp.catalog.resource_app import resource_app_model
-from idjag.idp.snapshot import SIGN_INS
+from idjag.idp.factors import acr
+from idjag.idp.questions import Ask
 from idjag.idp.state.file import AskEntry, TestEntry
 from idjag.idp.state.plan import Plan
 from idjag.ledger.entry import Row
@@ -20,7 +21,7 @@ from idjag.policy.index import Policy
 from idjag.policy.model import Person
 from idjag.policy.question import Decision, Question, SignIn
 
-__all__ = ["Failure", "person_of", "policy_of", "run_tests"]
+__all__ = ["Failure", "ask_of", "person_of", "policy_of", "run_tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def policy_of(plan: Plan) -> Policy:
         connections=map(connection_model, result.connections.values()),
         guardrails=map(guardrail_model, result.guardrails.values()),
         issuers=result.issuers,
-        sign_ins=SIGN_INS,
+        sign_ins=acr.sign_ins(result.issuers[0]) if result.issuers else acr.SIGN_INS,
         seq=plan.policy_seq,
     )
 
@@ -94,6 +95,24 @@ def _run(plan: Plan, policy: Policy, test: TestEntry, *, now: int) -> Iterator[t
         key_bound=ask.key_bound,
     )
     yield from _differences(test, decide(policy, question))
+
+
+def ask_of(entry: AskEntry) -> Ask:
+    """The entry as a question about what is there now."""
+    return Ask(
+        user=entry.user,
+        app=entry.requesting_app,
+        resource_app=entry.resource_app,
+        scopes=None if entry.scopes is None else tuple(entry.scopes),
+        resources=tuple(entry.resources or ()),
+        acr=entry.acr,
+        amr=None if entry.amr is None else frozenset(entry.amr),
+        auth_age=entry.auth_age or 0,
+        address=ip_address(entry.address) if entry.address else None,
+        signin_address=ip_address(entry.signin_address) if entry.signin_address else None,
+        key_bound=entry.key_bound,
+        at=entry.at,
+    )
 
 
 def _sign_in(ask: AskEntry, *, now: int) -> SignIn:

@@ -31,11 +31,12 @@ class Current:
 
     Groups by name (local ones), people by user name, the rest by key.  ``memberships`` and ``subs`` (by
     sector) are by person id, ``held`` has the ids of everything under a hold.  ``people`` may be only those
-    that matter.
+    that matter.  ``settings`` is the tenant's own row.
     """
 
     tenant: str
     policy_seq: int = 0
+    settings: Row | None = None
     groups: Mapping[str, Row] = field(default_factory=dict)
     people: Mapping[str, Row] = field(default_factory=dict)
     apps: Mapping[str, Row] = field(default_factory=dict)
@@ -73,7 +74,8 @@ def load(ledger: Reads, tenant: str, *, everyone: bool, usernames: Iterable[str]
     """
     head = Key("ledger_head", "tenant", tenant)
     whole = {table: Key(table, "tenant_id", tenant) for table in (*_POLICY_TABLES, "person_group", "hold")}
-    facts = ledger.read((head, *whole.values()))
+    own = Key("tenant", "id", tenant)
+    facts = ledger.read((head, own, *whole.values()))
     rows = {table: facts(key) for table, key in whole.items()}
     if everyone:
         people = _everyone(ledger, tenant)
@@ -83,6 +85,7 @@ def load(ledger: Reads, tenant: str, *, everyone: bool, usernames: Iterable[str]
     return Current(
         tenant=tenant,
         policy_seq=_seq(facts(head)),
+        settings=next(iter(facts(own)), None),
         groups=_by("name", (row for row in rows["person_group"] if row["source"] == LOCAL)),
         people=_by("username", people.rows),
         apps=_by("key", rows["app"]),

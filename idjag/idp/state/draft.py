@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -32,13 +32,19 @@ class Names:
 
 @dataclass(slots=True)
 class Draft:
-    """Everything that a plan gathers; the writes in the order in which they must happen."""
+    """Everything that a plan gathers; the writes in the order in which they must happen.
+
+    ``unwanted`` has names of things that go although nothing else is said of them, by noun; ``managed_by``
+    is what new rows say.
+    """
 
     current: Current
     names: Names
     now: int
     new_id: Callable[[], str]
     prune: bool
+    unwanted: Mapping[str, Collection[str]] = field(default_factory=dict)
+    managed_by: str = FILE
     changes: list[Change] = field(default_factory=list)
     removals: list[Write] = field(default_factory=list)
     updates: list[Write] = field(default_factory=list)
@@ -68,7 +74,7 @@ class Draft:
         What is under a hold stays: made again it would not be held, and a file never resumes what an
         administrator stopped.
         """
-        departing = gone(before, keys, prune=self.prune)
+        departing = gone(before, keys, prune=self.prune, unwanted=self.unwanted.get(noun, ()))
         for key in departing:
             row_id = str(before[key]["id"])
             self.premises += [(Key("hold", name, row_id), ()) for name in ("target", "app")]
@@ -77,11 +83,18 @@ class Draft:
         return departing
 
 
-def gone(before: Mapping[str, Row], keys: Sequence[str] | None, *, prune: bool) -> list[str]:
-    """The names that a file created and does not name any more; nothing without prune."""
-    if not prune or keys is None:
-        return []
-    return sorted(key for key in before.keys() - set(keys) if before[key]["managed_by"] == FILE)
+def gone(
+    before: Mapping[str, Row],
+    keys: Sequence[str] | None,
+    *,
+    prune: bool,
+    unwanted: Collection[str] = (),
+) -> list[str]:
+    """The names in ``unwanted``, and with prune those that a file created and does not name any more."""
+    leaving = before.keys() & set(unwanted)
+    if prune and keys is not None:
+        leaving |= {key for key in before.keys() - set(keys) if before[key]["managed_by"] == FILE}
+    return sorted(leaving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +153,7 @@ def _create(draft: Draft, noun: Keyed[E], columns: dict[str, Any], key: str) -> 
         "tenant_id": draft.current.tenant,
         **noun.extra,
         **columns,
-        "managed_by": FILE,
+        "managed_by": draft.managed_by,
         "created": draft.now,
         **({"updated": draft.now} if noun.dated else {}),
     }

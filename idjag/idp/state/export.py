@@ -14,6 +14,7 @@ from idjag.idp.catalog.group import group_entry
 from idjag.idp.catalog.guardrail import guardrail_entry
 from idjag.idp.catalog.references import References
 from idjag.idp.catalog.resource_app import resource_app_entry
+from idjag.idp.catalog.sign_in import sign_in_entry
 from idjag.idp.catalog.user import user_entry
 from idjag.idp.state.current import Current
 
@@ -40,6 +41,7 @@ def export(current: Current) -> str:
     document: dict[str, Any] = {
         "version": 1,
         "tenant": "default",
+        "sign_in": sign_in_entry(current.settings),
         "groups": [group_entry(row) for row in current.groups.values()],
         "users": list(_users(current, refs)),
         "apps": [app_entry(row, refs) for row in current.apps.values()],

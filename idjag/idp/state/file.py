@@ -16,6 +16,7 @@ from idjag.idp.catalog.group import GroupEntry
 from idjag.idp.catalog.guardrail import GuardrailEntry
 from idjag.idp.catalog.not_built import not_built
 from idjag.idp.catalog.resource_app import ResourceAppEntry
+from idjag.idp.catalog.sign_in import SignInEntry
 from idjag.idp.catalog.user import UserEntry
 from idjag.protocol.errors import Reason
 
@@ -47,6 +48,12 @@ def _section(value: Any) -> Any:
     # quietly mean "not managed".
     if value is None:
         raise refused("write [] for none, or leave the section out if the file does not manage it")
+    return value
+
+
+def _settings(value: Any) -> Any:
+    if value is None:
+        raise refused("write {} for what holds by default, or leave it out if the file does not manage it")
     return value
 
 
@@ -143,6 +150,8 @@ class StateFile(FileEntry):
     """The version of this form."""
     tenant: Annotated[str, AfterValidator(_tenant)] = DEFAULT_TENANT
     """The tenant that the file is about."""
+    sign_in: Annotated[SignInEntry | None, BeforeValidator(_settings)] = _ABSENT
+    """How people sign in."""
     groups: Annotated[list[GroupEntry] | None, BeforeValidator(_section)] = _ABSENT
     """Local groups."""
     users: Annotated[list[UserEntry] | None, BeforeValidator(_section)] = _ABSENT

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from idjag.idp.backchannel import person_ended
 from idjag.idp.catalog.user import PUBLIC, UserEntry, user_columns, user_entry
 from idjag.idp.state.changes import changed, created, deleted
-from idjag.idp.state.draft import FILE, Draft
+from idjag.idp.state.draft import Draft
 from idjag.ledger.entry import Key, Row
 
 __all__ = ["FirstPassword", "People", "plan_people"]
@@ -86,7 +87,7 @@ def _create(draft: Draft, people: People, entry: UserEntry, number: int) -> None
         "tenant_id": draft.current.tenant,
         **user_columns(entry),
         "epoch": 0,
-        "managed_by": FILE,
+        "managed_by": draft.managed_by,
         "created": draft.now,
         "updated": draft.now,
     }
@@ -107,6 +108,8 @@ def _change(draft: Draft, people: People, entry: UserEntry, *, number: int, befo
     row = people.rows[entry.username] = {**before, **values}
     if values:
         draft.update("person", person, values)
+    if "epoch" in values:  # every session has ended with it, and their apps are to be told
+        draft.updates.append(person_ended(person, tenant=draft.current.tenant, now=draft.now))
     groups = _groups(draft, entry)
     _move(draft, people, person, before=old_groups, after=groups)
     _import_subs(draft, people, entry, person=person)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from idjag.idp.catalog.app import app_problems, app_row_problems
@@ -15,7 +15,7 @@ from idjag.idp.catalog.uniqueness import Result, clashes
 from idjag.idp.catalog.user import user_problems
 from idjag.idp.state.changes import Change
 from idjag.idp.state.current import Current
-from idjag.idp.state.draft import Draft, Names, Premise, gone
+from idjag.idp.state.draft import FILE, Draft, Names, Premise, gone
 from idjag.idp.state.file import StateFile
 from idjag.idp.state.people import FirstPassword, plan_people
 from idjag.idp.state.sections import (
@@ -25,12 +25,13 @@ from idjag.idp.state.sections import (
     plan_groups,
     plan_guardrails,
     plan_resource_apps,
+    plan_sign_in,
 )
 from idjag.ledger.entry import Insert, Key, Row, Update, Write
 
 __all__ = ["Plan", "Problems", "plan"]
 
-_POLICY_NOUNS = frozenset({"app", "resource_app", "connection", "rule", "guardrail"})
+_POLICY_NOUNS = frozenset({"tenant", "app", "resource_app", "connection", "rule", "guardrail"})
 
 
 class Problems(Exception):
@@ -73,16 +74,20 @@ def plan(
     issuers: tuple[str, ...] = (),
     prune: bool = False,
     secrets: Secrets | None = None,
+    unwanted: Mapping[str, Collection[str]] = {},
+    managed_by: str = FILE,
 ) -> Plan:
     """What applying the file to the current state would change; raises Problems.
 
+    ``unwanted`` and ``managed_by`` are those of Draft.
     ``secrets`` are the resolved client secrets by app id; None leaves secrets out of it (a dry look).
     ``issuers`` are our own.
     """
-    names = _names(current, state, new_id, prune=prune)
+    names = _names(current, state, new_id, prune=prune, unwanted=unwanted)
     if problems := list(_unknown(state, names.known)):
         raise Problems(problems)
-    draft = Draft(current, names, now, new_id, prune)
+    draft = Draft(current, names, now, new_id, prune, unwanted, managed_by)
+    plan_sign_in(draft, state.sign_in)
     groups = plan_groups(draft, state.groups)
     people = plan_people(draft, state.users)
     result = Result(
@@ -111,7 +116,17 @@ def plan(
     )
 
 
-def _names(current: Current, state: StateFile, new_id: Callable[[], str], *, prune: bool) -> Names:
+_NOUNS = {"groups": "group", "people": "user", "apps": "app", "resource_apps": "resource_app"}
+
+
+def _names(
+    current: Current,
+    state: StateFile,
+    new_id: Callable[[], str],
+    *,
+    prune: bool,
+    unwanted: Mapping[str, Collection[str]],
+) -> Names:
     """Names as they will be known, with new surrogate ids for what is new, and as they may be shown."""
     now = current.references
     files: dict[str, list[str] | None] = {
@@ -125,7 +140,8 @@ def _names(current: Current, state: StateFile, new_id: Callable[[], str], *, pru
     for kind, keys in files.items():
         before: dict[str, str] = dict(getattr(now, kind))
         fresh = {key: new_id() for key in keys or () if key not in before}
-        leaving = set(gone(getattr(current, kind), keys, prune=prune))
+        going = unwanted.get(_NOUNS[kind], ())
+        leaving = set(gone(getattr(current, kind), keys, prune=prune, unwanted=going))
         known[kind] = {key: one for key, one in before.items() if key not in leaving} | fresh
         shown[kind] = before | fresh
     return Names(known=References(**known), shown=References(**shown))

@@ -1,4 +1,4 @@
-"""The other sections of a plan: groups, apps, resource apps, connections with their rules, guardrails."""
+"""The other sections of a plan: sign-in, groups, apps, resource apps, connections, rules, guardrails."""
 
 from __future__ import annotations
 
@@ -11,17 +11,43 @@ from idjag.idp.catalog import connection as connections
 from idjag.idp.catalog import group as groups
 from idjag.idp.catalog import guardrail as guardrails
 from idjag.idp.catalog import resource_app as resource_apps
-from idjag.idp.catalog.client_auth import secret_hash, secret_problem
-from idjag.idp.catalog.documents import document, spec_of
+from idjag.idp.catalog.client_auth import secret_hash, secret_problem, secrets_text
+from idjag.idp.catalog.documents import spec_of
 from idjag.idp.catalog.rule import rule_entry
+from idjag.idp.catalog.sign_in import SignInEntry, loosened, sign_in_columns, sign_in_entry, sign_in_policy
 from idjag.idp.state.changes import Change, changed, created, deleted
 from idjag.idp.state.draft import Draft, Keyed, plan_keyed
 from idjag.ledger.entry import Row
 
-__all__ = ["Secrets", "plan_apps", "plan_connections", "plan_groups", "plan_guardrails", "plan_resource_apps"]
+__all__ = [
+    "Secrets",
+    "plan_apps",
+    "plan_connections",
+    "plan_groups",
+    "plan_guardrails",
+    "plan_resource_apps",
+    "plan_sign_in",
+]
 
 Secrets = Mapping[str, str]
 """The client secrets that the file's references lead to, by app id."""
+
+
+def plan_sign_in(draft: Draft, entry: SignInEntry | None) -> None:
+    """How people sign in; the audit log says by name what lets more through than before."""
+    before = draft.current.settings
+    if entry is None or before is None:
+        return
+    columns = sign_in_columns(entry)
+    after = {**before, **columns}
+    was, will = sign_in_entry(before), sign_in_entry(after)
+    if was == will:
+        return
+    row_id = str(before["id"])
+    looser = loosened(sign_in_policy(before), sign_in_policy(after))
+    draft.update("tenant", row_id, columns)
+    about = {"inputs": {"loosened": looser}} if looser else {}
+    draft.changes.append(changed("tenant", "sign_in", row_id, before=was, after=will, about=about))
 
 
 def plan_groups(draft: Draft, entries: list[groups.GroupEntry] | None) -> dict[str, Row]:
@@ -129,12 +155,11 @@ def _secrets(draft: Draft, entry: apps.AppEntry, row: Row | None, secrets: Secre
     valid = [one for one in json.loads(stored) if one["expires"] is None or one["expires"] > draft.now]
     if any(one["hash"] == digest for one in valid):
         return stored
-    return _documents([{"hash": digest, "created": draft.now, "expires": None}])
-
-
-def _documents(values: list[dict[str, Any]]) -> str:
-    """The canonical text of a JSON array of objects."""
-    return f"[{','.join(document(value) for value in values)}]"
+    over = [one for one in json.loads(stored) if one not in valid]
+    if any(one["hash"] == digest for one in over):  # attack case 39: a file must not bring it back
+        message = "is one that is over: bring another, or write secret: null to keep what the app has"
+        draft.refuse("app", entry.id, ("auth", "secret"), message)
+    return secrets_text([*over, {"hash": digest, "created": draft.now, "expires": None}])
 
 
 def _without_secret(entry: dict[str, Any]) -> dict[str, Any]:

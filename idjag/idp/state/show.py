@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from idjag.idp.state.changes import Change
 from idjag.idp.state.plan import Plan
 
-__all__ = ["plan_json", "plan_lines"]
+__all__ = ["change_lines", "plan_json", "plan_lines"]
 
 _SIGNS = {"create": "+", "change": "~", "delete": "-"}
 _KEYS = frozenset({"id", "name", "username"})
@@ -18,13 +17,18 @@ _KEYS = frozenset({"id", "name", "username"})
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """One block for each change, then the count; ``no changes`` when there is none."""
-    if not plan.changes:
+    return change_lines(plan_json(plan)["changes"])
+
+
+def change_lines(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The same for changes as ``plan_json`` has them, here or from a server."""
+    if not changes:
         yield "no changes"
         return
-    for change in plan.changes:
-        yield f"{_SIGNS[change.action]} {change.noun.replace('_', ' ')} {change.key}"
+    for change in changes:
+        yield f"{_SIGNS[change['action']]} {change['noun'].replace('_', ' ')} {change['key']}"
         yield from (f"    {line}" for line in _fields(change))
-    counts = Counter(change.action for change in plan.changes)
+    counts = Counter(change["action"] for change in changes)
     yield (f"{counts['create']} to create, {counts['change']} to change, {counts['delete']} to delete")
 
 
@@ -45,22 +49,23 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _fields(change: Change) -> Iterator[str]:
-    match change.action:
+def _fields(change: Mapping[str, Any]) -> Iterator[str]:
+    before, after = change["before"], change["after"]
+    match change["action"]:
         case "create":
-            yield from _all(change.after, change)
+            yield from _all(after, change["key"])
         case "delete":
-            yield from _all(change.before, change)
+            yield from _all(before, change["key"])
         case "change":
-            for name in {**change.before, **change.after}:
-                if name not in change.before and change.after[name] in ("changed", "set"):
-                    yield f"{name}: {change.after[name]}"
+            for name in {**before, **after}:
+                if name not in before and after[name] in ("changed", "set"):
+                    yield f"{name}: {after[name]}"
                 else:
-                    yield f"{name}: {_value(change.before, name)} -> {_value(change.after, name)}"
+                    yield f"{name}: {_value(before, name)} -> {_value(after, name)}"
 
 
-def _all(fields: Mapping[str, Any], change: Change) -> Iterator[str]:
-    own_name = change.key.rpartition("/")[2]
+def _all(fields: Mapping[str, Any], key: str) -> Iterator[str]:
+    own_name = key.rpartition("/")[2]
     for name, value in fields.items():
         if not (name in _KEYS and value == own_name):
             yield f"{name}: {_text(value)}"

@@ -2,6 +2,10 @@
 
 An upgrade is one transaction with the note of its revision: killed anywhere, it is all there or not at all,
 and running it again completes it.
+
+Revisions that begin with the same two digits only add: an idjag that knows 0005 goes on serving, and starts,
+on 0006, as it must while nodes are brought up to date one after the other.  One that takes something away, or
+demands what older ones do not write, begins the next hundred, and stops them.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from idjag.ledger.schema import OWN_TABLES
 
 __all__ = ["SchemaRefused", "check", "current", "head", "reading", "upgrade", "writing"]
 
+_ADDING = 2  # digits
 _SCRIPTS = "idjag.idp.store:migrations"  # a package and a folder in it: found wherever it is installed
 
 
@@ -48,23 +53,26 @@ def current(url: str) -> str | None:
 
 
 def check(url: str) -> None:
-    """Refuse a schema that is not the one that this idjag was made for: SchemaRefused."""
+    """Refuse a schema that this idjag cannot work with: SchemaRefused."""
     found = current(url)
-    if found == head():
+    if found == head() or _is_ahead(found, url):
         return
-    _refuse_unknown(found, url)
     has = f"schema {found}" if found else "no schema"
     raise SchemaRefused(f"{_name(url)} has {has}, this idjag needs {head()}: run idjag db upgrade")
 
 
 def upgrade(url: str) -> str:
-    """Make the file if there is none, and its schema the newest; the revision.  Raises SchemaRefused."""
+    """Make the file if there is none, and its schema the newest; the revision.  Raises SchemaRefused.
+
+    One that a newer idjag has added to stays as it is.
+    """
     path = sqlite_path(url)
     if path is not None:
         _make_private(path)
     with writing(url) as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-        _refuse_unknown(found, url)
+        if found is not None and _is_ahead(found, url):
+            return found
         tables = set(inspect(connection).get_table_names()) - OWN_TABLES - {"alembic_version"}
         if found is None and tables:
             raise SchemaRefused(f"{_name(url)} is a database of something else")
@@ -144,13 +152,17 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _refuse_unknown(revision: str | None, url: str) -> None:
+def _is_ahead(revision: str | None, url: str) -> bool:
+    """Whether a newer idjag has only added to the schema; raises SchemaRefused when it did more."""
     known = {script.revision for script in _scripts().walk_revisions()}
-    if revision is not None and revision not in known:
-        raise SchemaRefused(
-            f"{_name(url)} has schema {revision}, which is newer than this idjag ({head()}): "
-            "install the idjag that made it, or a newer one"
-        )
+    if revision is None or revision in known:
+        return False
+    if revision[:_ADDING] == head()[:_ADDING]:
+        return True
+    raise SchemaRefused(
+        f"{_name(url)} has schema {revision}, which is newer than this idjag ({head()}): "
+        "install the idjag that made it, or a newer one"
+    )
 
 
 def _make_private(path: Path) -> None:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from idjag.kek_ring import KekRing, file_ring
 from idjag.ras.store_sql.tables import TENANT
-from idjag.seal import KekRefused, KekSealer, SealBroken, context_of, load_kek
+from idjag.seal import KekRefused, SealBroken, Sealer, context_of
 
 __all__ = ["open_secrets"]
 
@@ -18,13 +19,13 @@ _TABLE = "ras_secret"
 
 def open_secrets(
     stored: Mapping[str, bytes], keep: Callable[[str, bytes], object], *, kek_file: Path, make_kek: bool
-) -> tuple[KekSealer, bytes]:
+) -> tuple[KekRing, bytes]:
     """The sealer, proven, and the key of the audit chain; ``keep`` is given what an empty database needs.
 
     Whoever calls lets nobody else do this meanwhile.  ``make_kek``: an empty database may have a new key.
     A missing or wrong one never makes anything.  Raises KekRefused.
     """
-    sealer = KekSealer(load_kek(kek_file, create=make_kek and not stored))
+    sealer = file_ring(kek_file, create=make_kek and not stored)
     secrets = dict(stored) or _made(sealer, keep)
     try:
         sealer.open(secrets["check"], context=_place("check"))
@@ -35,7 +36,7 @@ def open_secrets(
         ) from None
 
 
-def _made(sealer: KekSealer, keep: Callable[[str, bytes], object]) -> dict[str, bytes]:
+def _made(sealer: Sealer, keep: Callable[[str, bytes], object]) -> dict[str, bytes]:
     plain = {"check": _CHECK, "audit_chain": os.urandom(_CHAIN_KEY_OCTETS)}
     made = {name: sealer.seal(octets, context=_place(name)) for name, octets in plain.items()}
     for name, sealed in made.items():

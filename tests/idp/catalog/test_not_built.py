@@ -31,7 +31,6 @@ ENTRIES: dict[str, tuple[type[pydantic.BaseModel], dict[str, Any]]] = {
 # Values for the rows about whole fields, where the field has a type.
 VALUES: dict[tuple[str, str], object] = {
     ("file", "tenant"): "acme",
-    ("app", "post_logout_redirect_uris"): ["https://wiki.example/bye"],
 }
 # Fields in which the row's value is one member of a list, or the beginning of a text.
 LISTS = {
@@ -62,7 +61,7 @@ def test_what_is_not_built_is_refused_in_these_words(noun: str, field: str, valu
 
 @pytest.mark.parametrize(
     ("noun", "field"),
-    [("app", "backchannel_logout_uri"), ("resource_app", "receipts"), ("rule", "authorization_details")],
+    [("resource_app", "receipts"), ("rule", "authorization_details")],
 )
 def test_a_reserved_field_may_be_written_as_null(noun: str, field: str) -> None:
     """As the contract's own example does."""

@@ -20,7 +20,7 @@ from idjag.idp.endpoint import ClientEndpoint
 from idjag.idp.services import Services
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
-from idjag.idp.state.apply import apply
+from idjag.idp.state.apply import How, apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
 from idjag.idp.store import schema
@@ -62,6 +62,7 @@ __all__ = [
 NOW = 1_800_000_000
 SECRETS = {"wiki": "wiki-secret-0123456789", "notes": "notes-secret-0123456789"}
 SECRETS["chat-rp"] = "chat-rp-secret-0123456789"
+SECRETS["gateway"] = "gateway-secret-0123456789"
 TENANT = "t1"
 SEALER = KekSealer(bytes(range(7, 39)))
 CHAIN_KEY = b"c" * 32
@@ -131,7 +132,7 @@ class Acme:
         source = read_state(read_yaml(json.dumps(text), source="state.yaml"))
         credentials = Credentials(lambda ref: SECRETS[ref.removeprefix("env:")], lambda _ref: "hash")
         actor = {"kind": "operator", "id": "1000@host"}
-        apply(self, source.state, credentials, actor=actor, digest="0" * 64, prune=prune)
+        apply(self, source.state, credentials, actor=actor, digest="0" * 64, how=How(prune=prune))
 
     def write(self, *writes: Write) -> None:
         """Rows that another part of the product would write."""

@@ -11,8 +11,8 @@ import pytest
 
 from idjag.idp import facts
 from idjag.idp.endpoint import ClientEndpoint
-from idjag.idp.grants.sign_in_tokens import served
 from idjag.idp.grants.subject_tokens import SubjectTokens
+from idjag.idp.served import served
 from idjag.idp.signin.codes import Code, code_key, one_time
 from idjag.idp.subjects import Origins
 from idjag.idp.token import Token

@@ -87,7 +87,7 @@ def test_a_hint_is_no_more_than_that(stay: Acme, hint: str) -> None:
 @pytest.mark.parametrize(
     ("token", "client", "reason"),
     [
-        pytest.param(GARBAGE, "wiki", "refresh_token_unknown", id="unknown"),
+        pytest.param(GARBAGE, "wiki", "token_unknown", id="unknown"),
         pytest.param(None, "notes", "refresh_token_client_mismatch", id="of another client"),
     ],
 )

@@ -8,7 +8,8 @@ from idjag.idp.endpoint import ClientEndpoint
 from idjag.idp.throttle import Throttle
 from idjag.idp.token import Token
 from idjag.ledger.entry import Key
-from tests.idp.grants.acme import NOW, SECRETS, Acme, Answer, acme, ledger_in
+from tests.idp.grants.acme import ISSUER, NOW, SECRETS, Acme, Answer, acme, ledger_in
+from tests.proofs import proof
 
 GUESSER, ELSEWHERE = "203.0.113.5", "198.51.100.9"
 
@@ -131,6 +132,23 @@ def test_failures_at_two_nodes_count_together(tmp_path: Path) -> None:
         assert (stopped.status, stopped.error) == (429, "temporarily_unavailable")
         assert [event["reason"] for event in one.events("id_jag.denied")] == ["too_many_failures"]
         assert elsewhere.exchange(one.sign_in(), source=ELSEWHERE).error == "issued"
+
+
+def test_who_is_told_to_wait_may_come_again_with_the_same_proof(tmp_path: Path) -> None:
+    """XCH-63, attack case 38: a pause made by strangers burns nothing of the client's."""
+    database = tmp_path / "idjag.db"
+    with acme(database=database) as one, ledger_in(database) as second:
+        elsewhere = Acme(second, one.clock)
+        brought = proof(f"{ISSUER}/token", now=NOW)
+        body = one.form(one.sign_in())
+        guess(one, 20)
+
+        statuses = []
+        for source in (GUESSER, ELSEWHERE, ELSEWHERE):
+            credentials = ("wiki", SECRETS["wiki"])
+            statuses.append(elsewhere.post(body, credentials=credentials, source=source, dpop=brought).status)
+
+        assert statuses == [429, 200, 400]
 
 
 def test_the_counter_names_neither_client_nor_address(idp: Acme) -> None:

@@ -18,7 +18,7 @@ import uvicorn
 from idjag.asgi import ASGIApp, Receive, Send
 from idjag.idp.app import assemble
 from idjag.idp.keys import ensure_keys
-from idjag.idp.services import Services
+from idjag.idp.services import Post, Services
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store import schema
@@ -30,7 +30,7 @@ from idjag.seal import KekSealer
 from idjag.trust.publications import Publications
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
-_SEALER = KekSealer(b"k" * 32)
+SEALER = KekSealer(b"k" * 32)
 _KEYS: list[Insert] = []
 
 AnyLedger = MemoryLedger[Snapshot] | SqliteLedger[Snapshot]
@@ -99,7 +99,7 @@ def seed(site: Site) -> None:
     apps = [Insert("app", app_row(entry)) for entry in APPS]
     site.write(Insert("tenant", tenant), *people, *apps, policy=True)
     if not _KEYS:  # an RSA key takes its time: made for the first site, copied to the others
-        ensure_keys(site.ledger, _SEALER, tenant=TENANT, now=NOW, new_kid=lambda: secrets.token_urlsafe(12))
+        ensure_keys(site.ledger, SEALER, tenant=TENANT, now=NOW, new_kid=lambda: secrets.token_urlsafe(12))
         _KEYS.extend(Insert("signing_key", dict(row)) for row in site.rows("signing_key"))
     elif not site.rows("signing_key"):
         site.write(*_KEYS, policy=True)
@@ -142,6 +142,7 @@ def running(
     database: Path | None = None,
     queue: int = 32,
     publications: Publications | None = None,
+    mail: Post | None = None,
 ) -> Iterator[Site]:
     """An IdP of its own; ``issuer`` is what it believes to be, by default the truth."""
     with _ledger(database) as ledger:
@@ -155,6 +156,8 @@ def running(
             new_id=lambda: secrets.token_urlsafe(16),
             passwords=Passwords(2, queue, hasher=hasher),
             publications=publications,
+            sealer=SEALER,
+            mail=mail,
         )
         site = Site(issuer, host.url, ledger, services, clock, hasher)
         seed(site)
@@ -164,7 +167,7 @@ def running(
 
 @contextmanager
 def _ledger(database: Path | None) -> Iterator[AnyLedger]:
-    load, chain_key = Loader(_SEALER), b"c" * 32
+    load, chain_key = Loader(SEALER), b"c" * 32
     if database is None:
         made: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:

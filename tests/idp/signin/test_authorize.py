@@ -145,7 +145,6 @@ def test_pkce_with_s256_is_demanded_of_every_client(changes: dict[str, str | Non
         ("request_uri", "request_uri_not_supported"),
         ("registration", "registration_not_supported"),
         ("claims", "invalid_request"),
-        ("id_token_hint", "invalid_request"),
         ("dpop_jkt", "invalid_request"),
         ("authorization_details", "invalid_request"),
     ],

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from idjag.idp.signin import problems
-from idjag.idp.signin.pages import Pages
+from idjag.idp.signin.pages import Pages, Viewer
 from idjag.protocol.errors import Reason
 from tests.idp.signin.seeds import PASSWORDS, update
 from tests.idp.signin.site import Host, Site, running
@@ -84,7 +84,7 @@ def test_a_page_names_the_tenant_and_the_app_and_loads_nothing_from_elsewhere(br
     assert 'autocomplete="username"' in page
     assert 'autocomplete="current-password"' in page
     assert not re.search(r"<script|style=|javascript:| on[a-z]+=", page)
-    assert not re.findall(r'(?:src|href)="(?!/static/)', page)
+    assert not re.findall(r'(?:src|href)="(?!/static/|/language|/password/reset)', page)
 
 
 def test_the_files_that_a_page_names_are_there_and_may_be_kept(browser: Browser) -> None:
@@ -151,7 +151,7 @@ def test_a_fault_of_ours_is_a_page_that_says_nothing(
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_a_page_that_says_what_to_do(reason: Reason) -> None:
-    for shown in (problems.problem(reason), problems.denied(reason, "Wiki")):
+    for shown in (problems.problem(reason), problems.denied(reason)):
         assert 400 <= shown.status < 600
         assert shown.title
         assert shown.text.endswith(".")
@@ -159,7 +159,9 @@ def test_every_reason_has_a_page_that_says_what_to_do(reason: Reason) -> None:
 
 
 def test_a_tenant_without_a_name_of_its_own_is_shown_as_its_host() -> None:
-    page = Pages("https://idp.acme.example").problem(problems.NOT_FOUND, reference="", organisation="default")
+    page = Pages("https://idp.acme.example").problem(
+        problems.NOT_FOUND, viewer=Viewer((), "default"), reference=""
+    )
     assert b"<bdi>idp.acme.example</bdi>" in page.body
 
 

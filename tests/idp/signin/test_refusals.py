@@ -302,7 +302,7 @@ def test_too_many_sign_ins_at_once_are_asked_to_wait(host: Host) -> None:
 def test_there_is_nothing_else(browser: Browser, path: str) -> None:
     """Stack-facts: no /schema; attack case 191."""
     response = browser.get(path)
-    assert is_page(response, 405 if path == "/signin" else 404)
+    assert is_page(response, 400 if path == "/signin" else 404)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from idjag.idp.state.apply import Outcome, apply
+from idjag.idp.state.apply import How, Outcome, apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.current import Current, load
 from idjag.idp.state.read import Source
@@ -160,7 +160,7 @@ class Acme:
 
     def apply(self, text: str | dict[str, Any], *, prune: bool = False) -> Outcome:
         state = source(text).state
-        return apply(self, state, self.credentials, actor=ACTOR, digest="f" * 64, prune=prune)
+        return apply(self, state, self.credentials, actor=ACTOR, digest="f" * 64, how=How(prune=prune))
 
     def rows(self, table: str, **where: str) -> list[dict[str, Any]]:
         key = Key(table, "tenant_id", self.tenant)

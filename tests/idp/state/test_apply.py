@@ -190,9 +190,7 @@ def test_a_test_that_fails_stops_everything(acme: Acme) -> None:
     """All or nothing: tests run against the result, before it is made."""
     state = example()
     state["tests"][0]["ask"]["amr"] = ["pwd"]
-    with pytest.raises(
-        TestsFailed, match=r"engineers read chat: expected allow, got deny \(condition_unmet\)"
-    ):
+    with pytest.raises(TestsFailed, match=r"engineers read chat: expected allow, got step_up \(step_up\)"):
         acme.apply(state)
     assert all(rows == [] for rows in acme.everything().values())
     assert acme.events() == []

@@ -39,8 +39,8 @@ def test_the_example_passes(memory: Acme) -> None:
 @pytest.mark.parametrize(
     ("change", "expect", "complaint"),
     [
-        ({"amr": ["pwd"]}, ALLOW, "expected allow, got deny (condition_unmet)"),
-        ({"amr": None}, ALLOW, "expected allow, got deny (condition_unmet)"),
+        ({"amr": ["pwd"]}, ALLOW, "expected allow, got step_up (step_up)"),
+        ({"amr": None}, ALLOW, "expected allow, got step_up (step_up)"),
         ({"auth_age": "9h"}, ALLOW, "expected allow, got step_up (step_up)"),
         ({"scopes": ["chat.write"]}, ALLOW, "expected allow, got deny (scope_not_allowed)"),
         (

@@ -101,6 +101,8 @@ def test_disabling_a_person_ends_what_was_born_before(acme: Acme) -> None:
     acme.apply(EXAMPLE)
     assert acme.apply(with_alice(status="disabled")).policy_seq == 1
     assert (acme.row("person")["status"], acme.row("person")["epoch"]) == ("disabled", 1)
+    [order] = acme.rows("logout_notice")  # OIDC-21: with the same change, for the apps of their sessions
+    assert (order["person_id"], order["app_id"]) == (acme.row("person")["id"], "")
     acme.apply(with_alice(status="active"))
     assert (acme.row("person")["status"], acme.row("person")["epoch"]) == ("active", 1)
     assert [e["event"] for e in acme.events() if e["event"].startswith("user.")] == [

@@ -40,11 +40,6 @@ def test_the_example_is_read() -> None:
             "state.yaml:19:5: apps[0].nmae: unknown field: correct its spelling",
         ),
         (
-            "kind: web",
-            "kind: web\n    backchannel_logout_uri: https://wiki.example/bcl",
-            "state.yaml:21:29: apps[0].backchannel_logout_uri: not built: back-channel logout",
-        ),
-        (
             "offline_access]",
             "address, offline_access]",
             "state.yaml:25:38: apps[0].scopes[3]: not built: the address claim",

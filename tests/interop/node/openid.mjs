@@ -53,6 +53,25 @@ await serve({
     }).href;
   },
 
+  /** The same with the request left at the server before (RFC 9126). */
+  async push({ redirectUri, scope }) {
+    const verifier = client.randomPKCECodeVerifier();
+    pending = { verifier, state: client.randomState(), nonce: client.randomNonce() };
+    const asked = {
+      redirect_uri: redirectUri,
+      scope,
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state: pending.state,
+      nonce: pending.nonce,
+    };
+    return (await client.buildAuthorizationUrlWithPAR(config, asked, proofs)).href;
+  },
+
+  /** Where to send the browser to sign out. */
+  leave: ({ idToken, afterLogout, state }) =>
+    client.buildEndSessionUrl(config, { id_token_hint: idToken, post_logout_redirect_uri: afterLogout, state }).href,
+
   /** The address that the browser came back to, for tokens. */
   async finish({ callback }) {
     const { verifier, state, nonce } = pending;

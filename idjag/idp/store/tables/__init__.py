@@ -7,6 +7,7 @@ documents canonical JSON text.  The ledger's own tables are in idjag.ledger.sche
 from sqlalchemy import BigInteger, Integer
 from sqlmodel import SQLModel
 
+from idjag.idp.store.tables.administration import Administrator, ApiToken
 from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
@@ -27,6 +28,8 @@ from idjag.idp.store.tables.throttle import ThrottleRow
 
 __all__ = [
     "AccessToken",
+    "Administrator",
+    "ApiToken",
     "App",
     "Code",
     "Connection",

@@ -16,7 +16,7 @@ class Person(SQLModel, table=True):
     id: str = Field(primary_key=True)
     tenant_id: str = Field(index=True)
     username: str
-    email: str | None = None
+    email: str | None = Field(default=None, index=True)
     email_verified: int = 0
     name: str = ""
     attributes: str = "{}"
@@ -30,10 +30,10 @@ class Person(SQLModel, table=True):
 class Credential(SQLModel, table=True):
     """One way of signing in, or a part of one.
 
-    ``kind`` is "password" (``secret``: an Argon2id hash), "totp" (``secret``: the sealed seed), "passkey"
-    (``secret``: its public key; ``handle``: the digest of its credential id) or "recovery" (``secret``: the
-    hash of one code).  ``label`` is the person's own name for it, ``spec`` a JSON object with what else its
-    kind needs.
+    ``kind`` is "password" (``secret``: an Argon2id hash), "totp" (``sealed``: the seed), "passkey"
+    (``secret``: its public key; ``handle``: the digest of its credential id), "recovery" (``secret``: the
+    hash of one code) or "set" (one row for all factors of a person; ``secret``: the version of the set).
+    ``label`` is the person's own name for it, ``spec`` a JSON object with what else its kind needs.
     """
 
     __tablename__ = "credential"
@@ -48,6 +48,7 @@ class Credential(SQLModel, table=True):
     spec: str = Field(default="{}", sa_column_kwargs={"server_default": text("'{}'")})
     handle: str | None = Field(default=None, index=True, unique=True)
     last_used: int | None = None
+    sealed: bytes | None = None
 
 
 class Group(SQLModel, table=True):

@@ -7,6 +7,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
+from idjag.ledger.schema import ISSUED
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -52,22 +54,30 @@ def upgrade() -> None:
             op.create_index(f"ix_{table}_{name}", table, [name])
     op.add_column("access_token", sa.Column("jkt", sa.String(), nullable=True))
     for table, name, default in (
+        ("throttle", "account", "''"),
         ("credential", "label", "''"),
         ("credential", "spec", "'{}'"),
         ("tenant", "sign_in", "'{}'"),
     ):
         op.add_column(table, sa.Column(name, sa.String(), nullable=False, server_default=sa.text(default)))
+    op.execute(ISSUED)
     op.add_column("credential", sa.Column("handle", sa.String(), nullable=True))
     op.create_index("ix_credential_handle", "credential", ["handle"], unique=True)
+    op.create_index("ix_throttle_account", "throttle", ["account"])
+    op.create_index("ix_person_email", "person", ["email"])
     op.add_column("credential", sa.Column("last_used", sa.BigInteger(), nullable=True))
+    op.add_column("credential", sa.Column("sealed", sa.LargeBinary(), nullable=True))
     op.add_column("session", sa.Column("seen", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
 
 
 def downgrade() -> None:
     """People sign in with their passwords alone, and sign in again."""
     op.drop_column("session", "seen")
+    op.drop_index("ix_person_email", "person")
+    op.drop_index("ix_throttle_account", "throttle")
+    op.drop_column("throttle", "account")
     op.drop_index("ix_credential_handle", "credential")
-    for name in ("last_used", "handle", "spec", "label"):
+    for name in ("sealed", "last_used", "handle", "spec", "label"):
         op.drop_column("credential", name)
     op.execute("DELETE FROM credential WHERE kind <> 'password'")
     op.drop_column("tenant", "sign_in")

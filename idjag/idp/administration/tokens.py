@@ -1,0 +1,237 @@
+"""API tokens: made once, shown once, stored as a digest; what one may do is looked up anew at every request.
+
+A token never exceeds the current role of the administrator who made it, and ends with them.  Those that the
+host's operator made have no such person, and are ended by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+from idjag.idp import facts
+from idjag.idp.administration.roles import MAY, Permission, Role
+from idjag.idp.facts import integer, optional_integer, string
+from idjag.idp.signin import sessions
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
+
+__all__ = ["LONGEST", "PREFIX", "ApiToken", "Caller", "Made", "Store", "caller", "create", "listed", "revoke"]
+
+R = TypeVar("R")
+
+PREFIX: Final = "idjag_"
+"""Of every token, so that scanners of repositories and logs know one when they see it."""
+
+LONGEST: Final = 366 * 24 * 3600
+"""Seconds that a token may live."""
+
+_VALUE: Final = re.compile(PREFIX + r"[A-Za-z0-9_-]{32,64}")
+_SEEN_EVERY: Final = 60
+_TABLE: Final = "api_token"
+
+
+class Commits(Protocol):
+    """A ledger, as far as tokens go."""
+
+    def read(self, keys: tuple[Key, ...]) -> Facts:
+        """Fresh facts from one transaction."""
+        ...
+
+    def commit(self, entry: Entry[Any, R]) -> R:
+        """Make an entry durable; raises Unavailable."""
+        ...
+
+
+class Store(Protocol):
+    """What ``idjag.idp.app.open_store`` and Services give, as far as tokens go."""
+
+    @property
+    def ledger(self) -> Commits:
+        """The ledger."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """NumericDate."""
+        ...
+
+    @property
+    def new_id(self) -> Callable[[], str]:
+        """128 random bits in base64url."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token as people see it; ``handle`` is what it is ended by.  Times are NumericDate."""
+
+    handle: str
+    name: str
+    role: Role
+    by: str
+    created: int
+    expires: int
+    last_used: int | None
+    revoked: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new token with its value, which nobody sees again."""
+
+    token: ApiToken
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls the admin API: how the audit log names them, and what they may do now."""
+
+    actor: Mapping[str, str]
+    name: str
+    role: Role
+    permissions: frozenset[Permission]
+
+
+def create(
+    store: Store, *, name: str, role: Role, lifetime: int, actor: Mapping[str, str], creator: str = ""
+) -> Made:
+    """Make a token that lives ``lifetime`` seconds; ``creator``: the id of the administrator whose it is.
+
+    Raises ValueError for a lifetime that is none or too long, Unavailable.
+    """
+    if not 0 < lifetime <= LONGEST:
+        raise ValueError(f"an API token lives a second to {LONGEST // 86400} days")
+    now, handle = store.clock(), store.new_id()
+    value = PREFIX + store.new_id() + store.new_id()
+    by = f"{actor['kind']} {actor['id']}"
+    token = ApiToken(handle, name, role, by, now, now + lifetime, None, None)
+    row: Row = {
+        "id": _digest(value),
+        "tenant_id": store.tenant,
+        "handle": handle,
+        "name": name,
+        "role": role.value,
+        "creator": creator,
+        "by": by,
+        "created": now,
+        "expires": token.expires,
+        "last_used": None,
+        "revoked": None,
+    }
+    decision_id = store.new_id()
+    event = _event("api_token.created", token, actor, decision_id)
+
+    def decide(_snapshot: object, _facts: Facts) -> Verdict[Made]:
+        return Verdict(Made(token, value), (event,), (Insert(_TABLE, row),))
+
+    return store.ledger.commit(_entry(store, decision_id, now, decide))
+
+
+def listed(store: Store) -> list[ApiToken]:
+    """Every token of the tenant, ended ones too, newest first; raises Unavailable."""
+    key = Key(_TABLE, "tenant_id", store.tenant)
+    tokens = [_token(row) for row in store.ledger.read((key,))(key)]
+    return sorted(tokens, key=lambda each: (-each.created, each.handle))
+
+
+def revoke(store: Store, handle: str, *, actor: Mapping[str, str]) -> bool:
+    """End a token from the next request on; False when no living one has this handle.  Raises Unavailable."""
+    key, now, decision_id = Key(_TABLE, "handle", handle), store.clock(), store.new_id()
+
+    def decide(_snapshot: object, found: Facts) -> Verdict[bool]:
+        rows = [row for row in found(key) if row["tenant_id"] == store.tenant and row["revoked"] is None]
+        if not rows:
+            return Verdict(False, (), ())
+        event = _event("api_token.revoked", _token(rows[0]), actor, decision_id)
+        return Verdict(True, (event,), (Update(_TABLE, {"handle": handle}, {"revoked": now}),))
+
+    return store.ledger.commit(_entry(store, decision_id, now, decide, reads=(key,)))
+
+
+def caller(store: Store, value: str, *, now: int) -> Caller | None:
+    """Who brings this token, from facts as they are now; None when it lets nobody in.  Raises Unavailable."""
+    if not _VALUE.fullmatch(value):
+        return None
+    key = Key(_TABLE, "id", _digest(value))
+    rows = [row for row in store.ledger.read((key,))(key) if row["tenant_id"] == store.tenant]
+    if not rows or rows[0]["revoked"] is not None or integer(rows[0], "expires") <= now:
+        return None
+    token, creator = _token(rows[0]), string(rows[0], "creator")
+    permissions = MAY[token.role]
+    if creator:
+        theirs = _permissions_of(store, creator, now=now)
+        if theirs is None:
+            return None
+        permissions &= theirs
+    _seen(store, key, token, now=now)
+    actor = {"kind": "api_token", "id": token.handle}
+    return Caller(actor, token.name, token.role, permissions)
+
+
+def _permissions_of(store: Store, person_id: str, *, now: int) -> frozenset[Permission] | None:
+    """What the administrator may do now; None when they are none any more, disabled or held."""
+    key = Key("administrator", "person_id", person_id)
+    found = store.ledger.read((key, *facts.person_keys(person_id), *facts.hold_keys(person_id)))
+    person = facts.person(found, person_id)
+    rows = [row for row in found(key) if row["tenant_id"] == store.tenant]
+    if person is None or sessions.stopped(found, person, now=now) or not rows:
+        return None
+    return MAY[Role(string(rows[0], "role"))]
+
+
+def _seen(store: Store, key: Key, token: ApiToken, *, now: int) -> None:
+    """Note the use, once a minute at most: it says which tokens nobody misses."""
+    if token.last_used is not None and 0 <= now - token.last_used < _SEEN_EVERY:
+        return
+
+    def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
+        return Verdict(None, (), (Update(_TABLE, {"id": key.value}, {"last_used": now}),))
+
+    store.ledger.commit(_entry(store, store.new_id(), now, decide))
+
+
+def _token(row: Row) -> ApiToken:
+    return ApiToken(
+        handle=string(row, "handle"),
+        name=string(row, "name"),
+        role=Role(string(row, "role")),
+        by=string(row, "by"),
+        created=integer(row, "created"),
+        expires=integer(row, "expires"),
+        last_used=optional_integer(row, "last_used"),
+        revoked=optional_integer(row, "revoked"),
+    )
+
+
+def _event(name: str, token: ApiToken, actor: Mapping[str, str], decision_id: str) -> Event:
+    said = {"handle": token.handle, "name": token.name, "role": token.role.value, "expires": token.expires}
+    side = "before" if name.endswith("revoked") else "after"
+    return Event(name, {"actor": dict(actor), "decision_id": decision_id, side: said})
+
+
+def _entry(
+    store: Store,
+    decision_id: str,
+    now: int,
+    decide: Callable[[Any, Facts], Verdict[R]],
+    *,
+    reads: tuple[Key, ...] = (),
+) -> Entry[Any, R]:
+    return Entry(store.tenant, decision_id, now, decide, _never_lost, reads=reads, urgent=True)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _never_lost(one_time: OneTime) -> Verdict[Any]:
+    raise AssertionError(f"a token consumes nothing, and {one_time.kind} was lost")

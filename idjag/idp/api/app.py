@@ -1,0 +1,91 @@
+"""The admin API as an application: its routes, its door, and how each failure is said."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from litestar import Litestar, Request, Response, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+
+from idjag.asgi import trusted_networks
+from idjag.idp.administration.roles import Permission
+from idjag.idp.api.audit import read_audit
+from idjag.idp.api.bodies import LONGEST
+from idjag.idp.api.described import Described
+from idjag.idp.api.door import Doorkeeper, needs
+from idjag.idp.api.nouns import routers
+from idjag.idp.api.office import Lookups, Office, Visit
+from idjag.idp.api.problem import Problem, response
+from idjag.idp.api.routes import HANDLERS
+from idjag.idp.services import Services
+from idjag.ledger.entry import Unavailable
+
+__all__ = ["PREFIX", "create_api"]
+
+PREFIX: Final = "/admin/api"
+
+AnyRequest = Request[Any, Any, Any]
+
+log = logging.getLogger("idjag.idp.api")
+
+
+def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequence[str] = ()) -> Litestar:
+    """The application for every path below ``/admin/api``."""
+    office = Office(services, lookups)
+    base = urlsplit(services.base).path + PREFIX
+
+    def failed(request: AnyRequest, error: Exception) -> Response[Any]:
+        visit = getattr(request.state, "visit", None)
+        return response(_problem(error), reference=visit.decision_id if visit else services.new_id())
+
+    return Litestar(
+        [Router("/v1", route_handlers=[*HANDLERS, read_audit, *routers()])],
+        path=base,
+        guards=[Doorkeeper(office, trusted=trusted_networks(trusted_proxies))],
+        dependencies={
+            "office": Provide(lambda: office, sync_to_thread=False),
+            "visit": Provide(_visit, sync_to_thread=False),
+        },
+        exception_handlers={Exception: failed},
+        request_max_body_size=LONGEST,
+        response_headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+        openapi_config=OpenAPIConfig(
+            "idjag admin API",
+            "1",
+            render_plugins=[Described(path="/openapi.json")],
+            openapi_router=Router("/", route_handlers=[], opt=needs(Permission.READ)),
+        ),
+        logging_config=None,
+    )
+
+
+def _visit(request: AnyRequest) -> Visit:
+    visit: Visit = request.state.visit
+    return visit
+
+
+def _problem(error: Exception) -> Problem:
+    """What a failure is called; what nobody foresaw is logged once, without what was sent."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Unavailable):
+        return Problem(503, "The database cannot be reached now; nothing was changed.", headers=_SOON)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return Problem(error.status_code, _DETAILS.get(error.status_code, "The request is not understood."))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    log.error("a request failed error=%s at=%s", type(error).__qualname__, where)
+    return Problem(500, "Something went wrong here; the log of the server knows what.")
+
+
+_SOON: Final = {"Retry-After": "5"}
+_DETAILS: Final = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The body is too long.",
+}

@@ -1,0 +1,89 @@
+"""The description of the admin API (OpenAPI): what the framework knows, bodies, refusals, the token."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+from litestar import Request
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RotateBody
+from idjag.idp.catalog.app import AppEntry
+from idjag.idp.catalog.connection import ConnectionEntry
+from idjag.idp.catalog.fields import FileEntry
+from idjag.idp.catalog.group import GroupEntry
+from idjag.idp.catalog.guardrail import GuardrailEntry
+from idjag.idp.catalog.resource_app import ResourceAppEntry
+from idjag.idp.catalog.user import UserEntry
+from idjag.idp.state.file import AskEntry, StateFile
+
+__all__ = ["Described"]
+
+_V1: Final = "/v1/"
+_REFUSALS: Final = ("400", "401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
+_BODIES: Final[Mapping[str, type[FileEntry]]] = {
+    "/v1/ask": AskEntry,
+    "/v1/holds": HoldBody,
+    "/v1/holds/release": ReleaseBody,
+    "/v1/keys/rotate": RotateBody,
+    "/v1/keys/{kid}/revoke": RevokeBody,
+    "/v1/state": StateFile,
+}
+
+
+class Described(JsonRenderPlugin):
+    """Serves the description at ``openapi.json``, to whoever has a token."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The description as JSON."""
+        return self.render_json(request, _completed(copy.deepcopy(openapi_schema)))
+
+
+def _completed(described: dict[str, Any]) -> dict[str, Any]:
+    described["security"] = [{"bearer": []}]
+    schemas = described.setdefault("components", {}).setdefault("schemas", {})
+    described["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            if model := _sent_to(path[path.find(_V1) :], method):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= schema.pop("$defs", {})
+                content = {"application/json": {"schema": schema}}
+                operation["requestBody"] = {"required": True, "content": content}
+            operation["responses"] |= dict.fromkeys(_REFUSALS, _PROBLEM)
+    return described
+
+
+def _sent_to(path: str, method: str) -> type[FileEntry] | None:
+    if method == "post":
+        return _BODIES.get(path)
+    noun = path.removeprefix("/v1/").partition("/")[0].replace("-", "_")
+    return _NOUNS.get(noun) if method == "put" else None
+
+
+_NOUNS: Final[Mapping[str, type[FileEntry]]] = {
+    "groups": GroupEntry,
+    "users": UserEntry,
+    "apps": AppEntry,
+    "resource_apps": ResourceAppEntry,
+    "connections": ConnectionEntry,
+    "guardrails": GuardrailEntry,
+}
+_PROBLEM: Final = {
+    "description": "Refused (RFC 9457)",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["title", "status", "detail", "decision_id"],
+                "properties": {
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "decision_id": {"type": "string"},
+                    "errors": {"type": "array", "items": {"type": "object"}},
+                },
+            }
+        }
+    },
+}

@@ -1,0 +1,82 @@
+"""What the routes of the admin API are given, and who calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from idjag.idp.administration.tokens import Caller
+from idjag.idp.services import Services
+from idjag.idp.snapshot import Snapshot
+from idjag.ledger.entry import Ledger, Row
+
+__all__ = ["Lookups", "Office", "Visit"]
+
+
+class Lookups(Protocol):
+    """Pages of long tables (idjag.idp.store.listing)."""
+
+    def audit(
+        self,
+        *,
+        about: Mapping[str, str],
+        since: int | None,
+        until: int | None,
+        before_no: int | None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """Rows of the audit log, the latest first."""
+        ...
+
+    def people(self, *, begins: str, after: str, limit: int) -> Sequence[str]:
+        """User names in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that a route needs; it is a Store as holds, questions and applying want one."""
+
+    services: Services
+    lookups: Lookups
+
+    @property
+    def ledger(self) -> Ledger[Snapshot]:
+        """The ledger."""
+        return self.services.ledger
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        return self.services.tenant
+
+    @property
+    def issuer(self) -> str:
+        """The tenant's issuer, byte for byte."""
+        return self.services.issuer
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """NumericDate."""
+        return self.services.clock
+
+    @property
+    def new_id(self) -> Callable[[], str]:
+        """128 random bits in base64url."""
+        return self.services.new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request by somebody who was let in."""
+
+    caller: Caller
+    decision_id: str
+    ip: str
+    user_agent: str
+
+    @property
+    def actor(self) -> Mapping[str, str]:
+        """As the audit log names whoever calls."""
+        return self.caller.actor

@@ -1,0 +1,1 @@
+"""My access: what a person sees and changes of their own - apps that act for them, sessions, factors."""

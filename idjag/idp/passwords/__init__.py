@@ -1,0 +1,1 @@
+"""New passwords: what may be one, the links that set one, and what setting one ends."""
