@@ -1,7 +1,7 @@
 # Everything a fresh clone needs. Requires Python >= 3.11 and make, nothing else.
 # Paths are relative on purpose: the tree may stand in a folder with a space in its name.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test setup check soak bench docs dist lock clean
+.PHONY: help demo demo-once test setup check soak storm bench docs dist lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -63,6 +63,9 @@ soak: $(VENV)/dev.stamp ## the long proofs
 	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
 
+storm: $(VENV)/dev.stamp ## half an hour of mixed load on two nodes, at a clock that is moved on by months
+	IDJAG_STORM_SECONDS=1800 $(PY) -m pytest -m soak --timeout 3600 tests/processes/test_nodes_load.py
+
 bench: $(VENV)/dev.stamp ## measurements, one JSON line each
 	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo 'make bench: not built' >&2; exit 1; fi
 
@@ -110,6 +113,7 @@ $(VENV)/system.stamp: | $(VENV)/bin/python
 	@wanted=; \
 	$(FIND_POSTGRES) >/dev/null || wanted="$$wanted postgresql"; \
 	command -v npm >/dev/null 2>&1 || wanted="$$wanted nodejs npm"; \
+	command -v strace >/dev/null 2>&1 || wanted="$$wanted strace"; \
 	command -v chromium >/dev/null 2>&1 || wanted="$$wanted chromium"; \
 	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null 2>&1 || wanted="$$wanted nginx-light"; \
 	if [ -n "$$wanted" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

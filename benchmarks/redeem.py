@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import secrets
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from benchmarks.servers import Server, floor
 from idjag.protocol import names
 from idjag.protocol.id_jag import IdJag, claims
 from idjag.protocol.jose import PrivateKey, jws
+from tests.cluster import binaries, cluster
 from tests.processes.acme import Acme, acme_in
 
 __all__ = ["LINES", "measurements"]
@@ -32,16 +34,24 @@ _LIFETIME = 300
 
 
 def measurements(chosen: Sequence[str]) -> Iterator[Measurement]:
-    """The chosen lines, on one server."""
-    lines = [name for name in chosen if name.startswith("redeem.sqlite.")]
-    for name in sorted(set(chosen) - set(lines)):
-        print(f"benchmarks: {name}: skipped: a RAS on PostgreSQL is not built", file=sys.stderr)
-    if not lines:
-        return
+    """The chosen lines, on one server for each store."""
+    for store in ("sqlite", "postgres"):
+        lines = [name for name in chosen if name.startswith(f"redeem.{store}.")]
+        if lines and store == "postgres" and binaries() is None:
+            print(
+                f"benchmarks: {', '.join(lines)}: skipped: no PostgreSQL server is installed", file=sys.stderr
+            )
+        elif lines:
+            yield from _measured(lines, store)
+
+
+def _measured(lines: Sequence[str], store: str) -> Iterator[Measurement]:
     with ExitStack() as stack:
         acme = acme_in(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         key = PrivateKey.generate("ES256", kid="idp")
         _configure(acme, key)
+        if store == "postgres":
+            _on_postgres(acme, stack)
         pid = stack.enter_context(acme.serve_ras()).process.pid
         port, requests = int(urlsplit(acme.chat).port or 0), _requests(acme, key)
         product = Server(port, (pid,))
@@ -59,6 +69,19 @@ def _configure(acme: Acme, key: PrivateKey) -> None:
     text = text.replace("    subject: {by:", f"    keys: {keys}\n    subject: {{by:", 1)
     text = text.replace("accounts:\n", f"accounts:\n{accounts}", 1)
     file.write_text(text, encoding="utf-8")
+
+
+def _on_postgres(acme: Acme, stack: ExitStack) -> None:
+    """A server of its own, and the key that no such database is given by itself."""
+    found = binaries()
+    assert found is not None
+    kek, file = acme.folder / "ras.kek", acme.folder / "ras.yaml"
+    kek.touch(mode=0o600)
+    kek.write_text(secrets.token_hex(32), encoding="ascii")
+    url = stack.enter_context(cluster(found)).schema()
+    text = file.read_text(encoding="utf-8")
+    here = f'database_url: "{url}"\nkek_file: {kek}\n'
+    file.write_text(text.replace("database_url: sqlite:///ras.db\n", here, 1), encoding="utf-8")
 
 
 def _requests(acme: Acme, key: PrivateKey) -> Prepared:

@@ -54,6 +54,10 @@ ADVICE = {
         " that fails too, let the person sign in again, then ask the administrator."
     ),
     "invalid_request": "Fix the request: the text says what is wrong; a retry without a change fails.",
+    "invalid_request_uri": (
+        "Push the authorization request again and use the new `request_uri` at once: it works once, for a"
+        " minute and a half, and for the client that pushed it."
+    ),
     "invalid_scope": (
         "Fix the request: ask for other scopes, or for none to get the default ones; for more, ask the"
         " administrator."
@@ -75,6 +79,10 @@ ADVICE = {
     "unauthorized_client": (
         "Do not retry: the client may not use this grant; ask the administrator to allow it, or to give a"
         " public client credentials."
+    ),
+    "unmet_authentication_requirements": (
+        "Do not retry: the person has no way to sign in as the app demands; ask for less, or let the person add"
+        " a factor first."
     ),
     "unsupported_grant_type": "Fix the request: use a `grant_type` that the metadata lists.",
     "unsupported_response_type": "Fix the request: use `response_type=code`.",

@@ -1,6 +1,6 @@
 """Mixed load for days, at a clock that is moved on: memory stays flat, and no table grows but the audit log.
 
-`IDJAG_STORM_SECONDS=1800 make soak` makes it the half hour that issue 5 asks for; without, it is a minute.
+`make storm` makes it the half hour that issue 5 asks for; in `make soak` it is a minute.
 """
 
 from __future__ import annotations

@@ -75,12 +75,13 @@ def seen(chat: Chat, member: str) -> set[str | None]:
     return {chat.redeem(port=port).json().get(member) for port in chat.ports * 6}
 
 
-def test_fifty_at_once_redeem_a_grant_once_on_all_nodes(shared: Chat) -> None:
+@pytest.mark.parametrize("rounds", [5, pytest.param(20, marks=pytest.mark.soak)])
+def test_fifty_at_once_redeem_a_grant_once_on_all_nodes(shared: Chat, rounds: int) -> None:
     """RAS-20, P4, attack case 93: 2 nodes with 2 workers; exactly one success for each ID-JAG."""
     with shared.serving() as servers:
         for server in servers:
             eventually(lambda server=server: len(workers(server)) == 2)
-        for _ in range(2):
+        for _ in range(rounds):
             jti = secrets.token_hex(8)
             with ThreadPoolExecutor(50) as pool:
                 answers = list(

@@ -70,7 +70,8 @@ class SignIn:
 
     def begin_again(self, raw: Form, request: TokenRequest, *, source: Source, notice: str) -> Reply:
         """The first page once more, for a sign-in whose later pages are over."""
-        return self._form(self._frame.read(raw, source=source, begun=True), raw, request, notice=notice)
+        asked = self._frame.read(raw, source=source, begun=True)
+        return self._form(asked, raw, request, source=source, notice=notice)
 
     def _authorize(self, request: TokenRequest, source: Source) -> Reply:
         raw = form_of(request) if request.method == "POST" else form.parse(request.query)
@@ -100,7 +101,7 @@ class SignIn:
         if isinstance(asked, AuthorizationRequest) and asked.silent:  # OIDC-09
             raise Returned(asked.to, Refused(Reason.LOGIN_REQUIRED))
         hint = asked.login_hint if isinstance(asked, AuthorizationRequest) else ""
-        return self._form(asked, raw, request, username=hint or self._username(brought))
+        return self._form(asked, raw, request, source=source, username=hint or self._username(brought))
 
     def _reachable(self, asked: AuthorizationRequest) -> None:
         """What nobody could ever show is told at once, before anybody types anything (OIDC-11)."""
@@ -118,7 +119,7 @@ class SignIn:
         username = (sent.one("username") or "").strip()
         secret = self._frame.cookies.read(self._frame.cookies.form, request)
         if not browser.form_token_fits(sent.one("form_token"), secret, purpose=_PURPOSE, content=carried):
-            return self._form(asked, raw, request, username=username, notice="stale")
+            return self._form(asked, raw, request, source=source, username=username, notice="stale")
         brought = self._frame.brought(request, source)
         if credential := sent.one("credential"):
             outcome = self._passkey(asked, carried, credential, secret or "", brought=brought, source=source)
@@ -126,7 +127,7 @@ class SignIn:
         else:
             password, notice = sent.one("password") or "", "wrong"
             if not username or not password or len(username) > _MAX_USERNAME:
-                return self._form(asked, raw, request, username=username, notice="missing")
+                return self._form(asked, raw, request, source=source, username=username, notice="missing")
             try:
                 outcome = proving.by_password(
                     self._services,
@@ -138,9 +139,9 @@ class SignIn:
                     source=source,
                 )
             except Busy:
-                return self._form(asked, raw, request, username=username, notice="busy")
+                return self._form(asked, raw, request, source=source, username=username, notice="busy")
         if isinstance(outcome, Failed):
-            return self._form(asked, raw, request, username=username, notice=notice)
+            return self._form(asked, raw, request, source=source, username=username, notice=notice)
         return self._settled(outcome, asked, raw, request, brought=brought, source=source, username=username)
 
     def _passkey(
@@ -180,10 +181,10 @@ class SignIn:
             case Continued():
                 return self._frame.to_next_page(outcome)
             case Locked(wait):
-                page = self._form(asked, raw, request, username=username, notice="locked")
+                page = self._form(asked, raw, request, source=source, username=username, notice="locked")
                 return _retry_after(page, wait)
             case Failed() | Again() | Enrolled():
-                return self._form(asked, raw, request, username=username, notice="over")
+                return self._form(asked, raw, request, source=source, username=username, notice="over")
         return self._frame.settled(outcome, asked, request, brought=brought, source=source)
 
     def _form(
@@ -192,6 +193,7 @@ class SignIn:
         raw: Form,
         request: TokenRequest,
         *,
+        source: Source,
         username: str = "",
         notice: str = "",
     ) -> Reply:
@@ -214,17 +216,17 @@ class SignIn:
             username=username[:_MAX_USERNAME],
             goes_to=frame.goes_to(asked),
             notice=notice,
-            passkey=self._passkey_options(secret),
+            passkey=self._passkey_options(secret, now=source.now),
         )
         extra = [] if known else [frame.cookies.set(frame.cookies.form, secret)]
         return Reply(page.status, (*page.headers, *extra), page.body)
 
-    def _passkey_options(self, secret: str) -> dict[str, object] | None:
+    def _passkey_options(self, secret: str, *, now: int) -> dict[str, object] | None:
         """What the browser is asked for, if passkeys work here at all."""
         if self._rp is None:
             return None
         ceremony = Ceremony(self._rp, secret, _PURPOSE)
-        challenge = ceremony.challenge(now=self._services.clock(), nonce=self._services.new_id())
+        challenge = ceremony.challenge(now=now, nonce=self._services.new_id())
         return passkeys.request_options(ceremony, challenge=challenge)
 
     def _username(self, brought: Brought) -> str:
