@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-__all__ = ["Cluster", "binaries", "cluster"]
+__all__ = ["NOBODY", "Cluster", "binaries", "cluster"]
 
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
 _ROOT = 0
-_NOBODY = 65534
+NOBODY = 65534
 
 
 def binaries() -> Path | None:
@@ -97,7 +97,7 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         # The server does not run for root.
-        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == _ROOT else {}
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == _ROOT else {}
         subprocess.run(
             [self._bin / program, *arguments],
             check=True,
@@ -115,7 +115,7 @@ def cluster(bin_: Path) -> Iterator[Cluster]:
     # Not pytest's folder: the path of a socket has 107 octets at most.
     folder = Path(tempfile.mkdtemp(prefix="idjag-pg-"))
     if os.geteuid() == _ROOT:
-        os.chown(folder, _NOBODY, _NOBODY)
+        os.chown(folder, NOBODY, NOBODY)
     made = Cluster(bin_, folder)
     try:
         made.make()

@@ -32,6 +32,8 @@ _PAGE = 2000  # rows
 _NUMBERS = frozenset({"no", "time"})
 
 _BEGIN_READING: Query = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
+# A large snapshot, or one of many keys, is made while the transaction stands still; it holds up nobody.
+_NO_HURRY: Query = (f"SET LOCAL idle_in_transaction_session_timeout = '{_LONG:.0f}s'", ())
 _CLAIM = (
     "INSERT INTO one_time (id, tenant, kind, holder, until) "
     "SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[]) AS new "
@@ -223,7 +225,7 @@ class _Rows:
 @contextmanager
 def reading(wire: Wire) -> Iterator[Reader]:
     """A transaction whose rows are of one moment; raises psycopg.Error."""
-    wire.ask(_BEGIN_READING)
+    wire.ask(_BEGIN_READING, _NO_HURRY)
     try:
         yield _Rows(wire)
     finally:

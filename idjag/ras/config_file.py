@@ -22,6 +22,7 @@ from idjag.ras.config_fields import (
     Uri,
     not_built,
     once,
+    wrong,
 )
 
 __all__ = [
@@ -108,6 +109,12 @@ class IssuerEntry(Entry):
     status: Literal["active", "paused"] = "active"
 
 
+def _without_certificates(value: Any) -> Any:
+    if value in ("tls_client_auth", "self_signed_tls_client_auth"):
+        raise wrong("not built: client certificates (mTLS)")
+    return value
+
+
 class SecretEntry(Entry):
     """One of two secrets, while a client changes over."""
 
@@ -118,13 +125,16 @@ class SecretEntry(Entry):
 class AuthEntry(Entry):
     """How a client authenticates; ``none``: not at all, so that its grants must be bound to a key."""
 
-    method: Literal[
-        "client_secret",
-        "client_secret_basic",
-        "client_secret_post",
-        "private_key_jwt",
-        "client_id_metadata_document",
-        "none",
+    method: Annotated[
+        Literal[
+            "client_secret",
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "client_id_metadata_document",
+            "none",
+        ],
+        BeforeValidator(_without_certificates),
     ] = "client_secret"
     secret: str | None = Field(default=None, repr=False)
     secrets: Annotated[list[SecretEntry], Field(min_length=1, max_length=2)] | None = None

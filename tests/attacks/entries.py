@@ -13,7 +13,7 @@ from tests.asgi_parts import Exchange
 from tests.attacks.target import Target, Wire, exchange_of, members
 from tests.idp.grants.offline import VERIFIER
 
-__all__ = ["ENTRIES", "Attacked", "Entry", "assert_granted", "assert_refused", "far_away"]
+__all__ = ["ENTRIES", "EVERY", "TARGETS", "Attacked", "Entry", "assert_granted", "assert_refused", "far_away"]
 
 _SUBNETS = itertools.count(1)
 
@@ -72,6 +72,10 @@ def _token(idp: Target, client: str) -> dict[str, str]:
     return {"token": idp.refresh_token(client)}
 
 
+def _subject(idp: Target, client: str) -> dict[str, str]:
+    return {"subject_token": idp.tokens[client], "subject_token_type": names.ID_TOKEN}
+
+
 ENTRIES = (
     Entry("code", "/token", "code", _code, public=True, proofs=True),
     Entry("refresh", "/token", "refresh_token", _refresh, public=True, proofs=True),
@@ -80,6 +84,9 @@ ENTRIES = (
     Entry("revoke", "/revoke", "token", _token, public=True, proofs=False),
     Entry("introspect", "/introspect", "token", _token, public=False, proofs=False),
 )
+TARGETS = Entry("targets", "/targets", "subject_token", _subject, public=False, proofs=True)
+EVERY = (*ENTRIES, TARGETS)
+"""With those whose proofs are for another address than the token endpoint's."""
 
 
 class Attacked(Protocol):

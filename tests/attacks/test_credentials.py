@@ -11,7 +11,7 @@ import pytest
 
 from idjag.protocol import names
 from idjag.protocol.jose import PrivateKey, jws
-from tests.attacks.entries import ENTRIES, Entry, assert_granted, assert_refused, far_away
+from tests.attacks.entries import ENTRIES, EVERY, Entry, assert_granted, assert_refused, far_away
 from tests.attacks.hostile import Forge, hostile
 from tests.attacks.target import BOARD_KEY, Target, Wire, basic, members, target
 from tests.idp.grants.acme import CHAT, ISSUER, SECRETS
@@ -80,7 +80,7 @@ def _with(wire: Wire, header: bytes | None) -> Wire:
     return wire
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_every_failure_in_the_header_looks_the_same(idp: Target, entry: Entry) -> None:
     """Attack cases 33, 35, 37; CAU-01: one status, one text; a challenge exactly when the header was used."""
     texts = set()
@@ -95,7 +95,7 @@ def test_every_failure_in_the_header_looks_the_same(idp: Target, entry: Entry) -
     assert_granted(idp, entry.wire(idp))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 @pytest.mark.parametrize(
     ("client", "secret"),
     [
@@ -116,7 +116,7 @@ def test_a_secret_in_the_body_is_the_client_s_own_and_allowed_there(
     assert_granted(idp, wire)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_whoever_must_prove_who_he_is_cannot_leave_it_out(idp: Target, entry: Entry) -> None:
     """Attack cases 32 and 40: naming a client is no authentication."""
     for client in ("wiki", "notes", "board", "old", "nobody"):
@@ -125,7 +125,7 @@ def test_whoever_must_prove_who_he_is_cannot_leave_it_out(idp: Target, entry: En
         assert_refused(idp, wire, 401, "invalid_client", echo=True)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_a_client_without_credentials_may_do_what_such_clients_may(idp: Target, entry: Entry) -> None:
     """Attack case 40, XCH-51, RFC 7662 section 2.1."""
     wire = entry.wire(idp, "desk")
@@ -223,7 +223,7 @@ def _asserting(wire: Wire, assertion: str) -> Wire:
     return wire
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_an_assertion_is_of_the_client_for_us_and_alive(idp: Target, entry: Entry) -> None:
     """Attack cases 21 to 27, 31; CAU-02 to CAU-06: everywhere the same."""
     for name, sent in ASSERTIONS.items():
@@ -240,7 +240,7 @@ def test_an_assertion_is_of_the_client_for_us_and_alive(idp: Target, entry: Entr
         assert_granted(idp, _asserting(entry.wire(idp, "board"), right(idp)))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_no_assertion_that_is_wrong_in_its_form_gets_in(idp: Target, entry: Entry) -> None:
     """Group G, attack cases 114 to 134, for assertions of clients."""
     now = idp.acme.clock.now
@@ -253,7 +253,7 @@ def test_no_assertion_that_is_wrong_in_its_form_gets_in(idp: Target, entry: Entr
     assert_granted(idp, _asserting(entry.wire(idp, "board"), forge.signed()))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_an_assertion_and_its_type_come_together_and_alone(idp: Target, entry: Entry) -> None:
     """Attack cases 20 and 32."""
     for name, value, status, error in (
@@ -301,7 +301,7 @@ def test_an_assertion_is_used_up_where_it_got_nothing(idp: Target, first: Entry,
     assert event["reason"] == "client_assertion_replay"
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_guessing_is_slowed_down_at_every_entry_and_counts_at_all(idp: Target, entry: Entry) -> None:
     """Attack case 38, XCH-63: failures here stop the client there, at that source alone."""
     source = far_away()
@@ -317,7 +317,7 @@ def test_guessing_is_slowed_down_at_every_entry_and_counts_at_all(idp: Target, e
         assert_granted(idp, wire)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_who_is_stopped_learns_no_names_and_who_guesses_no_tokens(idp: Target, entry: Entry) -> None:
     """Attack case 35: twenty failures in any name look the same, whether there is such a client or not."""
     source, seen = far_away(), {}

@@ -12,8 +12,9 @@ import pytest
 
 from idjag.idp.app import assemble
 from idjag.idp.hosts import host_check
+from idjag.ledger.entry import Update
 from tests.asgi_parts import Exchange, chunk
-from tests.attacks.target import HOST, Target, acme_state, members, target
+from tests.attacks.target import HOST, Target, members, target
 from tests.idp.grants.acme import API
 from tests.idp.signin.site import Host, running
 from tests.idp.signin.visit import Browser
@@ -218,9 +219,11 @@ def test_a_signing_key_that_was_tampered_with_signs_nothing_and_is_no_fault(tmp_
     database = tmp_path / "idp.db"
     with target(database) as idp, closing(sqlite3.connect(database, isolation_level=None)) as other:
         wire = idp.valid("wiki")
-        (public,) = other.execute("SELECT public FROM signing_key WHERE alg = 'ES256'").fetchone()
-        idp.acme.apply(acme_state(guardrails=[{"id": "no-sales", "who": {"groups": ["sales"]}}]))
+        found = other.execute("SELECT id, status, public FROM signing_key WHERE alg = 'ES256'")
+        kid, status, public = found.fetchone()
         other.execute("UPDATE signing_key SET public = '{}' WHERE alg = 'ES256'")
+        # keys are read again when one of them was written (architecture section 4.2), and at the start
+        idp.acme.write(Update("signing_key", {"id": kid}, {"status": status}))
         assert [get(idp, path).status for path in ("/readyz", "/jwks")] == [503, 503]
         assert wire.exchange().through(idp.app).status == 503
         other.execute("UPDATE signing_key SET public = ? WHERE alg = 'ES256'", (public,))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from idjag.protocol import names
-from tests.attacks.entries import ENTRIES, Entry, assert_granted, assert_refused, far_away
+from tests.attacks.entries import ENTRIES, EVERY, Entry, assert_granted, assert_refused, far_away
 from tests.attacks.forms import RIGHT, WRONG
 from tests.attacks.target import Target, target
 
@@ -20,7 +20,7 @@ def idp() -> Iterator[Target]:
         yield made
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_request_is_refused_at_every_entry(idp: Target, entry: Entry, name: str) -> None:
     """Attack cases 1, 6, 7, 9 to 11, 19, 20; XCH-01 to XCH-04."""
@@ -32,7 +32,7 @@ def test_what_is_no_request_is_refused_at_every_entry(idp: Target, entry: Entry,
     assert event.get("event", "refused.before_authentication") != "id_jag.issued"
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_none_of_our_business_changes_nothing(idp: Target, entry: Entry, name: str) -> None:
     """Attack cases 11, 12, 211; the positive control of the refusals above."""
@@ -55,7 +55,7 @@ def test_what_is_none_of_our_business_changes_nothing(idp: Target, entry: Entry,
         "/token%00",
     ],
 )
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_an_entry_has_one_address(idp: Target, entry: Entry, path: str) -> None:
     """Attack case 215: no second door, and nothing is used up where there is none."""
     wire = entry.wire(idp)

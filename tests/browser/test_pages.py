@@ -124,6 +124,7 @@ def test_everything_but_passkeys_works_without_script(chromium: Browser, world: 
     with visitor(chromium, world.site, WIDE, script=False) as somebody:
         page = somebody.page
         somebody.come()
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
         page.get_by_role("link", name="Deutsch").click()
         expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
         page.get_by_role("link", name="English").click()

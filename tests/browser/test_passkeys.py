@@ -58,7 +58,7 @@ def _add(somebody: Visitor, world: World) -> None:
 
 
 def test_a_passkey_is_made_signs_in_alone_and_is_removed(chromium: Browser, world: World) -> None:
-    """OIDC-19: passwordless, as a sign-in of its own strength."""
+    """Issue 6: passwordless, as a sign-in of its own strength."""
     with _with_authenticator(chromium, world) as (somebody, authenticator):
         _add(somebody, world)
         page = somebody.page

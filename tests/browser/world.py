@@ -10,13 +10,15 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from idjag.idp.factors.totp import STEP, code_at
+from idjag.idp.passwords.links import LinkKind, new_link
 from idjag.idp.state.apply import How, apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
+from idjag.ledger.entry import Delete
 from idjag.protocol import names
 from idjag.yaml_file import read as read_yaml
 from tests.browser.looking import Visitor
-from tests.idp.signin.seeds import WIKI_SECRET
+from tests.idp.signin.seeds import TENANT, WIKI_SECRET
 from tests.idp.signin.site import Site
 from tests.idp.signin.visit import Browser
 
@@ -190,6 +192,42 @@ def _factor(visitor: Visitor, world: World) -> None:
     visitor.page.goto(visitor.page.locator('a[href*="/me/sign-in/factor"]').first.evaluate("e => e.href"))
 
 
+def _stopped(visitor: Visitor, world: World) -> None:
+    """Bob stops an app the first time, and sees that later."""
+    _bob("/me")(visitor, world)
+    visitor.page.goto(visitor.page.locator('a[href*="/me/app?id="]').first.evaluate("e => e.href"))
+    if visitor.page.locator('form[action$="/me/app/release"]').count() == 0:
+        visitor.page.locator('form[action$="/me/app/stop"] button').first.click()
+        visitor.page.goto(visitor.page.locator('a[href*="/me/app?id="]').first.evaluate("e => e.href"))
+
+
+def _signed_out(visitor: Visitor, world: World) -> None:
+    my_access(visitor, world)
+    visitor.go("/logout")
+    visitor.page.locator('form[action$="/logout/confirm"] button').click()
+    visitor.page.wait_for_load_state()
+
+
+def _link(visitor: Visitor, world: World) -> None:
+    """A link that an administrator has made."""
+    now, new_id = world.site.clock.now, world.site.services.new_id
+    value, row = new_link("p-alice", LinkKind.SET, epoch=0, tenant=TENANT, now=now, new_id=new_id)
+    world.site.write(row)
+    visitor.go(f"/password/set/{value}")
+
+
+def _after_a_stranger(visitor: Visitor, world: World) -> None:
+    """The codes of somebody who enrols on the way to an app, and who is new each time."""
+    _then(_asked_for_mfa, "/signin/step?use=totp")(visitor, world)
+    visitor.page.locator("summary").click()
+    seed = seed_of(visitor.page.inner_text(".secret"))
+    visitor.page.fill("#code", code_at(seed, world.site.clock.now // STEP))
+    visitor.page.press("#code", "Enter")
+    visitor.page.wait_for_selector(".codes")
+    world.site.write(Delete("credential", {"person_id": "p-alice", "kind": "totp"}))
+    world.site.write(Delete("credential", {"person_id": "p-alice", "kind": "recovery"}))
+
+
 def _codes(visitor: Visitor, world: World) -> None:
     _bob("/me/sign-in")(visitor, world)
     visitor.page.locator('form[action$="/me/sign-in/codes"] button').click()
@@ -219,13 +257,18 @@ PAGES: Final[Mapping[str, Way]] = {
     "recovery code": _then(_second, "/signin/step?use=recovery"),
     "enrol": _asked_for_mfa,
     "enrol an app": _then(_asked_for_mfa, "/signin/step?use=totp"),
+    "recovery codes of a sign-in": _after_a_stranger,
     "sign out": _me("/logout"),
+    "signed out": _signed_out,
+    "set a password": _link,
+    "password set": _by_path("/password/done"),
     "change the password": _me("/password"),
     "forgot the password": _by_path("/password/reset"),
     "link sent": _by_path("/password/sent"),
     "dead link": _by_path("/password/set/" + "x" * 43),
     "my access": _me("/me"),
     "my access, an app": _app,
+    "my access, a stopped app": _stopped,
     "my access, nothing yet": _bob("/me"),
     "how I sign in": _me("/me/sign-in"),
     "how I sign in, with factors": _bob("/me/sign-in"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,7 @@ import pytest
 import uvicorn
 
 from idjag.cli.impatience import Impatient
-from idjag.cli.leaving import Leaving, Server
+from idjag.cli.leaving import Leaving, Server, _let_nobody_in
 from tests.processes.test_workers import eventually
 
 CROWD = 20
@@ -81,14 +82,14 @@ def test_while_it_drains_it_is_not_ready_serves_on_and_keeps_no_connection() -> 
         assert asked(kept, "/readyz") == asked(kept) == (200, None)
         it.leave()
         it.leave()
-        eventually(lambda: it.app.leaving)
+        eventually(lambda: it.app.leaving, seconds=5)
         assert asked(kept) == (200, "close")
         with closing(it.connected()) as new:
             assert asked(new, "/readyz") == (503, "close")
         with closing(it.connected()) as new:
             assert asked(new, "/healthz") == (200, "close")
         it.server.handle_exit(signal.SIGINT, None)
-        eventually(lambda: not it.server.servers[0].is_serving())
+        eventually(lambda: not it.server.servers[0].is_serving(), seconds=5)
         with pytest.raises(ConnectionRefusedError):
             it.connected().connect()
 
@@ -107,3 +108,33 @@ def test_who_was_connected_when_it_was_told_to_go_is_answered() -> None:
         assert [each.getresponse().status for each in (slow, *crowd)] == [200] * (CROWD + 1)
         for each in (slow, *crowd):
             each.close()
+
+
+def test_who_has_not_asked_yet_when_the_port_is_closed_is_answered() -> None:
+    """A connection that was accepted in the last moment: its request is on its way."""
+    with running(drain=0) as it, closing(it.connected()) as new:
+        new.connect()
+        eventually(lambda: it.server.server_state.connections, seconds=5)
+        it.leave()
+        eventually(lambda: not it.server.servers[0].is_serving(), seconds=5)
+        assert asked(new) == (200, "close")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a last connection may be lost: the page says so"
+)
+def test_nobody_gets_in_any_more_and_who_is_in_the_queue_stays() -> None:
+    """Not refused and not reset but unheard, until the port is closed: who knocks again then is refused."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        with socket.create_connection(address) as queued:
+            _let_nobody_in(listening)
+            with pytest.raises(TimeoutError):
+                socket.create_connection(address, timeout=0.2)
+            accepted, _ = listening.accept()
+            with accepted:
+                queued.sendall(b"?")
+                assert accepted.recv(1) == b"?"
+        listening.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=SECONDS)

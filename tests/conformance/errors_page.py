@@ -81,8 +81,8 @@ ADVICE = {
         " public client credentials."
     ),
     "unmet_authentication_requirements": (
-        "Do not retry: the person has no way to sign in as the app demands; ask for less, or let the person add"
-        " a factor first."
+        "Do not retry: the person has no way to sign in as the app demands; ask for less, or let the person"
+        " add a factor first."
     ),
     "unsupported_grant_type": "Fix the request: use a `grant_type` that the metadata lists.",
     "unsupported_response_type": "Fix the request: use `response_type=code`.",

@@ -1,11 +1,8 @@
-"""Back-channel logout: what is written where a session ends, who is told, how often, and by which node."""
+"""Back-channel logout: what is written where a session ends, who is told, how, and how often."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,53 +10,17 @@ import pytest
 
 from idjag.idp.backchannel import person_ended, session_ended
 from idjag.idp.facts import integer
-from idjag.idp.logout.delivery import Delivery, wait_after
-from idjag.ledger.entry import Delete, Key, Row
+from idjag.idp.logout.delivery import wait_after
+from idjag.ledger.entry import Delete
 from idjag.protocol.jose import jws
 from idjag.trust.fetch import Fetched, FetchFailed
-from idjag.trust.memory import MemoryFetcher
 from tests.idp.oidc_plans.relying_party import HEARD, RelyingParty, register, registered
 from tests.idp.signin.seeds import NOW, TENANT, update
 from tests.idp.signin.site import Site
-from tests.idp.signin.visit import Browser, form_of
+from tests.idp.signin.visit import Browser
+from tests.idp.telling import OTHER, Node, events, session_of, sign_out
 
-OTHER = "https://other.example/heard"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-
-
-@dataclass
-class Node:
-    """One process that delivers; ``fetcher`` has what apps answer."""
-
-    site: Site
-    fetcher: MemoryFetcher = field(default_factory=lambda: MemoryFetcher({HEARD: b"", OTHER: b""}))
-
-    def run(self) -> None:
-        site = self.site
-        Delivery(
-            ledger=site.ledger,
-            tenant=TENANT,
-            issuer=site.issuer,
-            poster=self.fetcher,
-            due=self._due,
-            clock=site.clock,
-            new_id=site.services.new_id,
-        ).run(lambda _seconds: False)
-
-    def _due(self, table: str, column: str, *, before: int, limit: int) -> Sequence[str]:
-        rows = self.site.rows(table)
-        return [str(row["id"]) for row in rows if integer(row, column) <= before][:limit]
-
-    def told(self) -> list[str]:
-        """The logout tokens, in the order in which they were sent."""
-        return [parse_qs(form.decode())["logout_token"][0] for _, form in self.fetcher.sent]
-
-
-class Dies(MemoryFetcher):
-    """A process that ends while it sends."""
-
-    def post(self, *_url_and_form: object, max_bytes: int) -> Fetched:
-        raise SystemExit(max_bytes)
 
 
 @pytest.fixture
@@ -70,16 +31,6 @@ def rp(site: Site, browser: Browser) -> RelyingParty:
 @pytest.fixture
 def node(site: Site) -> Node:
     return Node(site)
-
-
-def sign_out(rp: RelyingParty) -> None:
-    """On our page, by the person."""
-    page = rp.browser.get("/logout")
-    assert rp.browser.post("/logout/confirm", data=form_of(page)).status_code == 200
-
-
-def events(site: Site) -> list[str]:
-    return [event["event"] for event in site.events() if event["event"].startswith(("logout.", "session."))]
 
 
 def test_the_app_is_told_with_a_logout_token(rp: RelyingParty, node: Node) -> None:
@@ -213,31 +164,6 @@ def test_one_app_that_is_down_delays_no_other(rp: RelyingParty, node: Node, site
     assert [url for url, _ in node.fetcher.sent].count(HEARD) == 1
 
 
-def test_several_nodes_tell_once(rp: RelyingParty, site: Site) -> None:
-    """OIDC-21: of many that look at the same moment, one has each try."""
-    nodes = [Node(site) for _ in range(4)]
-    for _ in range(3):
-        rp.tokens(prompt="login")
-        sign_out(rp)
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda node: node.run(), nodes))
-    assert sum(len(node.fetcher.sent) for node in nodes) == 3
-    assert events(site).count("logout.delivered") == 3
-
-
-def test_a_node_that_died_in_a_try_leaves_it_to_others(rp: RelyingParty, node: Node, site: Site) -> None:
-    """A claim is for a minute: told twice is better than never."""
-    rp.tokens()
-    sign_out(rp)
-    with pytest.raises(SystemExit):
-        Node(site, Dies({})).run()
-    node.run()
-    assert node.fetcher.sent == []
-    site.clock.now += 60
-    node.run()
-    assert len(node.fetcher.sent) == 1
-
-
 def test_a_person_whose_epoch_rose_is_signed_out_everywhere(rp: RelyingParty, node: Node, site: Site) -> None:
     """OIDC-21, attack case 158: every session of before, and none that began after."""
     with Browser(site) as second:
@@ -305,8 +231,13 @@ def test_a_person_who_is_gone_leaves_the_name_of_the_session(
     assert (claims["sid"], "sub" in claims) == (tokens.claims["sid"], False)
 
 
-def session_of(site: Site, sid: str) -> str:
-    rows: Iterator[Row] = iter(
-        site.ledger.read((Key("session_app", "sid", sid),))(Key("session_app", "sid", sid))
-    )
-    return str(next(rows)["session_id"])
+def test_the_sessions_of_a_deleted_person_are_told_of(rp: RelyingParty, node: Node, site: Site) -> None:
+    """OIDC-21, attack case 158: by a file that prunes; then nothing of them is left."""
+    sid = rp.tokens().claims["sid"]
+    session = session_of(site, str(sid))
+    order = session_ended(session, person_id="p-alice", tenant=TENANT, now=NOW)
+    gone = [Delete(table, {"person_id": "p-alice"}) for table in ("session", "subject")]
+    site.write(order, *gone, Delete("person", {"id": "p-alice"}))
+    node.run()
+    assert jws.parse(node.told()[0], max_bytes=8192).claims["sid"] == sid
+    assert (site.rows("session_app"), site.rows("logout_notice")) == ([], [])

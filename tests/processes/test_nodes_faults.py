@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.cluster import Cluster, binaries
+from tests.cluster import NOBODY, Cluster, binaries
 from tests.processes.nodes import NODES, Running, deployed
 from tests.processes.storm import HEALED, Storm, ready
 from tests.processes.test_workers import eventually, workers
@@ -61,9 +61,9 @@ def own() -> Iterator[Cluster]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(small_disk(made.data))
-        if os.geteuid() == 0:
+        if os.geteuid() == 0:  # the server does not run for root
             for each in (folder, made.data):
-                shutil.chown(each, "nobody", "nogroup")
+                os.chown(each, NOBODY, NOBODY)
         made.make()
         move_the_log(made)
         stack.callback(made.stop, "immediate")
@@ -83,9 +83,9 @@ def move_the_log(made: Cluster) -> None:
     log, elsewhere = made.data / "pg_wal", made.folder / "wal"
     shutil.copytree(log, elsewhere)
     shutil.rmtree(log)
+    owner = made.data.stat()
     for each in (elsewhere, *elsewhere.rglob("*")):
-        shutil.copystat(made.data, each) if each.is_dir() else None
-        shutil.chown(each, made.data.owner(), made.data.group())
+        os.chown(each, owner.st_uid, owner.st_gid)
     log.symlink_to(elsewhere)
     made.start()
 

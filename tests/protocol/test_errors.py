@@ -21,7 +21,8 @@ TABLE: list[tuple[str, int, str]] = [
         "invalid_request",
         400,
         "malformed_form duplicate_parameter parameter_missing parameter_wrong duplicate_header"
-        " length_ambiguous secret_in_query client_methods_several not_built pkce_required malformed_json",
+        " length_ambiguous secret_in_query client_methods_several not_built pkce_required malformed_json"
+        " pushed_request_required",
     ),
     ("unsupported_grant_type", 400, "grant_type_unknown"),
     (
@@ -57,7 +58,8 @@ TABLE: list[tuple[str, int, str]] = [
     (
         "invalid_grant",
         400,
-        "code_unknown code_expired code_replayed code_client_mismatch redirect_uri_mismatch pkce_wrong",
+        "code_unknown code_expired code_replayed code_client_mismatch redirect_uri_mismatch pkce_wrong"
+        " code_key",
     ),
     (
         "invalid_target",
@@ -71,7 +73,9 @@ TABLE: list[tuple[str, int, str]] = [
         "held app_disabled not_assigned not_assigned_sso no_connection connection_not_active"
         " connection_expired profile_mismatch no_client_id_mapping guardrail no_rule condition_unmet"
         " claim_reserved claims_too_large"
-        " account_unknown account_disabled password_wrong sign_in_locked link_dead no_address",
+        " account_unknown account_disabled password_wrong sign_in_locked step_over link_dead no_address"
+        " factor_wrong factor_replayed factor_expired factor_unknown factor_known factor_too_many"
+        " factor_last factor_changed passkey_invalid passkey_counter passkeys_unavailable",
     ),
     ("invalid_scope", 400, "scope_malformed scope_not_allowed scope_widened"),
     ("invalid_authorization_details", 400, "authorization_details"),
@@ -96,8 +100,10 @@ TABLE: list[tuple[str, int, str]] = [
     ("unsupported_response_type", 400, "response_type_wrong"),
     ("request_not_supported", 400, "request_object"),
     ("request_uri_not_supported", 400, "request_uri"),
+    ("invalid_request_uri", 400, "request_uri_unknown request_uri_used"),
     ("registration_not_supported", 400, "registration"),
     ("login_required", 400, "login_required"),
+    ("unmet_authentication_requirements", 400, "acr_unmet"),
 ]
 ROWS = [
     pytest.param(Reason(reason), error, status, id=reason)

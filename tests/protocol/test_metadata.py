@@ -28,6 +28,7 @@ def test_the_document_of_the_idp() -> None:
         "token_endpoint": f"{IDP}/token",
         "revocation_endpoint": f"{IDP}/revoke",
         "introspection_endpoint": f"{IDP}/introspect",
+        "token_exchange_target_service_discovery_endpoint": "https://idp.acme.example/targets",
         "userinfo_endpoint": f"{IDP}/userinfo",
         "pushed_authorization_request_endpoint": f"{IDP}/par",
         "end_session_endpoint": f"{IDP}/logout",
@@ -197,7 +198,6 @@ def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) ->
         "global_token_revocation_endpoint",
         "receipt_endpoint",
         "tls_client_certificate_bound_access_tokens",
-        "token_exchange_target_service_discovery_endpoint",
         "id_jag_encryption_alg_values_supported",
     )
     assert not document.keys() & set(promises)

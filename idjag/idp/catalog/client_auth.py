@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from idjag.idp.catalog.fields import FileEntry, SecretReference, refused
+from idjag.idp.catalog.not_built import not_built
 from idjag.protocol.addresses import is_secure
 from idjag.protocol.jose import JoseError, KeySet
 from idjag.protocol.jose.json import canonical
@@ -115,16 +116,25 @@ JwksUri: TypeAlias = Annotated[
 ]
 
 
+def _built(value: Any) -> Any:
+    if isinstance(value, str) and (error := not_built("auth", "method", value)):
+        raise error
+    return value
+
+
 class AuthEntry(FileEntry):
     """How the app authenticates."""
 
-    method: Literal[
-        "client_secret",
-        "client_secret_basic",
-        "client_secret_post",
-        "private_key_jwt",
-        "none",
-        "client_id_metadata_document",
+    method: Annotated[
+        Literal[
+            "client_secret",
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "none",
+            "client_id_metadata_document",
+        ],
+        BeforeValidator(_built),
     ] = "client_secret"
     """client_secret takes both the header and the body; none is for apps that cannot keep a secret;
     client_id_metadata_document is for apps whose client_id is the address of the document that says it."""

@@ -22,6 +22,8 @@ NOT_BUILT: Mapping[Row, str] = {
     ("file", "tenant", Every): "tenants other than default",
     ("app", "scopes", "address"): "the address claim",
     ("app", "scopes", "phone"): "the phone claims",
+    ("auth", "method", "tls_client_auth"): "client certificates (mTLS)",
+    ("auth", "method", "self_signed_tls_client_auth"): "client certificates (mTLS)",
     ("resource_app", "authorization_details", Every): "authorization details",
     ("resource_app", "redeem_as", Every): "redeeming on the requesting app's behalf",
     ("resource_app", "multi_tenant", True): "resource apps with several tenants behind one issuer",

@@ -7,9 +7,10 @@ name there, and whom it was about is looked up when it is told.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from idjag.idp import facts
 from idjag.idp.backchannel import GIVEN_UP, ORDER
 from idjag.idp.facts import integer, string
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -73,9 +74,7 @@ def expand(ledger: Ledger[Snapshot], order: Order, *, now: int, new_id: Callable
             for row in found(Key("session_app", "session_id", session))
             if _told(snapshot, string(row, "app_id"))
         ]
-        closed: Iterator[Write] = (
-            Update("session", {"id": session, "ended": None}, {"ended": now}) for session in ended.sessions
-        )
+        closed = [_closed(found, session, now=now) for session in ended.sessions]
         return Verdict(len(notices), (), (*notices, *closed, Delete(_TABLE, {"id": order.id})))
 
     def lost(_one_time: OneTime) -> Verdict[int]:
@@ -95,7 +94,15 @@ def _ended(ledger: Ledger[Snapshot], order: Order) -> _Ended:
         epochs = {integer(row, "epoch") for row in found(person)}
         over = [row for row in found(theirs) if row["ended"] is None and integer(row, "epoch") not in epochs]
         sessions = tuple(string(row, "id") for row in over)
-    return _Ended(sessions, tuple(Key("session_app", "session_id", session) for session in sessions))
+    keys = [(facts.session_key(one), Key("session_app", "session_id", one)) for one in sessions]
+    return _Ended(sessions, tuple(key for both in keys for key in both))
+
+
+def _closed(found: Facts, session: str, *, now: int) -> Write:
+    """The session is over; of one whose person was deleted, only its names at the apps are left to go."""
+    if found(facts.session_key(session)):
+        return Update("session", {"id": session, "ended": None}, {"ended": now})
+    return Delete("session_app", {"session_id": session})
 
 
 def _told(snapshot: Snapshot, app_id: str) -> bool:

@@ -77,7 +77,7 @@ class SignOut:
         if browser.from_elsewhere(request, issuer=self._services.issuer):
             log.warning("sign-out refused reason=origin_not_issuer ref=%s", source.decision_id)
             viewer = self._viewer(request)
-            return self._pages.problem(problems.FROM_ELSEWHERE, viewer=viewer, reference=source.decision_id)
+            return self._pages.problem(problems.NOT_OURS, viewer=viewer, reference=source.decision_id)
         carried = sent.one("request") or ""
         raw = form.parse(carried.encode())
         asked = self._read(raw, source)

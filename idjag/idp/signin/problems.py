@@ -109,6 +109,8 @@ STALE: Final = Problem(
 
 def problem(reason: Reason) -> Problem:
     """What to say when the request itself cannot be answered."""
+    if reason in (Reason.REQUEST_URI_UNKNOWN, Reason.REQUEST_URI_USED):
+        return STEP_OVER  # what the app had left here for this sign-in
     return _PROBLEMS.get(reason, _BROKEN)
 
 

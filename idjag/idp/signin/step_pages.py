@@ -19,6 +19,7 @@ from idjag.idp.signin.flow import SignIn
 from idjag.idp.signin.frame import STEP, Frame
 from idjag.idp.signin.needs import Next, Ways
 from idjag.idp.signin.outcomes import Admitted, Again, Brought, Continued, Enrolled, Failed, Locked, Outcome
+from idjag.idp.signin.own_pages import OwnPage
 from idjag.idp.signin.pages import Pages, redirect
 from idjag.idp.signin.shown import Shown
 from idjag.idp.signin.step_forms import PURPOSE, StepForms
@@ -208,6 +209,7 @@ class StepPages:
             viewer=self._frame.viewer(request),
             form_action=self._frame.form_action(asked),
             app=self._frame.name_of(asked),
+            own=isinstance(asked, OwnPage),
             codes=outcome.codes,
             form_token=browser.form_token(outcome.cookie, purpose=PURPOSE, content=step_id),
         )
@@ -233,6 +235,7 @@ class StepPages:
             script=script,
             **values,
             app=self._frame.name_of(asked),
+            own=isinstance(asked, OwnPage),
             goes_to=self._frame.goes_to(asked),
             form_token=browser.form_token(step.secret, purpose=PURPOSE, content=step.id),
             notice=notice,

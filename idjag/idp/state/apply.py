@@ -8,7 +8,9 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from idjag.idp.backchannel import session_ended
 from idjag.idp.catalog.references import Problem
+from idjag.idp.facts import integer, string
 from idjag.idp.state.cases import Failure, run_tests
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.current import Current, load
@@ -158,7 +160,7 @@ def apply(
             tenant=store.tenant,
             holder=decision_id,
             now=now,
-            decide=_decision(planned, [*planned.writes, *passwords], audit),
+            decide=_decision(planned, [*planned.writes, *passwords], audit, now=now),
             lost=_never_lost,
             reads=_reads(planned),
             expect_policy_seq=planned.policy_seq,
@@ -269,13 +271,15 @@ def _reads(planned: Plan) -> tuple[Key, ...]:
     return tuple(dict.fromkeys([*(key for key, _ in planned.premises), *sessions]))
 
 
-def _decision(planned: Plan, writes: Sequence[Write], audit: Any) -> Callable[[Any, Facts], Verdict[int]]:
+def _decision(
+    planned: Plan, writes: Sequence[Write], audit: Any, *, now: int
+) -> Callable[[Any, Facts], Verdict[int]]:
     def decide(_snapshot: Any, facts: Facts) -> Verdict[int]:
         for key, rows in planned.premises:
             if _by_id(facts(key)) != _by_id(rows):
                 raise Conflict(f"{key.table} was changed meanwhile")
         sessions = [
-            Delete("session_app", {"session_id": row["id"]})
+            _forgotten(row, now=now)
             for person in planned.departed
             for row in facts(Key("session", "person_id", person))
         ]
@@ -287,6 +291,18 @@ def _decision(planned: Plan, writes: Sequence[Write], audit: Any) -> Callable[[A
         )
 
     return decide
+
+
+def _forgotten(session: Row, *, now: int) -> Write:
+    """What becomes of a session of somebody who goes: its apps are told, if it was alive.
+
+    What it is called there goes with it, at once or when they are about to be told.
+    """
+    session_id = string(session, "id")
+    if session["ended"] is not None or integer(session, "expires") <= now:
+        return Delete("session_app", {"session_id": session_id})
+    person_id, tenant = string(session, "person_id"), string(session, "tenant_id")
+    return session_ended(session_id, person_id=person_id, tenant=tenant, now=now)
 
 
 def _by_id(rows: Sequence[Row]) -> dict[object, dict[str, object]]:

@@ -15,7 +15,10 @@ from idjag.ledger.entry import Key, Row
 __all__ = ["FirstPassword", "People", "plan_people"]
 
 # What a person has elsewhere; sessions take their apps' rows along when the change is committed.
-_OF_A_PERSON = ("credential", "membership", "subject", "session", "code", "family", "refresh_token")
+_OF_A_PERSON = (
+    *("credential", "membership", "subject", "session", "code", "family", "refresh_token", "access_token"),
+    *("sign_in_step", "device", "link"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from idjag.idp.catalog import (
     NOT_BUILT,
     AppEntry,
+    AuthEntry,
     ConnectionEntry,
     GuardrailEntry,
     ResourceAppEntry,
@@ -23,6 +24,7 @@ from tests.idp.catalog.parts import APP, CONNECTION, GUARDRAIL, RESOURCE_APP, RU
 ENTRIES: dict[str, tuple[type[pydantic.BaseModel], dict[str, Any]]] = {
     "file": (StateFile, {"version": 1}),
     "app": (AppEntry, APP),
+    "auth": (AuthEntry, {"secret": "env:WIKI_SECRET"}),
     "resource_app": (ResourceAppEntry, RESOURCE_APP),
     "connection": (ConnectionEntry, CONNECTION),
     "rule": (RuleEntry, RULE),

@@ -48,7 +48,7 @@ def test_a_change_is_for_somebody_who_is_signed_in(site: Site, alice: Person) ->
 def test_a_change_without_the_form_of_this_session_changes_nothing(
     site: Site, alice: Person, forged: str
 ) -> None:
-    """Attack case 183; each test of a change is a control."""
+    """OIDC-25, attack case 183; each test of a change is a control."""
     with Person(site, "bob") as bob:
         before = len(site.events())
         for path in CHANGES:
@@ -128,3 +128,11 @@ def test_a_page_says_nothing_to_other_sites_and_is_kept_by_nobody(alice: Person)
     assert "script-src" not in page.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert not [name for name in page.headers if name.startswith("access-control")]
+
+
+def test_a_sign_in_for_this_page_says_so_in_ones_own_language_and_names_no_app(site: Site) -> None:
+    with Browser(site) as stranger:
+        asked = stranger.get("/me").headers["location"]
+        page = stranger.get(asked, headers={"accept-language": "de"}).text
+    assert "weiter zu <strong><bdi>Ihren Zugriffen</bdi></strong>" in page
+    assert 'class="footnote"' not in page

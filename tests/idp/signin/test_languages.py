@@ -125,7 +125,7 @@ def test_a_choice_is_a_link_that_brings_the_same_page_and_stays(browser: Browser
     ],
 )
 def test_a_choice_leads_nowhere_but_to_our_own_pages(browser: Browser, back: str) -> None:
-    """An open redirector would lend our name to anybody."""
+    """OIDC-25: an open redirector would lend our name to anybody."""
     assert browser.get(f"/language?to=de&back={quote('/authorize?x=1')}").status_code == 303
     refused = browser.get(f"/language?to=de&back={quote(back)}")
     assert refused.status_code == 404

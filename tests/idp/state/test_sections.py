@@ -112,13 +112,17 @@ def test_what_a_file_only_changed_is_not_a_files_to_remove(acme: Acme) -> None:
     assert not acme.apply({"version": 1, "guardrails": []}, prune=True).applied
 
 
-def test_a_deleted_person_takes_sessions_and_credentials_along(acme: Acme) -> None:
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_deleted_person_takes_sessions_and_credentials_along(acme: Acme, *, alive: bool) -> None:
     """Attack case 158."""
     acme.apply(EXAMPLE)
     sign_in(acme)
+    acme.write(Update("session", {"tenant_id": TENANT}, {"ended": None if alive else NOW}))
     acme.apply({"version": 1, "users": []}, prune=True)
-    of_people = {"person", "membership", "subject", "credential", "session", "session_app", "code"}
-    of_people |= {"family", "refresh_token"}
+    of_people = {"person", "membership", "subject", "credential", "session", "code"}
+    of_people |= {"family", "refresh_token", *(() if alive else ("session_app", "logout_notice"))}
+    # OIDC-21: what a session is called at its apps is kept until they are told of its end
+    assert len(acme.rows("logout_notice")) == len(acme.rows("session_app")) == int(alive)
     assert {table: acme.rows(table) for table in of_people} == {table: [] for table in of_people}
     assert len(acme.rows("app")) == 2
 

@@ -72,7 +72,7 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def viewer_of(request: TokenRequest, organisation: str, *, ui_locales: str = "", here: str = "") -> Viewer:
-    """Reads what was chosen on a page before, what the app asks for (OIDC-29), and Accept-Language."""
+    """Reads what was chosen on a page before, what the app asks for (ui_locales), and Accept-Language."""
     asked = tuple(tag for tag in ui_locales.split()[:_MOST] if _TAG.fullmatch(tag))
     return Viewer((*chosen(request), *asked, *_accepted(request)), organisation, here)
 
