@@ -18,7 +18,6 @@ from typing import Final, TextIO, TypeAlias
 from idjag.asgi import ASGIApp, Door, below, guarded, router
 from idjag.idp.api.app import PREFIX, create_api
 from idjag.idp.api.office import Lookups
-from idjag.idp.background import Recurring
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.endpoint import ClientEndpoint, Operation
@@ -55,6 +54,7 @@ from idjag.idp.throttle import Throttle
 from idjag.idp.token import Grant, Token
 from idjag.idp.upkeep import upkeep
 from idjag.idp.userinfo import UserInfo
+from idjag.ledger.recurring import Recurring
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.seal import Sealer

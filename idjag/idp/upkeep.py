@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Final
 
-from idjag.idp.background import Recurring
 from idjag.idp.checkpoints import checkpointing
 from idjag.idp.housekeeping import Housekeeping
 from idjag.idp.retention import RetainingLedger, Retention
 from idjag.idp.settings import Settings
 from idjag.idp.store.dead import dead
+from idjag.ledger.recurring import Recurring
 
 __all__ = ["upkeep"]
 
