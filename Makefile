@@ -1,7 +1,7 @@
 # Everything a fresh clone needs. Requires Python >= 3.11 and make, nothing else.
 # Paths are relative on purpose: the tree may stand in a folder with a space in its name.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test setup check soak storm bench docs dist lock clean
+.PHONY: help demo demo-once test setup check soak guards storm bench docs dist lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -62,6 +62,9 @@ soak: $(VENV)/dev.stamp ## the long proofs
 	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
 	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
+
+guards: $(VENV)/dev.stamp ## break every guard of tests/mutations, one after the other: half an hour
+	$(PY) -m pytest -m "soak or rare" -n 2 tests/mutations
 
 storm: $(VENV)/dev.stamp ## half an hour of mixed load on two nodes, at a clock that is moved on by months
 	IDJAG_STORM_SECONDS=1800 $(PY) -m pytest -m soak --timeout 3600 tests/processes/test_nodes_load.py
