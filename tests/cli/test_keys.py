@@ -43,7 +43,9 @@ def make_keys(environ: dict[str, str]) -> None:
         ledger.open_tenant("t1")
         ensure_keys(ledger, sealer, tenant="t1", now=NOW, new_kid=lambda: next(kids))
     with schema.writing(settings.database_url) as connection:
-        connection.exec_driver_sql("INSERT INTO tenant VALUES ('t1', 'default', 'https://idp.example', 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO tenant (id, name, issuer, created) VALUES ('t1', 'default', 'https://a.example', 1)"
+        )
 
 
 def test_the_keys_are_listed_with_their_states(environ: dict[str, str]) -> None:

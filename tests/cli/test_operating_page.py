@@ -10,6 +10,8 @@ from pathlib import Path
 from idjag import cli
 from idjag.idp.app import serving
 from idjag.idp.settings import Settings
+from idjag.idp.state.read import read
+from idjag.yaml_file import read as document
 
 # Every setting that needs a value to be tried at all.
 ENVIRON = {
@@ -32,7 +34,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def test_its_commands_print_what_it_shows(root: Path, tmp_path: Path) -> None:
     """Contract section 4: check, dry run, apply, `no changes`; a line of dots stands for the plan."""
-    [state], session = blocks(page(root), "yaml"), "".join(blocks(page(root), "console"))
+    (state, *_), session = blocks(page(root), "yaml"), "".join(blocks(page(root), "console"))
     file = tmp_path / "acme.yaml"
     file.write_text(state, encoding="utf-8")
     environ = {**ENVIRON, "IDJAG_DATA_DIR": str(tmp_path / "data")}
@@ -48,6 +50,13 @@ def test_its_commands_print_what_it_shows(root: Path, tmp_path: Path) -> None:
         printed = out.getvalue().replace(str(file), "acme.yaml")
         assert (program, err.getvalue(), code) == ("idjag", "", int(shown.startswith("Denied"))), command
         assert re.fullmatch(_pattern(shown), _there(printed, tmp_path), re.DOTALL), (command, printed)
+
+
+def test_its_other_pieces_of_state_are_read_as_they_stand(root: Path) -> None:
+    _, *further = blocks(page(root), "yaml")
+    files = [read(document(f"version: 1\n{piece}", source="page")).state for piece in further]
+
+    assert [sorted(file.model_fields_set) for file in files] == [["sign_in", "version"]]
 
 
 def _pattern(shown: str) -> str:
