@@ -117,6 +117,7 @@ GOOD = {
     ("an ID token", ID_TOKEN),
     ("a refresh token", OFFLINE),
     ("a refresh token", INTROSPECT),
+    ("an access token", INTROSPECT),
 }
 _OURS = ("an ID-JAG", "an ID token", "a logout token", "a userinfo", "an authorization resp", "a JWT access")
 
@@ -150,9 +151,9 @@ def test_each_thing_is_good_in_its_own_place_alone(idp: Target, entry: Entry, th
 def test_what_is_given_to_the_wrong_place_is_still_good_in_its_own(
     idp: Target, thing: str, entry: Entry
 ) -> None:
-    """Nothing is used up, revoked or bound where it means nothing; a revoked refresh token is what ends."""
+    """Nothing is used up, revoked or bound where it means nothing; a revoked token of ours is what ends."""
     for other in ENTRIES:
-        if (thing, other) in GOOD or (other is REVOKE and thing == "a refresh token"):
+        if (thing, other) in GOOD or (other is REVOKE and thing in ("a refresh token", "an access token")):
             continue
         value = THINGS[thing](idp)
         _about(idp, other, value).exchange().through(idp.app)

@@ -55,6 +55,7 @@ def assert_nothing_was_lost(made: Deployment, load: Load, before: set[str]) -> N
     assert made.nodes.acme.here("audit", "verify").code == 0
 
 
+@pytest.mark.soak
 def test_a_node_that_goes_loses_no_request(nodes: Nodes, recipe: str) -> None:
     """P7, attack case 227: as below, but one node goes, with one worker and after a short drain."""
     with behind_nginx(nodes, recipe, drain="1s", workers=1, changed=QUICK) as (made, each):
