@@ -13,7 +13,6 @@ import pytest
 from idjag.protocol.jose import KeySet
 from idjag.ras import Link
 from idjag.ras.config import SettingsWrong, build, load
-from idjag.ras.places import PostgresUrl
 from idjag.seal import KekRefused
 from idjag.yaml_file import FileError, FileErrors
 from tests.ras.world import ALICE, API, CLIENT, IDP, NOW, RAS, SECRET, basic, body, grant, key, request
@@ -136,38 +135,6 @@ def test_what_is_not_built_is_refused_with_these_words(
     with pytest.raises((FileError, FileErrors), match="not built") as refusal:
         load(changed(tmp_path, old, new), ENVIRON)
     assert words in str(refusal.value)
-
-
-SHARED = "postgresql://idjag@db.example/ras"
-DATABASES = [
-    ("sqlite:///ras.db\nkek_file: null", f"{SHARED}\nkek_file: kek", None),
-    ("sqlite:///ras.db", SHARED, "PostgreSQL needs kek_file"),
-    (
-        "sqlite:///ras.db\nkek_file: null",
-        "mysql://db.example/ras\nkek_file: kek",
-        "write sqlite:///PATH or postgresql",
-    ),
-    (
-        "sqlite:///ras.db\nkek_file: null",
-        "postgresql://idjag:hunter2hunter2@db.example/ras\nkek_file: kek",
-        "no password in this file",
-    ),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "words"), DATABASES)
-def test_a_database_of_several_servers_is_named_with_its_key(
-    tmp_path: Path, old: str, new: str, words: str | None
-) -> None:
-    """Architecture section 7: PostgreSQL requires a key to be given; the file holds no secret."""
-    if words is None:
-        loaded = load(changed(tmp_path, old, new), ENVIRON)
-        assert (loaded.database, loaded.kek_file) == (PostgresUrl(SHARED), tmp_path / "kek")
-        assert "db.example" not in repr(loaded)
-        return
-    with pytest.raises(FileError, match=words) as refusal:
-        load(changed(tmp_path, old, new), ENVIRON)
-    assert "hunter2" not in str(refusal.value)
 
 
 AUTH = '{method: client_secret, secret: "env:WIKI_CHAT_SECRET"}'
