@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 
 from idjag.demo.wire import Answer, fetch
@@ -15,7 +16,7 @@ from idjag.protocol.jose import jws
 from tests.processes.nodes import LIFETIME, NODES, Nodes
 from tests.processes.test_workers import eventually
 
-__all__ = ["HEALED", "Storm", "ready"]
+__all__ = ["HEALED", "Storm", "ready", "verdict"]
 
 HEALED = 5.0
 """Seconds in which a node must serve again, by itself (attack cases, section O)."""
@@ -70,7 +71,7 @@ class Storm:
         tried = young[:: max(1, len(young) // most)]
         form = self.nodes.form(self.agent_token)
         for number, assertion in enumerate(tried):
-            answer = self.nodes.asserted(form, node=number, assertion=assertion)
+            answer = verdict(partial(self.nodes.asserted, form, node=number, assertion=assertion))
             assert answer.status == 401, answer.body
         return tried
 
@@ -107,3 +108,15 @@ class Storm:
 def ready(nodes: Nodes) -> set[int]:
     """What the nodes say of themselves to a load balancer."""
     return {fetch(f"http://127.0.0.1:{port}/readyz").status for port in nodes.ports}
+
+
+def verdict(ask: Callable[[], Answer]) -> Answer:
+    """The answer, once it is one: /readyz speaks for one worker, its neighbour may still say 503 for a moment."""
+    answers: list[Answer] = []
+
+    def answered() -> bool:
+        answers.append(ask())
+        return answers[-1].status != 503
+
+    eventually(answered)
+    return answers[-1]
