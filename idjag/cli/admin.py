@@ -14,6 +14,7 @@ from idjag.cli.times import duration
 from idjag.idp.administration import tokens
 from idjag.idp.administration.roles import Role
 from idjag.idp.catalog.fields import is_clean
+from idjag.idp.tenancy import Store
 
 __all__ = ["register", "run"]
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
                 return 0 if tokens.revoke(store, args.handle, actor=operator()) else 1
 
 
-def _create(args: argparse.Namespace, store: tokens.Store, *, out: TextIO, err: TextIO) -> int:
+def _create(args: argparse.Namespace, store: Store, *, out: TextIO, err: TextIO) -> int:
     """The value alone on standard output, so that it can go straight into a file."""
     name = args.name.strip()
     if not 0 < len(name) <= _LONGEST_NAME or not is_clean(name):

@@ -13,8 +13,8 @@ from idjag.cli.store import opened
 from idjag.cli.times import duration, until
 from idjag.idp.app_secrets import AppSecret, Made, SecretRefused, listed, make, retire
 from idjag.idp.catalog.fields import format_timestamp
-from idjag.idp.holds import Store
 from idjag.idp.questions import UnknownName
+from idjag.idp.tenancy import Store
 
 __all__ = ["register", "run"]
 

@@ -11,7 +11,8 @@ from idjag.cli import Failed
 from idjag.cli.store import opened
 from idjag.cli.times import address, duration, when
 from idjag.idp.answers import answered
-from idjag.idp.questions import Ask, Store, UnknownName, build
+from idjag.idp.questions import Ask, UnknownName, build
+from idjag.idp.tenancy import Store
 from idjag.protocol import resources, scopes
 from idjag.protocol.errors import ANSWERS, Refused
 

@@ -12,8 +12,9 @@ from idjag.cli.state_file import operator
 from idjag.cli.store import opened
 from idjag.cli.times import until
 from idjag.idp.catalog.fields import is_clean
-from idjag.idp.holds import KINDS, Store, Target, find, place, release
+from idjag.idp.holds import KINDS, Target, find, place, release
 from idjag.idp.questions import UnknownName
+from idjag.idp.tenancy import Store
 from idjag.policy.explain import Names, hold_sentence
 from idjag.policy.model import Hold, HoldKind
 

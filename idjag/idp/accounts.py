@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from idjag.idp import facts
 from idjag.idp.audit import Source
@@ -15,13 +15,13 @@ from idjag.idp.limits import account_key
 from idjag.idp.passwords.links import LIFETIMES, LinkKind, new_link
 from idjag.idp.passwords.setting import risen
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, OneTime, Update, Verdict, Write
 
 __all__ = [
     "Gone",
     "Link",
     "Status",
-    "Store",
     "end_sessions",
     "password_link",
     "reset_factors",
@@ -36,39 +36,6 @@ Status: TypeAlias = Literal["active", "disabled"]
 
 class Gone(Exception):
     """The person is not there any more, or cannot have this now; the message says which."""
-
-
-class Commits(operations.Commits, Protocol):
-    """A ledger, as far as accounts go."""
-
-
-class Store(Protocol):
-    """What ``idjag.idp.app.open_store`` gives, as far as accounts go."""
-
-    @property
-    def ledger(self) -> Commits:
-        """The ledger."""
-        ...
-
-    @property
-    def tenant(self) -> str:
-        """The tenant's id."""
-        ...
-
-    @property
-    def issuer(self) -> str:
-        """The base URL."""
-        ...
-
-    @property
-    def clock(self) -> Callable[[], int]:
-        """NumericDate."""
-        ...
-
-    @property
-    def new_id(self) -> Callable[[], str]:
-        """128 random bits in base64url."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +134,7 @@ def password_link(store: Store, person_id: str, *, actor: Actor) -> Link:
     return link
 
 
-def reset_factors(store: operations.Store, person_id: str, *, actor: Actor, now: int) -> tuple[Enrolled, ...]:
+def reset_factors(store: Store, person_id: str, *, actor: Actor, now: int) -> tuple[Enrolled, ...]:
     """Take all second factors away and end every session; what there was.  Raises Refused SUBJECT_UNKNOWN."""
     source = Source(store.new_id(), now, "", "")
     return operations.reset(store, person_id, source=source, actor=actor)

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from idjag.idp.catalog.client_auth import SECRET_METHODS, secret_hash, secrets_text
 from idjag.idp.catalog.documents import spec_of
-from idjag.idp.holds import Store
 from idjag.idp.questions import find_app
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Row, Update, Verdict
 from idjag.policy.model import App
 

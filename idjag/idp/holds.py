@@ -5,16 +5,17 @@ Not in the state file and untouched by apply, so that a file never resumes what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from idjag.idp import facts, questions
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, OneTime, Row, Verdict
 from idjag.policy.model import Hold, HoldKind
 
-__all__ = ["KINDS", "Kind", "Store", "Target", "find", "place", "release"]
+__all__ = ["KINDS", "Kind", "Target", "find", "place", "release"]
 
 R = TypeVar("R")
 
@@ -35,38 +36,6 @@ class Target:
     app_id: str = ""
     app_key: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
-
-
-class Commits(questions.Reads, Protocol):
-    """A ledger, as far as holds go."""
-
-    def commit(self, entry: Entry[Snapshot, R]) -> R:
-        """Make an entry durable; raises Unavailable."""
-        ...
-
-
-class Store(Protocol):
-    """What ``idjag.idp.app.open_store`` gives, as far as holds go."""
-
-    @property
-    def ledger(self) -> Commits:
-        """The ledger."""
-        ...
-
-    @property
-    def tenant(self) -> str:
-        """The tenant's id."""
-        ...
-
-    @property
-    def clock(self) -> Callable[[], int]:
-        """NumericDate."""
-        ...
-
-    @property
-    def new_id(self) -> Callable[[], str]:
-        """128 random bits in base64url."""
-        ...
 
 
 def find(store: Store, kind: Kind, key: str, *, app: str | None = None) -> Target:

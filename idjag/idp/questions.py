@@ -6,12 +6,12 @@ What comes out goes to decide() like a request at the token endpoint; nothing is
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from idjag.idp import facts
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Facts, Key
 from idjag.policy.index import Policy
 from idjag.policy.model import Address, App, Connection, ResourceApp, Who
@@ -22,7 +22,6 @@ from idjag.protocol.names import NO_AUTHENTICATION
 __all__ = [
     "Ask",
     "Asked",
-    "Store",
     "UnknownName",
     "build",
     "find_app",
@@ -73,37 +72,6 @@ class Asked:
     names: Names
     notes: tuple[str, ...]
     claims: tuple[str, ...] = ()
-
-
-class Reads(Protocol):
-    """A ledger, as far as asking goes."""
-
-    def fresh(self, tenant: str) -> Snapshot:
-        """The snapshot as of now."""
-        ...
-
-    def read(self, keys: Sequence[Key]) -> Facts:
-        """Fresh facts from one transaction."""
-        ...
-
-
-class Store(Protocol):
-    """What ``idjag.idp.app.open_store`` gives, as far as asking goes."""
-
-    @property
-    def ledger(self) -> Reads:
-        """The ledger."""
-        ...
-
-    @property
-    def tenant(self) -> str:
-        """The tenant's id."""
-        ...
-
-    @property
-    def clock(self) -> Callable[[], int]:
-        """NumericDate."""
-        ...
 
 
 def build(store: Store, ask: Ask) -> Asked:

@@ -10,15 +10,16 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from idjag.idp import facts
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.facts import integer, optional_integer, string
 from idjag.idp.signin import sessions
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
 
-__all__ = ["LONGEST", "PREFIX", "ApiToken", "Caller", "Made", "Store", "caller", "create", "listed", "revoke"]
+__all__ = ["LONGEST", "PREFIX", "ApiToken", "Caller", "Made", "caller", "create", "listed", "revoke"]
 
 R = TypeVar("R")
 
@@ -31,42 +32,6 @@ LONGEST: Final = 366 * 24 * 3600
 _VALUE: Final = re.compile(PREFIX + r"[A-Za-z0-9_-]{32,64}")
 _SEEN_EVERY: Final = 60
 _TABLE: Final = "api_token"
-
-
-class Commits(Protocol):
-    """A ledger, as far as tokens go."""
-
-    def read(self, keys: tuple[Key, ...]) -> Facts:
-        """Fresh facts from one transaction."""
-        ...
-
-    def commit(self, entry: Entry[Any, R]) -> R:
-        """Make an entry durable; raises Unavailable."""
-        ...
-
-
-class Store(Protocol):
-    """What ``idjag.idp.app.open_store`` and Services give, as far as tokens go."""
-
-    @property
-    def ledger(self) -> Commits:
-        """The ledger."""
-        ...
-
-    @property
-    def tenant(self) -> str:
-        """The tenant's id."""
-        ...
-
-    @property
-    def clock(self) -> Callable[[], int]:
-        """NumericDate."""
-        ...
-
-    @property
-    def new_id(self) -> Callable[[], str]:
-        """128 random bits in base64url."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ take the last two factors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from idjag.idp import backchannel, facts
 from idjag.idp.audit import Source
@@ -28,11 +28,11 @@ from idjag.idp.factors.enrolled import (
 from idjag.idp.factors.proof import Proof, Wrong
 from idjag.idp.facts import PersonFacts
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, OneTime, Update, Verdict, Write
 from idjag.protocol.errors import Reason, Refused
 
 __all__ = [
-    "Store",
     "add",
     "forget_device",
     "forget_devices",
@@ -48,37 +48,6 @@ Actor: TypeAlias = Mapping[str, str]
 _TRIES: Final = 4
 # Longer than any transaction that has read the version before.
 _REMEMBERED: Final = 3600
-
-
-class Commits(Protocol):
-    """A ledger, as far as factors go."""
-
-    def commit(self, entry: Entry[Snapshot, R]) -> R:
-        """Make an entry durable; raises Unavailable."""
-        ...
-
-    def read(self, keys: Sequence[Key]) -> Facts:
-        """Fresh facts."""
-        ...
-
-
-class Store(Protocol):
-    """What Services and ``idjag.idp.app.open_store`` give, as far as factors go."""
-
-    @property
-    def ledger(self) -> Commits:
-        """The ledger."""
-        ...
-
-    @property
-    def tenant(self) -> str:
-        """The tenant's id."""
-        ...
-
-    @property
-    def new_id(self) -> Callable[[], str]:
-        """128 random bits in base64url."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

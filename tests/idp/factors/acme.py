@@ -41,10 +41,11 @@ AnyLedger = MemoryLedger[Snapshot] | SqliteLedger[Snapshot] | PostgresLedger[Sna
 
 @dataclass
 class Acme:
-    """One tenant, as ``operations.Store`` wants it."""
+    """One tenant, as ``tenancy.Store`` wants it."""
 
     ledger: AnyLedger
     tenant: str = TENANT
+    issuer: str = ISSUER
     now: int = NOW
     sealer: KekSealer = SEALER
     rp: RelyingParty = RP
@@ -52,6 +53,9 @@ class Acme:
 
     def new_id(self) -> str:
         return secrets.token_urlsafe(16)
+
+    def clock(self) -> int:
+        return self.now
 
     def source(self) -> Source:
         return Source(self.new_id(), self.now, "192.0.2.7", "Firefox")

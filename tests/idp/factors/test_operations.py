@@ -194,8 +194,8 @@ class Node:
     """Another node's ledger: something happens here between its reading and its commit."""
 
     def __init__(self, here: Acme, meanwhile: Callable[[], object], *, stale: bool) -> None:
-        self.tenant, self.new_id = here.tenant, here.new_id
-        self.ledger = self
+        self.tenant, self.issuer, self.new_id, self.clock = here.tenant, here.issuer, here.new_id, here.clock
+        self.ledger: Any = self
         self.commits = 0
         self._here, self._meanwhile, self._stale = here, meanwhile, stale
 
