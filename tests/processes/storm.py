@@ -111,7 +111,7 @@ def ready(nodes: Nodes) -> set[int]:
 
 
 def verdict(ask: Callable[[], Answer]) -> Answer:
-    """The answer, once it is one: /readyz speaks for one worker, its neighbour may still say 503 for a moment."""
+    """The answer, once it is one: /readyz speaks for one worker, and its neighbour may still be healing."""
     answers: list[Answer] = []
 
     def answered() -> bool:
