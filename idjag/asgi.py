@@ -9,18 +9,19 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from idjag.forwarded import CertificateHeaders, Networks, believed, client_address, trusted_networks
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, refusal_reply
 from idjag.protocol.names import MAX_BODY
 
 __all__ = [
     "ASGIApp",
+    "CertificateHeaders",
     "Door",
+    "Networks",
     "Receive",
     "Scope",
     "Send",
@@ -35,18 +36,15 @@ Scope: TypeAlias = Any
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
-Address: TypeAlias = IPv4Address | IPv6Address
-Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
 
 BODY_SECONDS = 30.0
 MAX_HEADERS = 100
 MAX_HEAD = 32 * 1024
 _ONCE = (b"host", b"authorization", b"content-type", b"content-length")  # DPoP: see protocol/http.py
 _MAX_CAUSES = 5
-_MAX_ADDRESS = 45  # characters; what is longer is none, and must not fill the memory of those that are
 _MAX_DISCARDED = 8 * 1024 * 1024
 _DISCARD_SECONDS = 2.0
+_NO_CERTIFICATES = CertificateHeaders()
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +52,8 @@ _log = logging.getLogger(__name__)
 class Door:
     """An ASGI application that answers with one function.
 
-    ``trusted_proxies``: addresses and CIDRs whose X-Forwarded-For is believed. ``known_host``: says of a
+    ``trusted_proxies``: addresses and CIDRs whose X-Forwarded-For is believed, and ``certificate_headers``,
+    which are taken off whatever anybody else sends.  ``known_host``: says of a
     Host header's value, in lower case, whether it is ours; without it every single one is. ``refused``
     is told of what the door itself turned away, with the decision id that the client saw.
     ``body_seconds`` is for the whole body.
@@ -65,6 +64,7 @@ class Door:
         answer: Callable[[TokenRequest], Awaitable[Reply]],
         *,
         trusted_proxies: Sequence[str] = (),
+        certificate_headers: CertificateHeaders = _NO_CERTIFICATES,
         known_host: Callable[[str], bool] | None = None,
         refused: Callable[[Refused, TokenRequest, str], None] | None = None,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
@@ -72,6 +72,8 @@ class Door:
     ) -> None:
         self._answer = answer
         self._trusted = trusted_networks(trusted_proxies)
+        self._certificates = certificate_headers if certificate_headers.names else None
+        self._once = (*_ONCE, *certificate_headers.names)
         self._known_host = known_host
         self._refused = refused
         self._new_id = new_id
@@ -105,11 +107,15 @@ class Door:
     def _request(self, scope: Scope) -> TokenRequest:
         """The request without its body."""
         headers = tuple((bytes(name).lower(), bytes(value)) for name, value in scope["headers"])
+        peer, certificate = _peer(scope), None
+        source = client_address(peer, headers, trusted=self._trusted)
+        if self._certificates is not None:
+            if believed(peer, trusted=self._trusted):
+                certificate = self._certificates.told(headers)
+            else:
+                headers = self._certificates.without(headers)
         return TokenRequest(
-            method=scope["method"],
-            query=scope["query_string"],
-            headers=headers,
-            source=client_address(_peer(scope), headers, trusted=self._trusted),
+            scope["method"], scope["query_string"], headers, source=source, certificate=certificate
         )
 
     async def _reply(self, head: TokenRequest, incoming: _Incoming) -> Reply:
@@ -117,7 +123,7 @@ class Door:
         try:
             self._check_head(head)
             body = await self._body(head, incoming)
-            request = TokenRequest(head.method, head.query, head.headers, body, head.source)
+            request = TokenRequest(head.method, head.query, head.headers, body, head.source, head.certificate)
         except Refused as refused:
             return self._turned_away(refused, head)
         try:
@@ -132,7 +138,7 @@ class Door:
         size = sum(len(name) + len(value) for name, value in request.headers)
         if len(request.headers) > MAX_HEADERS or size + len(request.query) > MAX_HEAD:
             raise Refused(Reason.HEADERS_TOO_LARGE)
-        for name in _ONCE:
+        for name in self._once:
             if sum(key == name for key, _ in request.headers) > 1:
                 raise Refused(Reason.DUPLICATE_HEADER, header=name.decode("ascii"))
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
@@ -285,64 +291,6 @@ def guarded(app: ASGIApp, door: Door) -> ASGIApp:
     return dispatch
 
 
-def client_address(peer: str, headers: Headers, *, trusted: Networks) -> str:
-    """The address of the client, or of the peer when nobody trustworthy says more; "" if it has none.
-
-    Read from the right, since only what our own proxies appended is true: the first address that is
-    not one of them is the client. What is no address ends the search at the peer.
-    """
-    address = _address(peer)
-    if address is None or not _within(address, trusted):
-        return str(address or "")
-    values = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    client = address
-    for entry in reversed(values.decode("latin-1").split(",")) if values else ():
-        hop = _address(_without_port(entry.strip(" \t")))
-        if hop is None:
-            return str(address)
-        client = hop
-        if not _within(hop, trusted):
-            break
-    return str(client)
-
-
 def _peer(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
-
-
-def _address(text: str) -> Address | None:
-    """The address, an IPv4-mapped one as IPv4; None for everything else, zones included."""
-    return _parsed(text) if len(text) <= _MAX_ADDRESS else None
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> Address | None:
-    try:
-        address = ip_address(text) if "%" not in text else None
-    except ValueError:
-        return None
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
-
-
-def _without_port(entry: str) -> str:
-    """Some load balancers append ``192.0.2.1:5000`` or ``[2001:db8::1]:5000``."""
-    host, _, port = entry.rpartition(":")
-    if port.isascii() and port.isdigit() and ("." in host or host.endswith("]")):
-        entry = host
-    return entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
-
-
-def _within(address: Address, networks: Networks) -> bool:
-    return any(address in network for network in networks)
-
-
-def trusted_networks(texts: Iterable[str]) -> Networks:
-    """The trusted proxies; raises ValueError that names what is neither an address nor a CIDR."""
-    networks = []
-    for text in texts:
-        try:
-            networks.append(ip_network(text))
-        except ValueError:
-            raise ValueError(f"trusted proxy {text!r} is neither an address nor a network") from None
-    return tuple(networks)

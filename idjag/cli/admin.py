@@ -1,35 +1,51 @@
-"""``idjag admin``: API tokens, from the host; administrators themselves are not built."""
+"""``idjag admin``: from the host, the first owner, recovery, and API tokens."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Final, TextIO
+
+from pydantic import ValidationError
 
 from idjag.cli import Failed
 from idjag.cli.operator import operator
 from idjag.cli.store import opened
 from idjag.cli.times import duration
-from idjag.idp.administration import tokens
+from idjag.idp.administration import administrators, appointments, links, tokens
+from idjag.idp.administration.administrators import By
+from idjag.idp.administration.links import AdminLink
 from idjag.idp.administration.roles import Role
 from idjag.idp.catalog.fields import is_clean
+from idjag.idp.catalog.user import UserEntry
+from idjag.idp.questions import UnknownName, find_person
 from idjag.idp.tenancy import Store
 
 __all__ = ["register", "run"]
 
-_NOT_BUILT = ("create", "reset")
 _LONGEST_NAME = 200
 _NINETY_DAYS = 90 * 24 * 3600
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's own options."""
-    parser = subparsers.add_parser("admin", help="API tokens (administrators: not built)")
+    parser = subparsers.add_parser("admin", help="administrators of the console, and API tokens")
     actions = parser.add_subparsers(dest="action", required=True)
-    for name in _NOT_BUILT:
-        later = actions.add_parser(name, help="administrators of the console (not built)")
-        later.add_argument("given", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    creating = actions.add_parser("create", help="a one-time link that makes the first administrator")
+    creating.add_argument("user", metavar="NAME", help="the user name; a new person when nobody has it")
+    creating.add_argument(
+        "--role", choices=[*Role], default=Role.OWNER, help="what they may do (default: owner)"
+    )
+    creating.add_argument("--email", metavar="ADDRESS", help="of a new person")
+    creating.add_argument("--name", default="", metavar="NAME", help="of a new person, as people read it")
+    actions.add_parser("list", help="every administrator")
+    for name, summary in (
+        ("reset", "a one-time link for an administrator who lost password or second factors; these go"),
+        ("end", "somebody is an administrator no more"),
+    ):
+        action = actions.add_parser(name, help=summary, description=summary)
+        action.add_argument("user", metavar="NAME", help="the user name")
     making = actions.add_parser("token-create", help="make an API token; its value is shown once")
     making.add_argument("--name", required=True, help="what it is for")
     making.add_argument("--role", required=True, choices=[*Role], help="what it may do")
@@ -42,21 +58,71 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Exit 1 when there was no such living token."""
-    if args.action in _NOT_BUILT:
-        raise Failed(f"admin {args.action}: not built", code=2)
-    with opened(args, environ, err) as store:
-        match args.action:
-            case "token-create":
-                return _create(args, store, out=out, err=err)
-            case "token-list":
-                _print(tokens.listed(store), now=store.clock(), out=out)
-                return 0
-            case _:
-                return 0 if tokens.revoke(store, args.handle, actor=operator()) else 1
+    """Exit 1 when the answer is no: an owner exists, the last owner, no such administrator or token."""
+    # who is first may come before the server has ever run
+    with opened(args, environ, err, create=args.action == "create") as store:
+        return _ACTIONS[args.action](args, store, out, err)
 
 
-def _create(args: argparse.Namespace, store: Store, *, out: TextIO, err: TextIO) -> int:
+def _create(args: argparse.Namespace, store: Store, out: TextIO, err: TextIO) -> int:
+    try:
+        entry = UserEntry(username=args.user, email=args.email, name=args.name)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        option = {"username": "NAME", "email": "--email", "name": "--name"}[str(first["loc"][0])]
+        raise Failed(f"{option}: {first['msg']}", code=2) from None
+    try:
+        link = links.create(store, entry, Role(args.role), by=_by())
+    except links.OwnerExists as exists:
+        raise Failed(f"{exists}; for one who cannot sign in: idjag admin reset NAME", code=1) from None
+    except appointments.NoSuch as no:
+        raise Failed(f"{args.user}: {no}", code=1) from None
+    return _print_link(link, args.user, out=out, err=err)
+
+
+def _reset(args: argparse.Namespace, store: Store, out: TextIO, err: TextIO) -> int:
+    try:
+        link = links.reset(store, _person(store, args.user), by=_by())
+    except appointments.NoSuch as no:
+        raise Failed(f"{args.user}: {no}", code=1) from None
+    return _print_link(link, args.user, out=out, err=err)
+
+
+def _print_link(link: AdminLink, user: str, *, out: TextIO, err: TextIO) -> int:
+    """The link alone on standard output, so that nothing else is copied with it."""
+    print(link.url, file=out)
+    who = f"{user} (a new user)" if link.new else user
+    print(f"idjag: for {who}; works once, until {_when(link.expires)}; whoever opens it is {user}", file=err)
+    return 0
+
+
+def _list(_args: argparse.Namespace, store: Store, out: TextIO, _err: TextIO) -> int:
+    for one in administrators.listed(store):
+        state = "active" if one.able else "stopped"
+        print(f"{one.username}  {state:7}  {one.role:11}  since {_when(one.created)}  {one.name}", file=out)
+    return 0
+
+
+def _end(args: argparse.Namespace, store: Store, _out: TextIO, _err: TextIO) -> int:
+    try:
+        appointments.end(store, _person(store, args.user), by=_by())
+    except (appointments.NoSuch, appointments.LastOwner) as no:
+        raise Failed(f"{args.user}: {no}", code=1) from None
+    return 0
+
+
+def _person(store: Store, user: str) -> str:
+    try:
+        return find_person(store, user)
+    except UnknownName as unknown:
+        raise Failed(str(unknown), code=2) from None
+
+
+def _by() -> By:
+    return administrators.operator(operator())
+
+
+def _token_create(args: argparse.Namespace, store: Store, out: TextIO, err: TextIO) -> int:
     """The value alone on standard output, so that it can go straight into a file."""
     name = args.name.strip()
     if not 0 < len(name) <= _LONGEST_NAME or not is_clean(name):
@@ -70,7 +136,16 @@ def _create(args: argparse.Namespace, store: Store, *, out: TextIO, err: TextIO)
     return 0
 
 
-def _print(found: Sequence[tokens.ApiToken], *, now: int, out: TextIO) -> None:
+def _token_list(_args: argparse.Namespace, store: Store, out: TextIO, _err: TextIO) -> int:
+    _print_tokens(tokens.listed(store), now=store.clock(), out=out)
+    return 0
+
+
+def _token_revoke(args: argparse.Namespace, store: Store, _out: TextIO, _err: TextIO) -> int:
+    return 0 if tokens.revoke(store, args.handle, actor=operator()) else 1
+
+
+def _print_tokens(found: Sequence[tokens.ApiToken], *, now: int, out: TextIO) -> None:
     for token in found:
         state = "revoked" if token.revoked is not None else "ended" if token.expires <= now else "active"
         used = "never used" if token.last_used is None else f"last used {_when(token.last_used)}"
@@ -80,3 +155,14 @@ def _print(found: Sequence[tokens.ApiToken], *, now: int, out: TextIO) -> None:
 
 def _when(time: int) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+_ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace, Store, TextIO, TextIO], int]]] = {
+    "create": _create,
+    "list": _list,
+    "reset": _reset,
+    "end": _end,
+    "token-create": _token_create,
+    "token-list": _token_list,
+    "token-revoke": _token_revoke,
+}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-__all__ = ["PEOPLE", "Addresses", "ras_file", "state_file"]
+__all__ = ["PEOPLE", "RECEIPT_KEY", "Addresses", "ras_file", "state_file"]
 
 # Literal passwords are accepted because the issuer is loopback; nowhere else.
 PEOPLE = {"alice": "alice-demo-password", "bob": "bob-demo-password"}
+RECEIPT_KEY = "receipts.pem"
+"""The file, beside ras.yaml, with the key that Chat signs its receipts with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def _chat(at: Addresses, *, lifetime: str) -> dict[str, object]:
         "resources": [{"uri": at.chat_api, "scopes": ["chat.read", "chat.history", "chat.write"]}],
         "lifetime": lifetime,
         "release": ["email"],
+        "receipts": {"jwks_uri": f"{at.chat_issuer}/receipt-keys"},
     }
 
 
@@ -134,6 +137,7 @@ def ras_file(at: Addresses, *, chat_secret: str, other_secret: str, database: st
             "default_resource": at.chat_api,
             "access_token": {"lifetime": "15m", "alg": "ES256"},
             "accounts": [{"id": "u-alice", "email": "alice@acme.example"}],
+            "receipts": {"key_file": RECEIPT_KEY},
             "database_url": database,
         },
         indent=2,

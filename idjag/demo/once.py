@@ -74,7 +74,19 @@ class _Story:
         threads = self._wiki.threads(access_token)
         self._check("the API", threads, status=200)
         self._print(json.dumps(threads.json(), indent=2))
+        self._halves(grant)
         return grant
+
+    def _halves(self, grant: str) -> None:
+        """Issued here, redeemed there: one thread, because Chat reports."""
+        self._say("Chat has told the IdP what became of the ID-JAG; its thread in the audit log")
+        jti = str(jws.parse(grant, max_bytes=names.MAX_ID_JAG).claims["jti"])
+        thread = self._world.thread(jti, until="id_jag.redeemed")
+        told = [str(event["event"]) for event in thread]
+        if told != ["id_jag.issued", "id_jag.redeemed"]:
+            raise NotAsSaid(f"the thread of the ID-JAG is {told}")
+        shown = ("id", "event", "jti", "audience", "actor", "decision_id")
+        self._print("\n".join(_compact({name: event[name] for name in shown}) for event in thread))
 
     def gallery(self, id_token: str) -> None:
         """What is refused, each next to what was allowed above."""

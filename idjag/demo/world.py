@@ -14,19 +14,21 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from idjag.asgi import ASGIApp, Door, router
-from idjag.demo.files import Addresses, ras_file, state_file
+from idjag.demo.files import RECEIPT_KEY, Addresses, ras_file, state_file
 from idjag.demo.servers import listen, running
 from idjag.demo.site import site
 from idjag.demo.wiki import Wiki
 from idjag.idp.app import serving
 from idjag.idp.settings import Settings
 from idjag.protocol.http import Reply, TokenRequest, json_reply
+from idjag.protocol.jose import PrivateKey
 from idjag.ras import config as ras_config
 from idjag.ras.guard import Guard, Guarded
 
 __all__ = ["Clock", "World", "world"]
 
 PORTS = (8700, 8701, 8702)  # IdP, Wiki, Chat
+_PATIENCE = 20.0
 _THREADS = {
     "threads": [{"title": "Release on Friday?", "last": "Ship it."}, {"title": "Lunch", "last": "Ramen"}]
 }
@@ -67,12 +69,26 @@ class World:
         """Apply the state file with changes, as `idjag apply` does beside a running server."""
         path = self.folder / "state.yaml"
         path.write_text(state_file(self.at, wiki_secret=self.wiki.secret, **changes))
+        self._run("apply", "-f", str(path))
+
+    def thread(self, jti: str, *, until: str) -> list[dict[str, object]]:
+        """What the IdP's audit log says of one ID-JAG, once it says ``until`` or some seconds have passed."""
+        ends = time.monotonic() + _PATIENCE
+        while True:
+            lines = self._run("audit", "export", "--after", "0").splitlines()
+            events = [event for event in map(json.loads, lines) if event.get("jti") == jti]
+            if any(event["event"] == until for event in events) or time.monotonic() > ends:
+                return events
+            time.sleep(0.2)
+
+    def _run(self, *arguments: str) -> str:
         out = io.StringIO()
-        code = self.command(["apply", "-f", str(path)], environ=self.environ, out=out, err=out)
+        code = self.command([*arguments], environ=self.environ, out=out, err=out)
         if code == 130:
             raise KeyboardInterrupt
         if code != 0:
-            raise RuntimeError(f"idjag apply ended with {code}: {out.getvalue()}")
+            raise RuntimeError(f"idjag {arguments[0]} ended with {code}: {out.getvalue()}")
+        return out.getvalue()
 
 
 @contextmanager
@@ -99,6 +115,7 @@ def _world(at: Addresses, folder: Path, command: Command) -> World:
     (folder / "ras.yaml").write_text(
         ras_file(at, chat_secret=chat_secret, other_secret=other, database=f"sqlite:///{folder}/ras.db")
     )
+    (folder / RECEIPT_KEY).write_bytes(PrivateKey.generate("ES256", kid="receipts").to_pem())
     wiki = Wiki(
         redirect_uri=f"{at.wiki}/callback",
         idp=at.idp,

@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TextIO, TypeAlias
@@ -34,6 +34,7 @@ from idjag.idp.mail.console import ConsoleMail
 from idjag.idp.mail.smtp import MailServer, SmtpMail
 from idjag.idp.passwords.lists import ListRefused, PasswordList
 from idjag.idp.pushed_requests import PushedRequests
+from idjag.idp.receipts import Receipts
 from idjag.idp.revocation import Revocation
 from idjag.idp.services import Services
 from idjag.idp.settings import Settings, SettingsWrong
@@ -125,7 +126,8 @@ def serving(
 
     Raises what ``open_store`` raises.
     """
-    publications = Publications(fetcher_of(settings), loopback=settings.loopback)
+    fetcher = fetcher_of(settings)
+    publications = Publications(fetcher, loopback=settings.loopback)
     with ExitStack() as stack:
         store = stack.enter_context(
             open_store(settings, clock=clock, new_id=new_id, forget=publications.forget)
@@ -146,13 +148,17 @@ def serving(
             ready=lambda: store.ledger.ready,
             nonce_key=store.chain_key if settings.dpop_nonce == "required" else None,
             publications=publications,
+            fetcher=fetcher,
             mail=stack.enter_context(outbox) if (outbox := outbox_of(settings, clock)) else None,
+            reports_to=settings.mail_reports,
             password_list=password_list_of(settings),
             sealer=store.sealer,
             logo=logo_of(settings),
+            certificate_headers=settings.certificate_headers,
+            mtls_base=settings.mtls_url and settings.mtls_url.removesuffix("/"),
         )
         proxies = [str(network) for network in settings.trusted_proxies]
-        listing = Listing(settings.database_url, store.tenant)
+        listing = stack.enter_context(closing(Listing(settings.database_url, store.tenant)))
         yield assemble(services, lookups=listing, trusted_proxies=proxies)
 
 
@@ -242,7 +248,7 @@ def assemble(
 ) -> ASGIApp:
     """The routes: one table, in the order in which a client meets them.
 
-    Without ``lookups`` there is no admin API.
+    Without ``lookups`` there is neither admin API nor console.
     """
     strangers, known_host = Strangers(), host_check(services.issuer)
     discovery = Discovery(services)
@@ -259,6 +265,7 @@ def assemble(
         return Door(
             answer,
             trusted_proxies=trusted_proxies,
+            certificate_headers=services.certificate_headers,
             known_host=known_host,
             refused=turned_away(services, strangers),
             new_id=services.new_id,
@@ -275,6 +282,7 @@ def assemble(
         ),
         path_of(services.base, "/par"): endpoint(pushed, uri=services.base + "/par"),
         path_of(services.base, "/introspect"): endpoint(Introspection(services.issuer, services.ledger)),
+        path_of(services.base, "/receipts"): Receipts(services, strangers),
         path_of(services.base, "/targets"): endpoint(
             Targets(subjects_of(services)), uri=services.base + "/targets"
         ),
@@ -282,7 +290,7 @@ def assemble(
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name
     routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
-    pages: ASGIApp = create_pages(services, trusted_proxies=trusted_proxies)
+    pages: ASGIApp = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
     if lookups is not None:
         administration = create_api(services, lookups, trusted_proxies=trusted_proxies)
         pages = below(path_of(services.base, PREFIX), administration, pages)

@@ -98,7 +98,9 @@ class Attempt:
     def read(self) -> None:
         """Step 1, and what is presented for step 2: nothing that policy facts could change."""
         form = form_of(self._request)
-        self._read = form, client_auth.present(form, self._request.header(b"authorization"))
+        authorization = self._request.header(b"authorization")
+        presented = client_auth.present(form, authorization, certificate=self._request.certificate)
+        self._read = form, presented
 
     async def fetch(self, snapshot: Snapshot) -> None:
         """What the client publishes about itself, if that is how it is registered; before any transaction.
@@ -113,7 +115,9 @@ class Attempt:
         if publications is None:
             raise Refused(Reason.UNAVAILABLE, problem="nothing is fetched here")
         kid = presented.assertion.kid if presented.assertion else None
-        complete = await publications.aregistration(client.registration, kid=kid)
+        complete = await publications.aregistration(
+            client.registration, kid=kid, certificate=presented.certificate
+        )
         self._published = (client.registration, complete)
 
     def authenticate(self, snapshot: Snapshot) -> GrantRequest:
@@ -160,7 +164,8 @@ class Attempt:
             return None
         if self._proof is None:
             now, services = self.source.now, self._services
-            proof = dpop.accept(text, method="POST", uri=self._uri, now=now)
+            alias = services.mtls_base and self._uri.replace(services.base, services.mtls_base, 1)
+            proof = dpop.accept(text, method="POST", uri=self._uri, now=now, alias=alias)
             if services.nonce_key is not None:
                 dpop_nonce.check(proof.nonce, services.nonce_key, scope=services.issuer, now=now)
             self._proof = proof

@@ -51,6 +51,8 @@ class Discovery:
             claims=sorted(name for names in CLAIMS.values() for name in names),
             locales=list(LANGUAGES),
             documents=services.publications is not None,
+            certificates=services.certificate_headers.methods,
+            mtls_base=services.mtls_base,
         )
 
     async def metadata(self, request: TokenRequest) -> Reply:

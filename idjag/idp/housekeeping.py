@@ -42,6 +42,7 @@ _TABLES: Final = (
     ("sign_in_step", "expires"),
     ("device", "expires"),
     ("link", "expires"),
+    ("console_session", "expires"),
 )
 
 Dead: TypeAlias = Callable[..., Sequence[str]]

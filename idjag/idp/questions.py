@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idjag.idp import facts
+from idjag.idp.naming import mentioned, name_keys, names_in
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Facts, Key
+from idjag.ledger.entry import Key
 from idjag.policy.index import Policy
-from idjag.policy.model import Address, App, Connection, ResourceApp, Who
+from idjag.policy.model import Address, App, Connection, Hold, Person, ResourceApp, Who
 from idjag.policy.question import Question, SignIn
 from idjag.policy.words import Names
 from idjag.protocol.names import NO_AUTHENTICATION
@@ -58,6 +59,26 @@ class Ask:
     key_bound: bool = False
     at: int | None = None
 
+    def question(
+        self, app: str, resource_app: str, person: Person | None, *, now: int, holds: tuple[Hold, ...] = ()
+    ) -> Question:
+        """The same for the policy, by surrogate ids; ``now`` counts when ``at`` is None."""
+        at = now if self.at is None else self.at
+        return Question(
+            app=app,
+            resource_app=resource_app,
+            person=person,
+            now=at,
+            sign_in=SignIn(
+                acr=self.acr, amr=self.amr, auth_time=at - self.auth_age, address=self.signin_address
+            ),
+            scopes=self.scopes,
+            resources=self.resources,
+            holds=holds,
+            address=self.address,
+            key_bound=self.key_bound,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -77,34 +98,19 @@ class Asked:
 def build(store: Store, ask: Ask) -> Asked:
     """Look everything up; raises UnknownName, Unavailable."""
     snapshot = store.ledger.fresh(store.tenant)
-    policy, now = snapshot.policy, ask.at if ask.at is not None else store.clock()
+    policy = snapshot.policy
     app, target = find_app(policy, ask.app), find_resource_app(policy, ask.resource_app)
     person_id = find_person(store, ask.user)
     connection = policy.connection(app.id, target.id)
     held = (person_id, app.id, target.id, *([connection.id] if connection else []))
     groups, people = _named(policy, app, target, connection)
-    name_keys = [
-        *(Key("person_group", "id", one) for one in groups),
-        *(Key("person", "id", one) for one in people),
-    ]
-    found = store.ledger.read(
-        tuple(dict.fromkeys([*facts.person_keys(person_id), *facts.hold_keys(*held), *name_keys]))
-    )
+    keys = [*facts.person_keys(person_id), *facts.hold_keys(*held), *name_keys(groups, people)]
+    found = store.ledger.read(tuple(dict.fromkeys(keys)))
     person = facts.person(found, person_id)
-    question = Question(
-        app=app.id,
-        resource_app=target.id,
-        person=person.person if person else None,
-        now=now,
-        sign_in=SignIn(acr=ask.acr, amr=ask.amr, auth_time=now - ask.auth_age, address=ask.signin_address),
-        scopes=ask.scopes,
-        resources=ask.resources,
-        holds=facts.holds(found, *held),
-        address=ask.address,
-        key_bound=ask.key_bound,
-    )
+    known = person.person if person else None
+    question = ask.question(app.id, target.id, known, now=store.clock(), holds=facts.holds(found, *held))
     notes, claims = tuple(_notes(snapshot, app)), tuple(_claims(target, person))
-    return Asked(policy, question, _names(found, groups, people), notes, claims)
+    return Asked(policy, question, names_in(found, groups, people), notes, claims)
 
 
 def find_app(policy: Policy, key: str) -> App:
@@ -153,21 +159,7 @@ def _named(
     whos: list[Who] = [app.assigned, *(guardrail.who for guardrail in policy.guardrails)]
     whos += [sso_app.assigned] if sso_app else []
     whos += [rule.who for rule in connection.rules] if connection else []
-    return (
-        frozenset[str]().union(*(who.groups | who.except_groups for who in whos)),
-        frozenset[str]().union(*(who.people | who.except_people for who in whos)),
-    )
-
-
-def _names(found: Facts, groups: Iterable[str], people: Iterable[str]) -> Names:
-    return Names(
-        groups={
-            one: facts.string(row, "name") for one in groups for row in found(Key("person_group", "id", one))
-        },
-        people={
-            one: facts.string(row, "username") for one in people for row in found(Key("person", "id", one))
-        },
-    )
+    return mentioned(whos)
 
 
 def _claims(target: ResourceApp, person: facts.PersonFacts | None) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Retention of the identity provider's audit log: where its rows are, and what removes them."""
+"""Retention of the identity provider's audit log, and of its counts: where they are, and what removes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import column, delete, func, select, table
 
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.store import schema
+from idjag.idp.store.counting import Counting
 from idjag.ledger import retention
 
 __all__ = ["RetainingLedger", "Retention"]
@@ -38,6 +39,7 @@ class Retention:
         retention.Pruning(
             self.ledger, rows, self.tenant, self.seconds, self.key, self.clock, self.new_id, self.fewest
         ).run(stopping)
+        Counting(self.ledger, self.url, self.tenant).forget(self.clock() - self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

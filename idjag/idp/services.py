@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from idjag.arrivals import Arrivals
+from idjag.forwarded import CertificateHeaders
 from idjag.idp.mail import Letter
 from idjag.idp.passwords.lists import PasswordList
 from idjag.idp.signin.passwords import Passwords
@@ -14,6 +15,7 @@ from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Ledger
 from idjag.ledger.waiting import DEADLINE
 from idjag.seal import NothingSeals, Sealer
+from idjag.trust.fetch import Fetcher
 from idjag.trust.publications import Publications
 
 __all__ = ["Post", "Services"]
@@ -35,9 +37,13 @@ class Services:
     it is read once per request and passed down.  ``new_id`` gives 128 random bits in base64url.
     ``ready``: the ledger takes entries.  ``nonce_key``: what nonces for proofs of possession are made with;
     None when none are demanded.  ``publications``: what apps publish about themselves; None when nothing is
-    fetched, so that apps which need it are refused.  ``mail``: where letters go; None when nobody can be
-    written to.  ``sealer``: what seeds of authenticator apps are stored under.  ``password_list``: the
-    operator's own list of what nobody may use.  ``arrivals``: how endpoints wait for the ledger.
+    fetched, so that apps which need it are refused.  ``fetcher``: what administrators ask others by; None
+    likewise.  ``mail``: where letters go; None when nobody can be written to.  ``reports_to``: the
+    address for what people report; None for the administrators' own.  ``sealer``: what seeds of
+    authenticator apps are stored under.  ``password_list``: the operator's own list of what nobody may use.
+    ``certificate_headers``: in which our proxies tell client certificates; ``mtls_base``: the other base of
+    what apps authenticate at, where connections are asked for one.  ``arrivals``: how endpoints wait for the
+    ledger.
     """
 
     issuer: str
@@ -50,10 +56,14 @@ class Services:
     ready: Callable[[], bool] = lambda: True
     nonce_key: bytes | None = field(default=None, repr=False)
     publications: Publications | None = None
+    fetcher: Fetcher | None = None
     mail: Post | None = None
+    reports_to: str | None = None
     sealer: Sealer = field(default_factory=NothingSeals, repr=False)
     password_list: PasswordList | None = None
     logo: bytes | None = field(default=None, repr=False)
+    certificate_headers: CertificateHeaders = field(default_factory=CertificateHeaders)
+    mtls_base: str | None = None
     arrivals: Arrivals = field(default_factory=lambda: Arrivals(within=DEADLINE), repr=False, compare=False)
 
     @property

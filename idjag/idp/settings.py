@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from idjag.forwarded import CertificateHeaders, certificate_header
 from idjag.idp.settings_of_mail import (
     MailPlace,
     MailSettings,
@@ -60,7 +61,8 @@ class Settings:
     key, is used instead.  ``drain`` is for how many seconds to serve on after SIGTERM, ``outbound_allow``
     what may be fetched although it is private.  ``audit_retention`` is in seconds, None for ever;
     ``audit_checkpoint`` a file, or "stderr".  ``password_list``: what may become nobody's password.
-    ``logo``: a PNG or SVG file for the pages.
+    ``logo``: a PNG or SVG file for the pages.  ``client_certificate_header`` and its sister are
+    in lower case, "" when not given; ``mtls_url`` is where certificates are asked for, if not everywhere.
     """
 
     issuer: str
@@ -86,8 +88,12 @@ class Settings:
     mail_user: str | None = None
     mail_password: str | None = field(default=None, repr=False)
     mail_password_file: Path | None = None
+    mail_reports: str | None = None
     password_list: Path | None = None
     logo: Path | None = None
+    client_certificate_header: str = ""
+    client_certificate_unverified_header: str = ""
+    mtls_url: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str], config: Path | None = None) -> Settings:
@@ -118,8 +124,14 @@ class Settings:
             mail_user=given.take("mail_user", mail_user, None),
             mail_password=given.take("mail_password", str, None),
             mail_password_file=given.take("mail_password_file", _path, None),
+            mail_reports=given.take("mail_reports", mail_address, None),
             password_list=given.take("password_list", _path, None),
             logo=given.take("logo", _path, None),
+            client_certificate_header=given.take("client_certificate_header", certificate_header, ""),
+            client_certificate_unverified_header=given.take(
+                "client_certificate_unverified_header", certificate_header, ""
+            ),
+            mtls_url=given.take("mtls_url", check_issuer, None),
         )
         if problems := [*given.problems(), *_problems_together(settings, given.names)]:
             raise SettingsWrong("; ".join(problems))
@@ -136,8 +148,18 @@ class Settings:
         """What is said of letters."""
         password = self.mail_password
         return MailSettings(
-            self.mail_server, self.mail_from, self.mail_user, password, self.mail_password_file
+            self.mail_server,
+            self.mail_from,
+            self.mail_user,
+            password,
+            self.mail_password_file,
+            self.mail_reports,
         )
+
+    @property
+    def certificate_headers(self) -> CertificateHeaders:
+        """The headers in which the proxies tell client certificates."""
+        return CertificateHeaders(self.client_certificate_header, self.client_certificate_unverified_header)
 
     @property
     def loopback(self) -> bool:
@@ -211,6 +233,17 @@ def _problems_together(settings: Settings, names: frozenset[str]) -> list[str]:
         problems.append("IDJAG_ISSUER is missing: the base URL that clients use, as https://idp.example.com")
     if not settings.data_dir.is_absolute():
         problems.append("IDJAG_DATA_DIR is missing, and there is no HOME to keep data under")
+    verified, unverified = settings.client_certificate_header, settings.client_certificate_unverified_header
+    if (verified or unverified) and not settings.trusted_proxies:
+        problems.append(
+            "IDJAG_CLIENT_CERTIFICATE_HEADER needs IDJAG_TRUSTED_PROXIES: nobody else is believed in it"
+        )
+    if settings.mtls_url and not (verified or unverified):
+        problems.append(
+            "IDJAG_MTLS_URL needs IDJAG_CLIENT_CERTIFICATE_HEADER: nobody tells certificates there"
+        )
+    if verified and verified == unverified:
+        problems.append("IDJAG_CLIENT_CERTIFICATE_UNVERIFIED_HEADER must be another than the verified one")
     if {"kek", "kek_file"} <= names:
         problems.append("IDJAG_KEK and IDJAG_KEK_FILE are both set: keep the file")
     if not sqlite and not {"kek", "kek_file"} & names:

@@ -39,6 +39,7 @@ class MailSettings:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
+    reports: str | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ def mail_user(text: str) -> str:
 
 def mail_problems(mail: MailSettings) -> Iterator[str]:
     """What no single setting shows."""
-    others = (mail.sender, mail.user, mail.password, mail.password_file)
+    others = (mail.sender, mail.user, mail.password, mail.password_file, mail.reports)
     if mail.server is None and any(one is not None for one in others):
         yield "IDJAG_MAIL_SERVER is missing: the other IDJAG_MAIL_ settings say nothing without it"
     if mail.server is not None and mail.sender is None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from idjag.idp import catalog
 from idjag.idp.catalog import SignInPolicy
+from idjag.idp.catalog.client_auth import certificate_subject
 from idjag.idp.factors import acr
 from idjag.idp.facts import string
 from idjag.idp.keys import KeyLoader, SigningKeys
@@ -270,6 +271,7 @@ def _registered(row: Row, app: App) -> RegisteredApp:
             keys=KeySet.parse(auth["jwks"])[0] if auth.get("jwks") else None,
             active=app.status is AppStatus.ACTIVE,
             jwks_uri=auth.get("jwks_uri"),
+            subject=certificate_subject(auth),
         ),
         grants=frozenset(spec["grants"]),
         redirect_uris=() if app.by_document else uris,

@@ -11,6 +11,7 @@ from idjag.idp.checkpoints import checkpointing
 from idjag.idp.housekeeping import Housekeeping
 from idjag.idp.retention import RetainingLedger, Retention
 from idjag.idp.settings import Settings
+from idjag.idp.store.counting import Counting
 from idjag.idp.store.dead import dead
 from idjag.ledger.recurring import Recurring
 
@@ -18,6 +19,7 @@ __all__ = ["upkeep"]
 
 _HOUSEKEEPING_EVERY: Final = 30.0
 _RETENTION_EVERY: Final = 3600.0
+_COUNTING_EVERY: Final = 60.0
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def upkeep(
     clock: Callable[[], int],
     new_id: Callable[[], str],
 ) -> Iterator[None]:
-    """Checkpoints, housekeeping and retention while the ``with`` lasts; all are done when it ends.
+    """Checkpoints, housekeeping, counting and retention while the ``with`` lasts; all are done when it ends.
 
     Raises SettingsWrong for checkpoints that cannot be written, or that know more than the database.
     """
@@ -39,6 +41,8 @@ def upkeep(
     with ExitStack() as stack:
         stack.enter_context(checkpointing(settings, ledger, tenant, key=key, clock=clock))
         stack.enter_context(Recurring("housekeeping", house.run, seconds=_HOUSEKEEPING_EVERY))
+        counting = Counting(ledger, url, tenant)
+        stack.enter_context(Recurring("counting", counting.run, seconds=_COUNTING_EVERY))
         if settings.audit_retention is not None:
             kept = Retention(ledger, url, tenant, settings.audit_retention, key, clock, new_id)
             stack.enter_context(Recurring("retention", kept.run, seconds=_RETENTION_EVERY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar, cast
 
 from idjag.ledger.batch import Failed, KeyedRows
 from idjag.ledger.chain import genesis
+from idjag.ledger.counts import COUNT_COLUMNS, Counted, Tally
 from idjag.ledger.entry import (
     Conflict,
     Delete,
@@ -113,6 +114,7 @@ class MemoryTransaction:
         self.append(changes.rows)
         for tenant, (before, after) in changes.heads.items():
             self.touch(tenant, before, after)
+            self.count(tenant, before.audit_no, after.audit_no, changes.counts.get(tenant, {}))
 
     def apply(self, writes: Sequence[Write]) -> None:
         """Carry out the owner's writes."""
@@ -130,6 +132,18 @@ class MemoryTransaction:
         if (now.epoch, now.policy_seq) != (before.epoch, before.policy_seq):
             raise HeadMoved
         self._put(self._store.table("ledger_head"), tenant, {"tenant": tenant, **asdict(after)})
+
+    def count(self, tenant: str, before: int, after: int, counts: Mapping[Counted, Tally]) -> None:
+        """Add to the counts, if everything before is counted."""
+        marks, table = self._store.table("audit_counted"), self._store.table("audit_count")
+        if not counts or marks.get(tenant, {}).get("no") != before:
+            return
+        self._put(marks, tenant, {"tenant": tenant, "no": after})
+        for key, tally in counts.items():
+            found = table.get((tenant, *key))
+            both = tally if found is None else _sum(found, tally)
+            row: Row = {"tenant": tenant, **dict(zip(COUNT_COLUMNS, (*key, *both), strict=True))}
+            self._put(table, (tenant, *key), row)
 
     def commit(self) -> None:
         """Forget how the tables were."""
@@ -197,6 +211,11 @@ class MemoryTransaction:
             table[key] = MappingProxyType(dict(row))
 
 
+def _sum(found: Row, more: Tally) -> Tally:
+    n, first, last = (int(str(found[name])) for name in ("n", "first", "last"))
+    return Tally(str(found["told"]), n + more.n, min(first, more.first), max(last, more.last))
+
+
 class MemoryLedger(Generic[S]):
     """A ledger whose entries run in the calling thread, one at a time.
 
@@ -223,6 +242,7 @@ class MemoryLedger(Generic[S]):
             if tenant not in heads:
                 first = Head(epoch=new_epoch(), policy_seq=0, audit_no=0, link=genesis(tenant))
                 heads[tenant] = MappingProxyType({"tenant": tenant, **asdict(first)})
+                self._store.table("audit_counted")[tenant] = MappingProxyType({"tenant": tenant, "no": 0})
             transaction.commit()
 
     def start(self) -> None:

@@ -33,6 +33,7 @@ _OPEN = (
     "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (%s, %s, 0, 0, %s) "
     "ON CONFLICT (tenant) DO NOTHING"
 )
+_OPEN_COUNTS = "INSERT INTO audit_counted (tenant, no) VALUES (%s, 0) ON CONFLICT (tenant) DO NOTHING"
 _AUDIT = "SELECT * FROM audit WHERE tenant = %s AND no > %s ORDER BY no LIMIT %s"
 _ISSUED = issued_statement("%s")
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY(current_schemas(false))"
@@ -42,14 +43,25 @@ class PostgresLedger(Generic[S]):
     """A ledger in the database ``url``, whose tables have been made (``schema.statements``).
 
     ``load(reader, tenant, head)`` makes the snapshot; ``chain_key`` is 32 octets or more.  Reading works
-    without ``start``; entries need it.  ``deadline`` is in seconds.
+    without ``start``; entries need it.  ``deadline`` is in seconds.  ``counting``: somebody wants to know how
+    often what happened (idjag.ledger.counts).
     """
 
-    def __init__(self, url: str, *, load: Load[S], chain_key: bytes, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        load: Load[S],
+        chain_key: bytes,
+        deadline: float = DEADLINE,
+        counting: bool = True,
+    ) -> None:
         self._url = url
         self._snapshots = Snapshots(load)
         self._committer: Committer[S] = Committer(
-            lambda: PostgresStore(url), Law(self._snapshots, check_chain_key(chain_key)), deadline=deadline
+            lambda: PostgresStore(url),
+            Law(self._snapshots, check_chain_key(chain_key), counting),
+            deadline=deadline,
         )
         self._readers = Readers(lambda: Wire(url))
 
@@ -61,7 +73,7 @@ class PostgresLedger(Generic[S]):
     def open_tenant(self, tenant: str) -> None:
         """Make the head of a tenant, if it has none; works before ``start``."""
         with closing(Wire(self._url)) as wire:
-            wire.ask((_OPEN, (tenant, new_epoch(), genesis(tenant))))
+            wire.ask((_OPEN, (tenant, new_epoch(), genesis(tenant))), (_OPEN_COUNTS, (tenant,)))
 
     def start(self) -> None:
         """Start the writer; RuntimeError without a ledger, or when the server may lose one."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from idjag.ledger.counts import COUNT_COLUMNS, added
 from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable
 from idjag.ledger.postgres_wire import PATIENCE, Query, Wire
 from idjag.ledger.schema import AUDIT_COLUMNS, head_of
@@ -29,7 +30,7 @@ _LONG = 60.0
 _STATEMENTS_A_SECOND = 500
 _MARK = "%s"
 _PAGE = 2000  # rows
-_NUMBERS = frozenset({"no", "time"})
+_NUMBERS = frozenset({"no", "time", "since", "n", "first", "last"})
 
 _BEGIN_READING: Query = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
 # A large snapshot, or one of many keys, is made while the transaction stands still; it holds up nobody.
@@ -52,6 +53,12 @@ _APPEND = (
     f"INSERT INTO audit ({', '.join(AUDIT_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608  # our own names
     + ", ".join("%s::bigint[]" if name in _NUMBERS else "%s::text[]" for name in AUDIT_COLUMNS)
     + ")"
+)
+_COUNTS = ", ".join("%s::bigint[]" if name in _NUMBERS else "%s::text[]" for name in COUNT_COLUMNS)
+# Nothing is counted unless everything before it is.
+_COUNT = (
+    "WITH counted AS (UPDATE audit_counted SET no = %s WHERE tenant = %s AND no = %s RETURNING tenant) "  # noqa: S608  # our own names
+    + added(f"SELECT counted.tenant, new.* FROM counted, unnest({_COUNTS}) AS new")  # noqa: S608  # our own
 )
 
 
@@ -156,6 +163,11 @@ class PostgresTransaction:
         if changes.rows:
             columns = [[row[name] for row in changes.rows] for name in AUDIT_COLUMNS]
             self._last.append((_APPEND, columns))
+        for tenant, counts in changes.counts.items():
+            before, after = changes.heads[tenant]
+            rows = [(*key, *tally) for key, tally in counts.items()]
+            counted = (after.audit_no, tenant, before.audit_no, *map(list, zip(*rows, strict=True)))
+            self._last.append((_COUNT, counted))
 
     def commit(self) -> None:
         """Send the last message, COMMIT at its end; raises HeadMoved, Undone, Unavailable, psycopg.Error."""

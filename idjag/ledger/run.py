@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idjag.ledger.batch import Failed, Outcome, Prepared, Run, prepared, wanted
+from idjag.ledger.counts import Counted, Tally, tallied
 from idjag.ledger.entry import Entry, Head, Row, Unavailable, Write
 from idjag.ledger.events import chained, ready_event
 from idjag.ledger.failure import failed, log_failure
@@ -47,6 +48,7 @@ class Law:
 
     snapshots: Snapshots[Any]
     chain_key: bytes
+    counting: bool = True
 
     def settle(self, entries: Sequence[Entry[Any, Any]], store: Store) -> Iterator[Outcome]:
         """The outcomes in the order of the entries, each as soon as it is durable.
@@ -126,11 +128,14 @@ class Law:
         rows: list[Row] = []
         logged: list[Write] = []
         heads: dict[str, tuple[Head, Head]] = {}
+        counts: dict[str, dict[Counted, Tally]] = {}
         for tenant in sorted(run.events):
             moved = tenant in run.policy_changed
             added, after = chained(run.events[tenant], now[tenant], policy_changed=moved, key=self.chain_key)
             rows += added
             heads[tenant] = now[tenant], after
+            if added and self.counting:
+                counts[tenant] = tallied((each.name, each.time, each.fields) for each in run.events[tenant])
             if moved:
                 changed = changed_rows(run.policy_changed[tenant], self.snapshots.tables)
                 logged += log_of(tenant, after.policy_seq, changed)
@@ -141,6 +146,7 @@ class Law:
             writes=[*run.writes, *logged],
             rows=rows,
             heads=heads,
+            counts=counts,
         )
 
 

@@ -10,6 +10,7 @@ from idjag.ledger.entry import Head, OneTime, Row
 
 __all__ = [
     "AUDIT_COLUMNS",
+    "COUNTS",
     "ISSUED",
     "OWN_TABLES",
     "POLICY_LOG",
@@ -22,7 +23,9 @@ __all__ = [
 
 Dialect = Literal["sqlite", "postgresql"]
 
-OWN_TABLES: Final = frozenset({"ledger_head", "one_time", "audit", "policy_change"})
+OWN_TABLES: Final = frozenset(
+    {"ledger_head", "one_time", "audit", "policy_change", "audit_count", "audit_counted"}
+)
 
 AUDIT_COLUMNS: Final = (
     "tenant",
@@ -53,6 +56,33 @@ CREATE TABLE IF NOT EXISTS policy_change (
     "CREATE INDEX IF NOT EXISTS policy_change_seq ON policy_change (tenant, seq)",
 )
 """What moved policy_seq; it came later than the other tables, and a migration adds it to theirs."""
+
+COUNTS: Final = (
+    """\
+CREATE TABLE IF NOT EXISTS audit_count (
+    tenant TEXT NOT NULL,
+    span TEXT NOT NULL,
+    event TEXT NOT NULL,
+    since BIGINT NOT NULL,
+    requesting_app TEXT NOT NULL,
+    resource_app TEXT NOT NULL,
+    about TEXT NOT NULL,
+    told TEXT NOT NULL,
+    n BIGINT NOT NULL,
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    PRIMARY KEY (tenant, span, since, event, requesting_app, resource_app, about)
+)""",
+    """\
+CREATE INDEX IF NOT EXISTS audit_count_pair
+    ON audit_count (tenant, requesting_app, resource_app, span, since)""",
+    """\
+CREATE TABLE IF NOT EXISTS audit_counted (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    no BIGINT NOT NULL
+)""",
+)
+"""How often what happened (idjag.ledger.counts); they came later, and a migration adds them."""
 
 ISSUED: Final = (
     "CREATE INDEX IF NOT EXISTS audit_issued "
@@ -101,6 +131,7 @@ CREATE TABLE IF NOT EXISTS audit (
     "CREATE INDEX IF NOT EXISTS audit_tenant_time ON audit (tenant, time)",
     *POLICY_LOG,
     ISSUED,
+    *COUNTS,
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 from idjag.ledger.batch import KeyedRows
 from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
+from idjag.ledger.counts import COUNT_COLUMNS, added
 from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
 from idjag.ledger.readers import Readers
@@ -43,6 +44,9 @@ _TOUCH = (
 )
 _AUDIT = "SELECT * FROM audit WHERE tenant = ? AND no > ? ORDER BY no LIMIT ?"
 _ISSUED = issued_statement(_MARK)
+_ADD = added(f"VALUES ({', '.join('?' * (1 + len(COUNT_COLUMNS)))})")
+_COUNTED = "UPDATE audit_counted SET no = ? WHERE tenant = ? AND no = ?"
+_OPEN_COUNTS = "INSERT INTO audit_counted (tenant, no) VALUES (?, 0) ON CONFLICT (tenant) DO NOTHING"
 _OPEN = (
     "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (?, ?, 0, 0, ?) "
     "ON CONFLICT (tenant) DO NOTHING"
@@ -173,6 +177,9 @@ class SqliteTransaction:
             values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
             if run(_TOUCH, values).rowcount != 1:
                 raise HeadMoved
+            counts = changes.counts.get(tenant)
+            if counts and run(_COUNTED, (after.audit_no, tenant, before.audit_no)).rowcount == 1:
+                self._connection.executemany(_ADD, [(tenant, *key, *tally) for key, tally in counts.items()])
 
     def commit(self) -> None:
         """Make it durable: the write-ahead log is synced before this returns."""
@@ -189,7 +196,8 @@ class SqliteLedger(Generic[S]):
     """A ledger in the file ``path``, whose tables have been made (``schema.statements``).
 
     ``load(reader, tenant, head)`` makes the snapshot; ``chain_key`` is 32 octets or more.  Reading works
-    without ``start``; entries need it.  ``patience`` and ``deadline`` are seconds.
+    without ``start``; entries need it.  ``patience`` and ``deadline`` are seconds.  ``counting``: somebody
+    wants to know how often what happened (idjag.ledger.counts).
     """
 
     def __init__(
@@ -200,6 +208,7 @@ class SqliteLedger(Generic[S]):
         chain_key: bytes,
         patience: float = PATIENCE,
         deadline: float = DEADLINE,
+        counting: bool = True,
     ) -> None:
         if str(path) in {"", ":memory:"}:
             raise ValueError("SqliteLedger needs a file; in memory there is MemoryLedger")
@@ -208,7 +217,7 @@ class SqliteLedger(Generic[S]):
         self._snapshots = Snapshots(load)
         self._committer: Committer[S] = Committer(
             lambda: SqliteStore(self._path, patience=patience),
-            Law(self._snapshots, check_chain_key(chain_key)),
+            Law(self._snapshots, check_chain_key(chain_key), counting),
             deadline=deadline,
         )
         self._readers = Readers(self._connect_reader)
@@ -224,6 +233,7 @@ class SqliteLedger(Generic[S]):
             with write_gate(self._path, patience=self._patience):
                 connection.execute("BEGIN IMMEDIATE")
             connection.execute(_OPEN, (tenant, new_epoch(), genesis(tenant)))
+            connection.execute(_OPEN_COUNTS, (tenant,))
             connection.execute("COMMIT")
 
     def start(self) -> None:

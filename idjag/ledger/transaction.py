@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from idjag.ledger.counts import Counted, Tally
 from idjag.ledger.entry import Head, Key, Reader, Row, Unavailable, Write
 
 __all__ = [
@@ -76,7 +77,8 @@ class Changes:
     """What a batch leaves behind.
 
     ``released``: ids of claims that nobody won.  ``passed_on``: claims won by another than the one who was
-    stored first.  ``heads``: each tenant's head before and after.
+    stored first.  ``heads``: each tenant's head before and after.  ``counts``: what each tenant's rows add to
+    its counts, if everything before them is counted.
     """
 
     released: Sequence[str]
@@ -84,6 +86,7 @@ class Changes:
     writes: Sequence[Write]
     rows: Sequence[Row]
     heads: Mapping[str, tuple[Head, Head]]
+    counts: Mapping[str, Mapping[Counted, Tally]] = field(default_factory=dict)
 
 
 class Transaction(Protocol):

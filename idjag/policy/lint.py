@@ -32,6 +32,7 @@ class Lint(StrEnum):
     EMPTY_GROUP = "empty-group"
     OVERLAPPING = "overlapping"
     CONDITION_NOBODY_MEETS = "condition-nobody-meets"
+    STRONGER_FAILS = "stronger-sign-in-fails"
     NEAR_MISS = "near-miss"
     MISSING_MAPPING = "missing-mapping"
     BASIC_ENCODING = "basic-encoding"
@@ -143,6 +144,8 @@ class _Look:
             yield Finding(Lint.UNREACHABLE, "rule", key, why)
         if why := self._nobody_meets(rule.conditions):
             yield Finding(Lint.CONDITION_NOBODY_MEETS, "rule", key, why)
+        if why := self._stronger_fails(rule.conditions):
+            yield Finding(Lint.STRONGER_FAILS, "rule", key, why)
         yield from self.groups("rule", key, rule.who)
 
     def _nobody_meets(self, conditions: Conditions) -> str | None:
@@ -150,11 +153,30 @@ class _Look:
             return f"the time zone {conditions.hours.zone} is unknown on this machine"
         if not conditions.acr and not conditions.amr:
             return None
-        for acr, amr in self.policy.sign_ins.items():
-            if (not conditions.acr or acr in conditions.acr) and conditions.amr <= amr:
-                return None
+        if any(_meets(conditions, *each) for each in self.policy.sign_ins.items()):
+            return None
         wanted = [*conditions.acr, *sorted(conditions.amr)]
         return f"no sign-in here yields {' '.join(wanted)}"
+
+    def _stronger_fails(self, conditions: Conditions) -> str | None:
+        """Methods that a stronger sign-in lacks: whoever answers the step-up with it is refused again."""
+        answers = [*self.policy.sign_ins.items()]
+        while answers and not _meets(conditions, *answers[0]):
+            del answers[0]  # too weak to be offered
+        everywhere = frozenset.intersection(*(amr for _, amr in answers)) if answers else conditions.amr
+        lacking = conditions.amr - everywhere
+        if not lacking:
+            return None
+        stronger = next(acr for acr, amr in answers if not conditions.amr <= amr)
+        instead = ", ".join(sorted(conditions.amr & everywhere or everywhere))
+        return (
+            f"who signs in by {stronger}, which is stronger, is refused without {' '.join(sorted(lacking))}:"
+            f" {f'write amr: [{instead}]' if instead else 'leave amr out'} instead"
+        )
+
+
+def _meets(conditions: Conditions, acr: str, amr: frozenset[str]) -> bool:
+    return (not conditions.acr or acr in conditions.acr) and conditions.amr <= amr
 
 
 def _names_nothing(rule: Rule, declared: Declared) -> str | None:

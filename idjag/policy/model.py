@@ -188,12 +188,21 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptKeys:
+    """What a resource app's authorization server signs receipts with: a JWK Set (text) or its address."""
+
+    jwks: str | None = None
+    jwks_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceApp:
     """The app whose API is called; (issuer, aud_tenant) is unique in a tenant.
 
     ``scopes`` are those of a resource app without resource indicators.  ``lifetime`` in seconds is default
     and ceiling.  ``aud_sub`` names the attribute that holds this resource app's own id of a person,
-    ``claims`` for each further claim the attribute that it tells.
+    ``claims`` for each further claim the attribute that it tells.  ``receipts`` decide nothing: None when
+    its authorization server may not report.
     """
 
     id: str
@@ -213,6 +222,7 @@ class ResourceApp:
     multi_tenant: bool = False
     status: AppStatus = AppStatus.ACTIVE
     claims: tuple[tuple[str, str], ...] = ()
+    receipts: ReceiptKeys | None = None
 
     def mapped(self, person: Person) -> dict[str, str]:
         """What of ``claims`` this person has (JAG-27)."""

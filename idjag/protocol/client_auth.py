@@ -1,6 +1,7 @@
-"""Client authentication, the same at both servers: client_secret_* and private_key_jwt.
+"""Client authentication, the same at both servers: client_secret_*, private_key_jwt, client certificates.
 
-RFC 6749 section 2.3, RFC 7521 section 4.2, RFC 7523bis section 4, OpenID Connect Core section 9.
+RFC 6749 section 2.3, RFC 7521 section 4.2, RFC 7523bis section 4, RFC 8705 section 2, OpenID Connect Core
+section 9.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
-from idjag.protocol import names
+from idjag.protocol import client_certificate, names
 from idjag.protocol.claims import ClaimError, numeric_date, optional_numeric_date, text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
@@ -32,8 +33,9 @@ class Registration:
     """How one client authenticates.
 
     ``method``: client_secret (basic or post), client_secret_basic, client_secret_post, private_key_jwt, none,
-    or client_id_metadata_document: then the document at the client_id says which of the last two, and nobody
-    is authenticated before it was read.  ``jwks_uri``: where the keys are, when ``keys`` is None.
+    tls_client_auth (then ``subject`` says with whose certificate), self_signed_tls_client_auth,
+    or client_id_metadata_document: then the document at the client_id says private_key_jwt or none, and
+    nobody is authenticated before it was read.  ``jwks_uri``: where the keys are, when ``keys`` is None.
     ``secret_hashes`` as ``hash_secret`` makes them; ``expiring`` are further ones, each until a second
     (NumericDate) from which on it is none, so that two overlap during a rotation (CAU-15).
     """
@@ -46,6 +48,7 @@ class Registration:
     active: bool = True
     jwks_uri: str | None = None
     expiring: tuple[tuple[bytes, int], ...] = field(default=(), repr=False)
+    subject: client_certificate.Subject | None = None
 
     def secrets_at(self, now: int) -> tuple[bytes, ...]:
         """The hashes that count at that second (attack case 39)."""
@@ -63,7 +66,8 @@ class Registration:
 class Presented:
     """What a request presents; nothing of it is verified.
 
-    ``method`` is client_secret_basic, client_secret_post, private_key_jwt or none.
+    ``method`` is client_secret_basic, client_secret_post, private_key_jwt or none.  ``certificate``: that of
+    the connection; whether it authenticates the client, the registration says.
     ``in_header``: a failure is answered with WWW-Authenticate.
     """
 
@@ -71,6 +75,7 @@ class Presented:
     method: str
     secret: str = field(default="", repr=False)
     assertion: jws.UnverifiedJwt | None = field(default=None, repr=False)
+    certificate: client_certificate.Told | None = None
 
     @property
     def in_header(self) -> bool:
@@ -96,9 +101,12 @@ def hash_secret(secret: str) -> bytes:
 _NO_SECRET = hash_secret("no client has this secret")
 
 
-def present(form: Form, authorization: bytes | None) -> Presented:
+def present(
+    form: Form, authorization: bytes | None, *, certificate: client_certificate.Told | None = None
+) -> Presented:
     """Find the one way in which the client authenticates; raises Refused.
 
+    Who has a ``certificate`` and nothing else must say by ``client_id`` who it is (RFC 8705 section 2).
     CLIENT_METHODS_SEVERAL, CLIENT_CREDENTIALS_MISSING, CLIENT_CREDENTIALS_MALFORMED, CLIENT_ASSERTION_*,
     PARAMETER_WRONG when ``client_id`` in the body is another than in the header (CAU-01, CAU-07, RAS-06).
     """
@@ -123,7 +131,7 @@ def present(form: Form, authorization: bytes | None) -> Presented:
         raise Refused(Reason.PARAMETER_WRONG, parameter="client_id")
     if len(presented.claimed_client) > _MAX_CLIENT_ID:
         raise Refused(Reason.CLIENT_CREDENTIALS_MALFORMED)
-    return presented
+    return presented if certificate is None else replace(presented, certificate=certificate)
 
 
 def _basic(authorization: bytes) -> Presented:
@@ -180,6 +188,8 @@ def verify(presented: Presented, registration: Registration | None, *, issuer: s
     if presented.method == names.PRIVATE_KEY_JWT and presented.assertion is not None:
         _check_registered(presented, registration)
         return _verify_assertion(presented.assertion, registration, issuer=issuer, now=now)
+    if registration.method in names.MUTUAL_TLS:
+        return _verify_certificate(presented.certificate, registration, now=now)
     if registration.method != names.NO_AUTHENTICATION:
         raise Refused(Reason.CLIENT_CREDENTIALS_MISSING)
     _check_registered(presented, registration)
@@ -202,11 +212,45 @@ def _check_registered(presented: Presented, registration: Registration) -> None:
     """CAU-09: the registered method and no other; a method is never negotiated down."""
     if not registration.active:
         raise Refused(Reason.CLIENT_DISABLED)
+    if registration.method in names.MUTUAL_TLS and presented.certificate is not None:
+        raise Refused(Reason.CLIENT_METHODS_SEVERAL)
     either = (names.CLIENT_SECRET_BASIC, names.CLIENT_SECRET_POST)
     if registration.method == names.CLIENT_SECRET and presented.method in either:
         return
     if registration.method != presented.method:
         raise Refused(Reason.CLIENT_METHOD_WRONG, registered=registration.method, used=presented.method)
+
+
+def _verify_certificate(
+    told: client_certificate.Told | None, registration: Registration, *, now: int
+) -> Proof:
+    """CAU-08.  Whose certificate it is counts only if somebody has verified the chain; whose key, always."""
+    if not registration.active:
+        raise Refused(Reason.CLIENT_DISABLED)
+    if told is None:
+        raise Refused(Reason.CLIENT_CERTIFICATE_MISSING)
+    certificate = client_certificate.read(told)
+    if not client_certificate.alive(certificate, now=now):
+        raise Refused(Reason.CLIENT_CERTIFICATE_EXPIRED, now=now)
+    if registration.method == names.TLS_CLIENT_AUTH:
+        _check_subject(certificate, registration.subject, chain_verified=told.chain_verified)
+    elif registration.keys is None or not client_certificate.has_key(certificate, registration.keys):
+        raise Refused(Reason.CLIENT_CERTIFICATE_WRONG, problem="not a registered key")
+    return Proof(registration.client_id, registration.method)
+
+
+def _check_subject(
+    certificate: client_certificate.Certificate,
+    subject: client_certificate.Subject | None,
+    *,
+    chain_verified: bool,
+) -> None:
+    if not chain_verified:  # anybody can write any name into a certificate of their own
+        raise Refused(Reason.CLIENT_CERTIFICATE_UNVERIFIED)
+    if subject is None or not client_certificate.has_subject(certificate, subject):
+        expected = None if subject is None else f"{subject.kind} {subject.text}"
+        got = client_certificate.shown(certificate)
+        raise Refused(Reason.CLIENT_CERTIFICATE_WRONG, expected=expected, got=got)
 
 
 def _verify_assertion(jwt: jws.UnverifiedJwt, registration: Registration, *, issuer: str, now: int) -> Proof:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from idjag.protocol import names
@@ -97,11 +97,20 @@ def proof_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         raise Refused(Reason.DPOP_PROOF_INVALID, problem="encoding") from None
 
 
-def accept(proof: str, *, method: str, uri: str, now: int, access_token: str | None = None) -> Proof:
+def accept(
+    proof: str,
+    *,
+    method: str,
+    uri: str,
+    now: int,
+    access_token: str | None = None,
+    alias: str | None = None,
+) -> Proof:
     """Check the proof of a request with ``method`` to ``uri``: RFC 9449 section 4.3.
 
     ``uri`` is where the request was meant to go as we are configured to be seen, never as its Host
-    says.  ``access_token``: the one that came with it, at a resource.
+    says; ``alias`` is the other place of the same endpoint, if it has one (RFC 8705 section 5).
+    ``access_token``: the one that came with it, at a resource.
     Raises Refused DPOP_PROOF_INVALID; TOKEN_INVALID when the proof was made for another access token.
     """
     try:
@@ -112,7 +121,8 @@ def accept(proof: str, *, method: str, uri: str, now: int, access_token: str | N
         claims = jws.verify(jwt, keys=KeySet([key]), algorithms=names.DPOP_ALGORITHMS)
         if access_token is not None:
             _check_hash(claims, access_token)
-        return _accept(claims, key=key, method=method, uri=uri, now=now)
+        places = [_comparable(each) for each in (uri, alias) if each is not None]
+        return _accept(claims, key=key, method=method, places=places, now=now)
     except JoseError as wrong:
         raise Refused(Reason.DPOP_PROOF_INVALID, problem=wrong.code) from None
     except ClaimError as wrong:
@@ -134,12 +144,14 @@ def _key(jwt: UnverifiedJwt) -> PublicKey:
     return replace(key, kid=jwt.kid)
 
 
-def _accept(claims: Mapping[str, JsonValue], *, key: PublicKey, method: str, uri: str, now: int) -> Proof:
+def _accept(
+    claims: Mapping[str, JsonValue], *, key: PublicKey, method: str, places: Sequence[str], now: int
+) -> Proof:
     if text(claims, "htm", max_length=32) != method:  # methods have a case (RFC 9110 section 9.1)
         raise ClaimError("htm", "mismatch")
     htu = _comparable(text(claims, "htu", max_length=_MAX_URI))
-    if htu != _comparable(uri):
-        raise Refused(Reason.DPOP_PROOF_INVALID, claim="htu", expected=_comparable(uri), got=htu)
+    if htu not in places:
+        raise Refused(Reason.DPOP_PROOF_INVALID, claim="htu", expected=places[0], got=htu)
     iat = numeric_date(claims, "iat")
     if iat > now + names.SKEW or now >= iat + _MAX_AGE:
         raise Refused(Reason.DPOP_PROOF_INVALID, claim="iat", iat=iat, now=now)

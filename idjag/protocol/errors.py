@@ -86,6 +86,7 @@ ANSWERS: dict[Reason, Answer] = {
         Reason.FACTOR_REPLAYED,
         Reason.FACTOR_EXPIRED,
         Reason.FACTOR_UNKNOWN,
+        Reason.FACTOR_ENDED,
         Reason.PASSKEY_INVALID,
         Reason.PASSKEY_COUNTER,
     ),
@@ -121,6 +122,11 @@ ANSWERS: dict[Reason, Answer] = {
         Reason.CLIENT_ASSERTION_AUD,
         Reason.CLIENT_ASSERTION_EXPIRED,
         Reason.CLIENT_ASSERTION_REPLAY,
+        Reason.CLIENT_CERTIFICATE_MISSING,
+        Reason.CLIENT_CERTIFICATE_MALFORMED,
+        Reason.CLIENT_CERTIFICATE_UNVERIFIED,
+        Reason.CLIENT_CERTIFICATE_EXPIRED,
+        Reason.CLIENT_CERTIFICATE_WRONG,
         Reason.CLIENT_KEYS_UNAVAILABLE,
         Reason.CLIENT_METADATA_UNAVAILABLE,
     ),
@@ -263,6 +269,8 @@ ANSWERS: dict[Reason, Answer] = {
     **_rows("access_denied", 403, SUBJECT_FOREIGN="This subject is not one that you speak for."),
     **_rows("invalid_request", 404, SUBJECT_NOT_FOUND="This subject is not known here."),
     **_rows("insufficient_scope", 403, SCOPE_INSUFFICIENT="The access token does not allow this."),
+    # Whoever sends a receipt reads the same 202 whatever becomes of it, and no error.
+    **_rows("invalid_request", 202, RECEIPT_NOT_TAKEN="All receipts are answered alike."),
     **_rows("server_error", 500, FAULT="Something went wrong here."),
 }
 
@@ -272,7 +280,7 @@ BEFORE_AUTHENTICATION = frozenset(
     for reason, answer in ANSWERS.items()
     if answer.error == "invalid_client" or answer.status in (405, 408, 413, 415, 421, 429, 431)
 ) | {Reason.MALFORMED_FORM, Reason.DUPLICATE_HEADER, Reason.LENGTH_AMBIGUOUS}
-BEFORE_AUTHENTICATION |= {Reason.SECRET_IN_QUERY, Reason.CLIENT_METHODS_SEVERAL}
+BEFORE_AUTHENTICATION |= {Reason.SECRET_IN_QUERY, Reason.CLIENT_METHODS_SEVERAL, Reason.RECEIPT_NOT_TAKEN}
 
 
 def _printable(text: str) -> str:

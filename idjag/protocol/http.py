@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from idjag.protocol.client_certificate import Told
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.form import Form, parse
 
@@ -25,7 +26,8 @@ class TokenRequest:
     """One HTTP request to a token endpoint, as it came.
 
     ``headers`` are pairs with lower-case names; ``query`` is the raw query string; ``source`` the client
-    address; ``user_agent`` what it calls itself.
+    address; ``user_agent`` what it calls itself.  ``certificate``: what the client has shown in the
+    handshake, as somebody tells it who is believed.
     """
 
     method: str
@@ -33,6 +35,7 @@ class TokenRequest:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = field(default=b"", repr=False)
     source: str = ""
+    certificate: Told | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The single value of a header; raises Refused DUPLICATE_HEADER."""

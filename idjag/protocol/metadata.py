@@ -22,6 +22,13 @@ _ENDPOINTS = {
     "revoke": "revocation_endpoint",
     "global-token-revocation": "global_token_revocation_endpoint",
 }
+_OF_CLIENTS = {
+    "token_endpoint": "/token",
+    "revocation_endpoint": "/revoke",
+    "introspection_endpoint": "/introspect",
+    "pushed_authorization_request_endpoint": "/par",
+    "token_exchange_target_service_discovery_endpoint": "/targets",
+}
 _FORMS = frozenset({"introspect", "revoke"})
 _ID_TOKEN_CLAIMS = [
     *("iss", "sub", "aud", "exp", "iat", "nonce"),
@@ -38,6 +45,16 @@ def _without_empty(document: dict[str, object]) -> dict[str, object]:
 def _documents(*, supported: bool) -> dict[str, object]:
     """The draft on client metadata documents, section 5; left out where it would say no."""
     return {"client_id_metadata_document_supported": True} if supported else {}
+
+
+def _aliases(base: str | None) -> dict[str, object]:
+    """The endpoints that clients authenticate at, where connections are asked for a certificate.
+
+    RFC 8705 section 5.
+    """
+    if base is None:
+        return {}
+    return {"mtls_endpoint_aliases": {name: base + path for name, path in _OF_CLIENTS.items()}}
 
 
 def authorization_server_path(issuer: str) -> str:
@@ -70,12 +87,16 @@ def identity_provider(
     claims: Sequence[str] = (),
     locales: Sequence[str] = (),
     documents: bool = False,
+    certificates: Sequence[str] = (),
+    mtls_base: str | None = None,
 ) -> dict[str, object]:
     """The IdP's document, the same under both names (MET-01); ``base`` is the issuer without a final slash.
 
     Only what works is advertised (case 235).  ``claims`` are those about people, ``locales`` the languages of
-    our pages.  ``documents``: clients may be metadata documents (MET-17).
+    our pages.  ``documents``: clients may be metadata documents (MET-17).  ``certificates``: how clients may
+    authenticate with one (RFC 8705), ``mtls_base`` where they are asked for one, if not everywhere.
     """
+    methods = [*_SECRET_AND_KEY, *certificates]
     return _without_empty(
         {
             "issuer": issuer,
@@ -87,6 +108,7 @@ def identity_provider(
             "userinfo_endpoint": f"{base}/userinfo",
             "pushed_authorization_request_endpoint": f"{base}/par",
             "end_session_endpoint": f"{base}/logout",
+            "receipt_endpoint": f"{base}/receipts",
             "jwks_uri": f"{base}/jwks",
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
@@ -94,11 +116,11 @@ def identity_provider(
             "grant_types_supported": [names.AUTHORIZATION_CODE, names.REFRESH_TOKEN, names.TOKEN_EXCHANGE],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "token_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
+            "token_endpoint_auth_methods_supported": [*methods, names.NO_AUTHENTICATION],
             "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "revocation_endpoint_auth_methods_supported": [*_SECRET_AND_KEY, names.NO_AUTHENTICATION],
+            "revocation_endpoint_auth_methods_supported": [*methods, names.NO_AUTHENTICATION],
             "revocation_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "introspection_endpoint_auth_methods_supported": list(_SECRET_AND_KEY),
+            "introspection_endpoint_auth_methods_supported": list(methods),
             "introspection_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
             "code_challenge_methods_supported": ["S256"],
             "acr_values_supported": acrs,
@@ -117,6 +139,7 @@ def identity_provider(
             "claims_parameter_supported": True,
             "identity_chaining_requested_token_types_supported": [names.ID_JAG_TOKEN],
             **_documents(supported=documents),
+            **_aliases(mtls_base),
         }
     )
 
@@ -130,11 +153,13 @@ def resource_authorization_server(
     documents: bool = False,
     public: bool = False,
     dpop: bool = True,
+    certificates: Sequence[str] = (),
 ) -> dict[str, object]:
     """The RAS's document; it names no trusted issuer, tenant or client (MET-07).
 
     ``token_endpoint``: where it is not ``base`` and /token.  ``public``: clients without credentials may
     redeem grants that are bound to a key.  ``dpop``: proofs for that endpoint are accepted.
+    ``certificates``: how clients may authenticate with one.
 
     MCP clients demand ``authorization_endpoint``, ``response_types_supported`` and S256 even of a server
     that only redeems (interop facts 6 and 7); the endpoint answers with an OAuth error.
@@ -152,6 +177,7 @@ def resource_authorization_server(
             "authorization_grant_profiles_supported": [names.ID_JAG_PROFILE],
             "token_endpoint_auth_methods_supported": [
                 *_SECRET_AND_KEY,
+                *certificates,
                 *([names.NO_AUTHENTICATION] if public else ()),
             ],
             "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
@@ -161,14 +187,15 @@ def resource_authorization_server(
     )
 
 
-def beside_token_endpoint(path: str, *, base: str) -> dict[str, object]:
+def beside_token_endpoint(path: str, *, base: str, certificates: Sequence[str] = ()) -> dict[str, object]:
     """The members of one further endpoint of the RAS; ``path`` is its name.
 
     RFC 8414 section 2; draft-parecki-oauth-global-token-revocation.
     """
     name = _ENDPOINTS[path]
-    # JSON has no place for a secret, so that one endpoint knows only what a header can carry
-    methods = [each for each in _SECRET_AND_KEY if path in _FORMS or each != names.CLIENT_SECRET_POST]
+    # JSON has no place for a secret or a client_id, so that one endpoint knows only what a header can carry
+    in_header = [names.CLIENT_SECRET_BASIC, names.PRIVATE_KEY_JWT]
+    methods = [*_SECRET_AND_KEY, *certificates] if path in _FORMS else in_header
     return {
         name: f"{base}/{path}",
         f"{name}_auth_methods_supported": methods,

@@ -43,6 +43,9 @@ CLIENT_SECRET = "client_secret"  # ours: basic or post, the registration does no
 CLIENT_SECRET_BASIC = "client_secret_basic"
 CLIENT_SECRET_POST = "client_secret_post"
 PRIVATE_KEY_JWT = "private_key_jwt"
+TLS_CLIENT_AUTH = "tls_client_auth"
+SELF_SIGNED_TLS_CLIENT_AUTH = "self_signed_tls_client_auth"
+MUTUAL_TLS = (TLS_CLIENT_AUTH, SELF_SIGNED_TLS_CLIENT_AUTH)  # RFC 8705 section 2
 NO_AUTHENTICATION = "none"
 CLIENT_ID_METADATA_DOCUMENT = "client_id_metadata_document"  # ours: what the document at the client_id says
 
@@ -56,6 +59,7 @@ MAX_ID_JAG = 16 * 1024
 MAX_SUBJECT_TOKEN = 16 * 1024
 MAX_CLIENT_ASSERTION = 4 * 1024
 MAX_DPOP_PROOF = 8 * 1024
+MAX_CLIENT_CERTIFICATE = 16 * 1024  # as a header has it
 MAX_CLIENT_METADATA = 5 * 1024  # recommended by the draft on metadata documents, section 6
 MAX_SCOPES = 256
 MAX_RESOURCES = 32

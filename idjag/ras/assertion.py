@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from idjag.protocol import custom_claims, id_jag, jwt_bearer, names
+from idjag.protocol.claims import ClaimError, text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
 from idjag.protocol.jose import JoseError, UnverifiedJwt, jws
@@ -42,6 +43,8 @@ def accepted(assertion: str, *, client: Client, config: RasConfig, trail: Trail)
     trusted = _trusted_issuer(jwt, client=client, config=config, trail=trail)
     trail.profile = profile = _profile(jwt, trusted)
     claims = yield from _verified(jwt, trusted)
+    if profile == "id-jag":
+        trail.claimed_issuer, trail.signed = trusted.issuer, _jti(claims)
     generic = profile == "jwt-bearer"  # RFC 7523 section 3: the token endpoint is a name for us too
     grant = _ACCEPT[profile](
         claims,
@@ -106,6 +109,14 @@ def _verified(jwt: UnverifiedJwt, trusted: TrustedIssuer) -> Flow[Mapping[str, J
         return jws.verify(jwt, keys=keys, algorithms=trusted.algorithms)
     except JoseError as wrong:
         raise Refused(Reason.SIGNATURE_INVALID, problem=wrong.code, kid=jwt.kid) from None
+
+
+def _jti(claims: Mapping[str, JsonValue]) -> str | None:
+    """What a receipt can name the grant by, even if it is refused for another of its claims."""
+    try:
+        return text(claims, "jti", max_length=255)
+    except ClaimError:
+        return None
 
 
 def _used(trusted: TrustedIssuer) -> frozenset[str]:

@@ -10,7 +10,7 @@ from idjag.protocol.actor import Actor
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.id_jag import IdJag
 from idjag.ras.narrowing import Asked, Reach
-from idjag.ras.ports import AuditEvent, Once
+from idjag.ras.ports import AuditEvent, Once, Report
 from idjag.ras.trusted import Profile
 
 __all__ = ["Tally", "Trail"]
@@ -24,8 +24,9 @@ _LOST = {"client_assertion": Reason.CLIENT_ASSERTION_REPLAY, dpop.ONCE_KIND: Rea
 class Trail:
     """What is known of one request so far; it grows as checks pass.
 
-    ``claimed_issuer`` is the sender's word; everything of ``grant`` was verified.  ``jkt`` is the key that
-    the token is bound to.  ``recorded``: the refusal has its event, written where it was found.
+    ``claimed_issuer`` is the sender's word; everything of ``grant`` was verified.  ``signed`` is the jti of
+    an ID-JAG whose signature was right, whatever else is wrong with it.  ``jkt`` is the key that the token is
+    bound to.  ``recorded``: the refusal has its event, written where it was found.
     """
 
     decision_id: str
@@ -38,6 +39,7 @@ class Trail:
     asked: Asked = field(default_factory=Asked)
     claimed_issuer: str | None = None
     profile: Profile = "id-jag"
+    signed: str | None = None
     grant: IdJag | None = None
     jkt: str | None = None
     reach: Reach | None = None
@@ -45,6 +47,12 @@ class Trail:
     created: bool = False
     always: tuple[Once, ...] = ()
     recorded: bool = False
+
+    def report(self, outcome: str | None) -> Report | None:
+        """What the issuer may be told of its grant, once it is durable; None when that is nothing."""
+        if outcome is None or self.signed is None or self.claimed_issuer is None:
+            return None
+        return Report(self.audience, self.claimed_issuer, self.signed, outcome, self.now)
 
     def redeemed(self) -> AuditEvent:
         """The event of a token that may leave."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from idjag.protocol.client_auth import Registration
-from idjag.protocol.names import NO_AUTHENTICATION
+from idjag.protocol.names import MUTUAL_TLS, NO_AUTHENTICATION
 from idjag.protocol.resources import comparable
 
 __all__ = ["Callers", "ResourceServer", "Revoker"]
@@ -74,6 +74,11 @@ class Callers:
             if foreign := sorted(each for each in server.resources if comparable(each) not in governed):
                 raise ValueError(f"introspection: {foreign[0]} is not among the resources")
         for revoker in self.revokers:
+            if revoker.registration.method in MUTUAL_TLS:
+                raise ValueError(
+                    f"global_token_revocation: {revoker.registration.client_id} must sign: a certificate "
+                    "needs a client_id beside it, and that endpoint takes no form"
+                )
             if unknown := sorted(revoker.issuers - trusted):
                 raise ValueError(f"global_token_revocation: {unknown[0]} is not among trusted_issuers")
             if revoker.tenant is not None and not revoker.by_email:

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 
 from idjag import setting_values
 from idjag.asgi import ASGIApp, trusted_networks
+from idjag.forwarded import CertificateHeaders, certificate_header
+from idjag.protocol.jose import PrivateKey
 from idjag.ras.model import Account, Link, RasConfig
 from idjag.ras.places import DatabasePlace
+from idjag.ras.receipts import Receipts
 from idjag.ras.server import Ras, new_id, system_clock
 from idjag.ras.standalone import standalone
 from idjag.trust.fetch import PinnedFetcher
@@ -34,6 +37,8 @@ _READ = frozenset(
     f"IDJAG_{name}"
     for name in (
         "TRUSTED_PROXIES",
+        "CLIENT_CERTIFICATE_HEADER",
+        "CLIENT_CERTIFICATE_UNVERIFIED_HEADER",
         "OUTBOUND_ALLOW",
         "OUTBOUND_PROXY",
         "CA_FILE",
@@ -71,7 +76,8 @@ class SettingsWrong(Exception):
 class Loaded:
     """What ras.yaml and the environment say, checked, with secrets resolved to hashes.
 
-    From ``outbound`` on, the settings of contract section 3.
+    ``receipt_key``: None when nobody is told what became of grants.  From ``outbound`` on, the settings of
+    contract section 3.
     """
 
     config: RasConfig
@@ -80,6 +86,7 @@ class Loaded:
     alg: str
     database: DatabasePlace
     kek_file: Path
+    receipt_key: PrivateKey | None = field(default=None, repr=False)
     outbound: OutboundAllow = field(default_factory=OutboundAllow)
     outbound_proxy: Proxy | None = None
     ca_file: str | None = None
@@ -105,14 +112,16 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     file = yaml_file.validate(document, RasFile)
     loopback = is_loopback(file.issuer)
     values = Values(document, file, environ=environ, base=path.resolve().parent, loopback=loopback)
+    settings = _settings(environ, loopback=loopback)
     return Loaded(
-        config=values.config(),
+        config=values.config(_certificate_headers(environ, settings["trusted_proxies"])),
         accounts=values.accounts(),
         links=values.links(),
         alg=file.access_token.alg,
         database=values.database(),
         kek_file=values.kek_file(),
-        **_settings(environ, loopback=loopback),
+        receipt_key=values.receipt_key(),
+        **settings,
     )
 
 
@@ -156,6 +165,23 @@ def _settings(environ: Mapping[str, str], *, loopback: bool) -> _Settings:
     )
 
 
+def _certificate_headers(environ: Mapping[str, str], proxies: tuple[str, ...]) -> CertificateHeaders:
+    """The headers of client certificates, which nobody but a trusted proxy is believed in."""
+    verified, unverified = "IDJAG_CLIENT_CERTIFICATE_HEADER", "IDJAG_CLIENT_CERTIFICATE_UNVERIFIED_HEADER"
+    try:
+        headers = CertificateHeaders(
+            _parsed(certificate_header, environ, verified) or "",
+            _parsed(certificate_header, environ, unverified) or "",
+        )
+    except ValueError as wrong:
+        raise SettingsWrong(f"{unverified} {wrong}") from None
+    if headers.names and not proxies:
+        raise SettingsWrong(f"{verified} needs IDJAG_TRUSTED_PROXIES: nobody else is believed in it")
+    if headers.names and any(network.prefixlen == 0 for network in trusted_networks(proxies)):
+        raise SettingsWrong(f"{verified} would be believed from everybody: IDJAG_TRUSTED_PROXIES names all")
+    return headers
+
+
 def _parsed(parse: Callable[[str], T], environ: Mapping[str, str], name: str) -> T | None:
     """What the setting says, None when it is not given."""
     try:
@@ -187,6 +213,7 @@ class Standalone:
     ras: Ras
     app: ASGIApp
     database: Database
+    receipts: Receipts | None
     _open: ExitStack = field(repr=False)
 
     def close(self) -> None:
@@ -225,12 +252,14 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
             opening.enter_context(watching)
         except CheckpointsWrong as wrong:
             raise SettingsWrong(str(wrong)) from None
-        now = clock()
+        now, key = clock(), loaded.receipt_key
+        receipts = Receipts(key, fetcher, clock=clock) if key else None
         bring_in(database.ledger, loaded.accounts, loaded.links, now=now, decision_id=new_id())
         ras = Ras(
             loaded.config,
             keys=Jwks(fetcher),
             publications=Publications(fetcher, loopback=loaded.outbound.loopback),
+            receipts=receipts,
             nonce_key=hmac.digest(database.chain_key, _NONCES, "sha256"),
             accounts=database.store,
             store=database.store,
@@ -238,6 +267,8 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
             clock=clock,
         )
         opening.callback(ras.close)
-        app = standalone(ras, trusted_proxies=loaded.trusted_proxies)
-        return Standalone(ras, app, database, opening.pop_all())
+        app = standalone(
+            ras, trusted_proxies=loaded.trusted_proxies, receipt_keys=receipts.public if receipts else None
+        )
+        return Standalone(ras, app, database, receipts, opening.pop_all())
     raise AssertionError("unreachable")

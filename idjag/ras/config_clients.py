@@ -8,6 +8,7 @@ from typing import Protocol
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration, hash_secret
+from idjag.protocol.client_certificate import SUBJECTS, Subject, SubjectWrong
 from idjag.protocol.client_metadata import url_problem
 from idjag.ras.config_fields import secret_problem
 from idjag.ras.config_file import AuthEntry
@@ -49,6 +50,7 @@ class Registrations:
         if problem := self._problem(entry):
             raise self._document.error((*place, "auth"), problem)
         secrets = self._secrets(auth, (*place, "auth"))
+        subjects = [self._subject(name, text, (*place, "auth")) for name, text in auth.subjects.items()]
         return Registration(
             client_id=entry.client_id,
             method=auth.method,
@@ -56,7 +58,14 @@ class Registrations:
             keys=auth.jwks,
             jwks_uri=auth.jwks_uri,
             expiring=tuple((digest, until) for digest, until in secrets if until is not None),
+            subject=subjects[0] if subjects else None,
         )
+
+    def _subject(self, name: str, text: str, place: _Place) -> Subject:
+        try:
+            return Subject(name, text)
+        except SubjectWrong as wrong:
+            raise self._document.error((*place, name), f"{name} {wrong}") from None
 
     def _secrets(self, auth: AuthEntry, place: _Place) -> list[tuple[bytes, int | None]]:
         """Each with the second from which on it is none (CAU-15)."""
@@ -71,9 +80,14 @@ class Registrations:
         auth = entry.auth
         has_secret = auth.secret is not None or auth.secrets is not None
         keys = [each for each in (auth.jwks, auth.jwks_uri) if each is not None]
-        if auth.method == names.PRIVATE_KEY_JWT:
+        if auth.method == names.TLS_CLIENT_AUTH:
+            wrong = len(auth.subjects) != 1 or bool(keys) or has_secret
+            return f"tls_client_auth needs one of {', '.join(SUBJECTS)}, and nothing else" if wrong else None
+        if auth.subjects:
+            return f"{next(iter(auth.subjects))} is for tls_client_auth, not for {auth.method}"
+        if auth.method in (names.PRIVATE_KEY_JWT, names.SELF_SIGNED_TLS_CLIENT_AUTH):
             wrong = len(keys) != 1 or has_secret
-            return "private_key_jwt needs jwks or jwks_uri, and no secret" if wrong else None
+            return f"{auth.method} needs jwks or jwks_uri, and no secret" if wrong else None
         if auth.method in (names.NO_AUTHENTICATION, names.CLIENT_ID_METADATA_DOCUMENT):
             if keys or has_secret:
                 return _NOTHING.format(auth.method)

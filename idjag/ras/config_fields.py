@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -27,7 +26,6 @@ __all__ = [
     "Time",
     "Uri",
     "is_loopback",
-    "not_built",
     "once",
     "secret_problem",
     "wrong",
@@ -47,17 +45,6 @@ _SHORTEST_SECRET = 16
 def wrong(text: str) -> PydanticCustomError:
     """What is wrong, in a sentence that never repeats the value."""
     return PydanticCustomError("refused", text)
-
-
-def not_built(what: str) -> Callable[[Any], Any]:
-    """Accepts what means "off" alone."""
-
-    def check(value: Any) -> Any:
-        if value not in (None, False, []):
-            raise wrong(f"not built: {what}")
-        return value
-
-    return check
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> AfterValidator:

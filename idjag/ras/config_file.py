@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from idjag.protocol.client_certificate import SUBJECTS
 from idjag.ras.config_fields import (
     Domain,
     Duration,
@@ -20,9 +21,7 @@ from idjag.ras.config_fields import (
     Text,
     Time,
     Uri,
-    not_built,
     once,
-    wrong,
 )
 
 __all__ = [
@@ -109,12 +108,6 @@ class IssuerEntry(Entry):
     status: Literal["active", "paused"] = "active"
 
 
-def _without_certificates(value: Any) -> Any:
-    if value in ("tls_client_auth", "self_signed_tls_client_auth"):
-        raise wrong("not built: client certificates (mTLS)")
-    return value
-
-
 class SecretEntry(Entry):
     """One of two secrets, while a client changes over."""
 
@@ -125,21 +118,31 @@ class SecretEntry(Entry):
 class AuthEntry(Entry):
     """How a client authenticates; ``none``: not at all, so that its grants must be bound to a key."""
 
-    method: Annotated[
-        Literal[
-            "client_secret",
-            "client_secret_basic",
-            "client_secret_post",
-            "private_key_jwt",
-            "client_id_metadata_document",
-            "none",
-        ],
-        BeforeValidator(_without_certificates),
+    method: Literal[
+        "client_secret",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "tls_client_auth",
+        "self_signed_tls_client_auth",
+        "client_id_metadata_document",
+        "none",
     ] = "client_secret"
     secret: str | None = Field(default=None, repr=False)
     secrets: Annotated[list[SecretEntry], Field(min_length=1, max_length=2)] | None = None
     jwks: Keys | None = None
     jwks_uri: Issuer | None = None
+    tls_client_auth_subject_dn: str | None = None
+    tls_client_auth_san_dns: str | None = None
+    tls_client_auth_san_uri: str | None = None
+    tls_client_auth_san_ip: str | None = None
+    tls_client_auth_san_email: str | None = None
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        """Whose certificate the client shows, by the fields that say it."""
+        every = {name: getattr(self, name) for name in SUBJECTS}
+        return {name: text for name, text in every.items() if text is not None}
 
 
 class RequireEntry(Entry):
@@ -251,6 +254,12 @@ class GlobalTokenRevocationEntry(Entry):
     clients: list[RevokerEntry] = []
 
 
+class ReceiptsEntry(Entry):
+    """Issuers that ask for it are told what became of their grants; the key is a PEM file."""
+
+    key_file: Annotated[str, Field(min_length=1)]
+
+
 class RasFile(Entry):
     """The whole file."""
 
@@ -266,6 +275,6 @@ class RasFile(Entry):
     introspection: IntrospectionEntry = IntrospectionEntry()
     global_token_revocation: GlobalTokenRevocationEntry = GlobalTokenRevocationEntry()
     issuer_lookup: bool = False
-    receipts: Annotated[None, BeforeValidator(not_built("receipts of redemptions"))] = None
+    receipts: ReceiptsEntry | None = None
     database_url: str = "sqlite:///ras.db"
     kek_file: str | None = None

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from idjag.forwarded import CertificateHeaders
+from idjag.protocol.jose import PrivateKey
 from idjag.ras import config_people
 from idjag.ras.callers import Callers, ResourceServer, Revoker
 from idjag.ras.config_clients import Registrations
@@ -22,6 +24,7 @@ from idjag.ras.config_file import (
 )
 from idjag.ras.model import Account, Client, Link, RasConfig, Resource
 from idjag.ras.places import DatabasePlace, PostgresUrl
+from idjag.ras.receipt_key import receipt_key
 from idjag.ras.step_up import NO_REQUIREMENT, Requirement
 from idjag.ras.trusted import IssuerRef, SubjectRules, TrustedIssuer
 from idjag.yaml_file import Document
@@ -49,7 +52,7 @@ class Values:
         self._loopback = loopback
         self._registrations = Registrations(document, environ=environ, base=base, loopback=loopback)
 
-    def config(self) -> RasConfig:
+    def config(self, certificate_headers: CertificateHeaders) -> RasConfig:
         """What redemptions are judged by."""
         file = self._file
         trusted = [self._trusted(number, entry) for number, entry in enumerate(file.trusted_issuers)]
@@ -67,6 +70,7 @@ class Values:
                 dpop_nonce=file.dpop.nonce == "required",
                 callers=self._callers(),
                 issuer_lookup=file.issuer_lookup,
+                certificate_headers=certificate_headers,
             )
         except ValueError as wrong:
             raise self._document.error((), str(wrong)) from None
@@ -103,6 +107,19 @@ class Values:
             problem = "PostgreSQL needs kek_file: every server of the database is given the same key"
             raise self._document.error(("database_url",), problem)
         return database.with_name(f"{database.name}.kek")
+
+    def receipt_key(self) -> PrivateKey | None:
+        """What receipts are signed with; None when none are sent."""
+        if self._file.receipts is None:
+            return None
+        path = self._base / self._file.receipts.key_file
+        try:
+            return receipt_key(path)
+        except OSError as error:
+            problem = f"{path}: {(error.strerror or 'cannot be read').lower()}"
+        except ValueError as wrong:
+            problem = f"{path} {wrong}"
+        raise self._document.error(("receipts", "key_file"), problem)
 
     def _trusted(self, number: int, entry: IssuerEntry) -> TrustedIssuer:
         place: Place = ("trusted_issuers", number)

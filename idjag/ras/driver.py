@@ -18,7 +18,9 @@ from idjag.ras.ports import (
     Clients,
     IssuerKeys,
     Outcome,
+    Receipts,
     Record,
+    Report,
     Signer,
     Store,
     Submitting,
@@ -39,6 +41,7 @@ from idjag.ras.steps import (
     NeedToken,
     Sign,
     Step,
+    Tell,
 )
 from idjag.ras.subjects import look_up
 from idjag.trust.publications import Publications
@@ -66,6 +69,7 @@ class Driver:
         store: Store,
         signer: Signer,
         publications: Publications | None,
+        receipts: Receipts | None = None,
     ) -> None:
         self._configured = configured
         self._clients = clients
@@ -74,6 +78,7 @@ class Driver:
         self._store = store
         self._signer = signer
         self._publications = publications
+        self._receipts = receipts
         self._arrivals = Arrivals()
         self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
         self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
@@ -84,7 +89,9 @@ class Driver:
             case NeedClient():
                 return self._client(step)
             case NeedRegistration():
-                return self._published().registration(step.registered, kid=step.kid)
+                return self._published().registration(
+                    step.registered, kid=step.kid, certificate=step.certificate
+                )
             case NeedKeys():
                 return self._keys.keys(step.issuer, step.jwks_uri, kid=step.kid)
             case NeedPerson():
@@ -93,12 +100,13 @@ class Driver:
                 return self._kept(step)
             case NeedAccounts():
                 return self._accounts.by_email(step.email, tenant=step.tenant)
-            case Sign():
-                return self._signer.issue(step.token)
-            case NeedIssuedKeys():
-                return self._signer.public()
+            case Sign() | NeedIssuedKeys():
+                return self._signer.issue(step.token) if isinstance(step, Sign) else self._signer.public()
             case Commit():
                 return self._store.commit(step.record)
+            case Tell():
+                self._tell(step.report)
+                return None
 
     async def aanswer(self, step: Step) -> Answer:
         """Carry out one step without blocking the loop: what blocks is called in a thread.
@@ -109,11 +117,15 @@ class Driver:
             case NeedClient() if self._clients is None:
                 return self._client(step)
             case NeedRegistration():
-                return await self._published().aregistration(step.registered, kid=step.kid)
+                return await self._published().aregistration(
+                    step.registered, kid=step.kid, certificate=step.certificate
+                )
             case NeedKeys():
                 return await self._akeys(step)
             case Sign() | NeedIssuedKeys() if type(self._signer) is JwtSigner:
                 return self.answer(step)  # nothing is waited for; a host's own may ask a key service
+            case Tell():
+                return self.answer(step)  # nothing is waited for
             case Commit() if isinstance(self._store, Submitting):
                 return await self._arrivals.of(self._store.submit(step.record))
             case _:
@@ -144,6 +156,17 @@ class Driver:
         """End the threads that were begun here, when what is still to be written is written."""
         self._fetches.close(finish=False)
         self._writes.close(finish=True)
+        if self._receipts is not None:
+            self._receipts.close()
+
+    def _tell(self, report: Report) -> None:
+        """The redemption stands, whatever becomes of its receipt."""
+        if self._receipts is None:
+            return
+        try:
+            self._receipts.report(report)
+        except Exception as failed:  # noqa: BLE001  # a host's own may do anything
+            log.warning("receipt not taken error=%s", type(failed).__name__)
 
     async def _akeys(self, step: NeedKeys) -> KeySet:
         """An issuer's keys: awaited if the port can, else by one thread for all who ask for this issuer."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from idjag.protocol import names
+from idjag.protocol import client_auth, names
 from idjag.protocol.claims import ClaimError, numeric_date, text
 from idjag.protocol.client_auth import Presented, Registration
 from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import JoseError, jws
 from idjag.protocol.jose.json import JsonValue
@@ -19,7 +20,16 @@ from idjag.ras.standing import Change, IssuedToken
 from idjag.ras.steps import Flow, commit, issued_keys
 from idjag.ras.token_endpoint import Strangers, authenticated, refusal
 
-__all__ = ["Inquiry", "TokenTrail", "caller_of", "claims_of", "client_of_ours", "refused_reply", "write"]
+__all__ = [
+    "Inquiry",
+    "TokenTrail",
+    "caller_of",
+    "claims_of",
+    "client_of_ours",
+    "presented_in",
+    "refused_reply",
+    "write",
+]
 
 _MAX_TOKEN = 16 * 1024
 
@@ -85,6 +95,11 @@ class Inquiry:
     counted: Tally
     tenant: str | None
     trail: TokenTrail = field(repr=False)
+
+
+def presented_in(form: Form, request: TokenRequest) -> Presented:
+    """How the caller authenticates; raises Refused."""
+    return client_auth.present(form, request.header(b"authorization"), certificate=request.certificate)
 
 
 def caller_of(inquiry: Inquiry, presented: Presented, registration: Registration | None) -> Flow[Client]:

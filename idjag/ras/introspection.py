@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from idjag.protocol import client_auth, names
+from idjag.protocol import names
 from idjag.protocol.claims import text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, form_of, token_reply
 from idjag.protocol.jose.json import JsonValue
 from idjag.ras.callers import ResourceServer
-from idjag.ras.inquiry import Inquiry, caller_of, claims_of, client_of_ours, refused_reply, write
+from idjag.ras.inquiry import (
+    Inquiry,
+    caller_of,
+    claims_of,
+    client_of_ours,
+    presented_in,
+    refused_reply,
+    write,
+)
 from idjag.ras.model import Client
 from idjag.ras.standing import IssuedToken, objection
 from idjag.ras.steps import Flow, client_of, token_of
@@ -30,7 +38,7 @@ def introspect(inquiry: Inquiry) -> Flow[Reply]:
     trail = inquiry.trail
     try:
         form = form_of(inquiry.request)
-        presented = client_auth.present(form, inquiry.request.header(b"authorization"))
+        presented = presented_in(form, inquiry.request)
         server = inquiry.config.callers.resource_server(presented.claimed_client)
         if server is None:
             client = yield from client_of_ours(inquiry, presented)

@@ -5,11 +5,10 @@ For authenticated clients alone, about themselves alone: nobody learns whom we t
 
 from __future__ import annotations
 
-from idjag.protocol import client_auth
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, form_of, token_reply
-from idjag.ras.inquiry import Inquiry, client_of_ours, refused_reply, write
+from idjag.ras.inquiry import Inquiry, client_of_ours, presented_in, refused_reply, write
 from idjag.ras.model import Client, Link
 from idjag.ras.standing import Grounds
 from idjag.ras.steps import Flow, standing_of
@@ -24,7 +23,7 @@ def look_up(inquiry: Inquiry) -> Flow[Reply]:
     trail = inquiry.trail
     try:
         form = form_of(inquiry.request)
-        presented = client_auth.present(form, inquiry.request.header(b"authorization"))
+        presented = presented_in(form, inquiry.request)
         client = yield from client_of_ours(inquiry, presented)
         issuer, tenant = _asked(form)
         accepted = yield from _accepted(issuer, tenant, client, inquiry=inquiry)

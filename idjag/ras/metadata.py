@@ -42,11 +42,13 @@ def document(
         dpop=advertised == config.endpoint,
         documents=names.CLIENT_ID_METADATA_DOCUMENT in methods,
         public=not methods.isdisjoint(_MAY_BE_PUBLIC),
+        certificates=config.certificate_headers.methods,
     )
     for endpoint in endpoints:
         if endpoint == "issuer-lookup":
             continue  # there is no registered word for it, and whom we trust is nobody's to guess (MET-07)
-        ours |= metadata.beside_token_endpoint(endpoint, base=base)
+        certificates = config.certificate_headers.methods
+        ours |= metadata.beside_token_endpoint(endpoint, base=base, certificates=certificates)
     if host is None:
         return ours
     if host.get("issuer", config.issuer) != config.issuer:

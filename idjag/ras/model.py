@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from idjag.forwarded import CertificateHeaders
 from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.resources import comparable, is_resource
@@ -134,7 +135,8 @@ class RasConfig:
     ``token_endpoint``: its URL as clients know it, ``base`` and /token when None.  ``one_resource``: an
     access token is for a single resource (decision 0022).  ``dpop_nonce``: proofs must carry a nonce.
     ``callers`` may introspect, or end everything of a person.  ``issuer_lookup``: clients may ask whether an
-    issuer would be accepted from them (decision 0033).
+    issuer would be accepted from them (decision 0033).  ``certificate_headers``: in which the proxies of the
+    doors tell client certificates, without which no client can authenticate with one.
     """
 
     issuer: str
@@ -149,6 +151,7 @@ class RasConfig:
     dpop_nonce: bool = False
     callers: Callers = field(default_factory=Callers)
     issuer_lookup: bool = False
+    certificate_headers: CertificateHeaders = field(default_factory=CertificateHeaders)
     _issuers: dict[str, TrustedIssuer] = field(init=False, repr=False, compare=False)
     _resources: dict[str, Resource] = field(init=False, repr=False, compare=False)
     _clients: dict[str, tuple[Client, ...]] = field(init=False, repr=False, compare=False)
@@ -183,6 +186,7 @@ class RasConfig:
         object.__setattr__(self, "_reach", authority.reach(self.trusted_issuers, self.clients))
         authority.check(self.trusted_issuers, self._reach)
         self.callers.check(clients=clients, resources=(each.uri for each in self.resources), issuers=issuers)
+        self._check_certificates()
 
     def _check_addresses(self) -> None:
         if not _is_issuer(self.issuer):  # MET-02
@@ -190,13 +194,22 @@ class RasConfig:
         if self.token_endpoint is not None and not _is_issuer(self.token_endpoint.partition("?")[0]):
             raise ValueError("token_endpoint: an https URL without fragment (http only on this machine)")
 
+    def _check_certificates(self) -> None:
+        for each in self._registrations:
+            if each.method in names.MUTUAL_TLS and each.method not in self.certificate_headers.methods:
+                setting = "certificate_headers (IDJAG_CLIENT_CERTIFICATE_HEADER)"
+                raise ValueError(f"{each.client_id}: {each.method} needs {setting}, which is not set")
+
     @property
     def published(self) -> bool:
         """Whether somebody who authenticates here publishes elsewhere what that needs."""
-        registrations = [client.registration for client in self.clients]
-        registrations += [caller.registration for caller in self.callers.resource_servers]
-        registrations += [caller.registration for caller in self.callers.revokers]
-        return any(each is not None and each.published for each in registrations)
+        return any(each.published for each in self._registrations)
+
+    @property
+    def _registrations(self) -> list[Registration]:
+        clients = [client.registration for client in self.clients if client.registration is not None]
+        servers = [caller.registration for caller in self.callers.resource_servers]
+        return [*clients, *servers, *(caller.registration for caller in self.callers.revokers)]
 
     @property
     def origins(self) -> frozenset[str]:

@@ -32,7 +32,9 @@ __all__ = [
     "Outcome",
     "Person",
     "Query",
+    "Receipts",
     "Record",
+    "Report",
     "Signer",
     "Stopped",
     "Store",
@@ -265,4 +267,30 @@ class Signer(Protocol):
 
     def public(self) -> KeySet:
         """What resource servers verify with; published as JWK Set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of an ID-JAG whose signature was right, for its issuer; ``sender`` is our own.
+
+    ``id_jag`` is its jti, ``at`` NumericDate, ``outcome`` one of ``idjag.protocol.receipt.VOCABULARY``.
+    """
+
+    sender: str
+    issuer: str
+    id_jag: str
+    outcome: str
+    at: int
+
+
+class Receipts(Protocol):
+    """Takes reports and returns at once; ``idjag.ras.receipts.Receipts`` sends them."""
+
+    def report(self, report: Report) -> None:
+        """Take one report, of something that is durable here."""
+        ...
+
+    def close(self) -> None:
+        """End what was begun."""
         ...

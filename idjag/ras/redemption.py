@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from idjag.protocol import names
+from idjag.protocol import names, receipt
 from idjag.protocol.access_token import AccessToken
 from idjag.protocol.dpop import Proof
 from idjag.protocol.errors import ANSWERS, Reason, Refused
@@ -26,7 +26,7 @@ from idjag.ras.persons import settle
 from idjag.ras.ports import Lost, Once, Record
 from idjag.ras.possession import key_of, require_key
 from idjag.ras.standing import Grounds, IssuedToken, objection
-from idjag.ras.steps import Commit, Flow, commit, signed, standing_of
+from idjag.ras.steps import Commit, Flow, commit, signed, standing_of, tell
 from idjag.ras.subjects import Found, identity_of, query_of
 from idjag.ras.trusted import TrustedIssuer
 
@@ -130,7 +130,9 @@ def redeem(
         return redemption, _record(grant, found, issued, trusted=trusted, trail=trail)
 
     rules = trusted.rules_of(query.link.tenant)
-    return (yield from settle(query, identity, rules=rules, new_id=issue.new_id, trail=trail, make=make))
+    redemption = yield from settle(query, identity, rules=rules, new_id=issue.new_id, trail=trail, make=make)
+    yield from tell(trail.report(receipt.REDEEMED))
+    return redemption
 
 
 def _check_tie(link: Link, *, client: Client, config: RasConfig) -> None:
@@ -158,7 +160,10 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
         log.error("redemption unavailable decision_id=%s %s", trail.decision_id, refused)
     else:  # the facts may quote what came in: they are for the audit log alone
         log.info("redemption refused decision_id=%s reason=%s", trail.decision_id, refused.reason)
-    if trail.recorded or refused.fact.get("port") == Commit.__name__:
+    if refused.fact.get("port") == Commit.__name__:
+        return refused
+    if trail.recorded:
+        yield from tell(trail.report(receipt.word(refused.reason)))
         return refused
     record = Record(
         decision_id=trail.decision_id,
@@ -172,7 +177,10 @@ def audited_refusal(refused: Refused, trail: Trail) -> Flow[Refused]:
     except Refused as failed:
         log.error("refusal not recorded decision_id=%s %s", trail.decision_id, failed)  # noqa: TRY400  # the port said what; a trace may hold what a request brought
         return failed
-    return Trail.refusal_of(outcome.once) if isinstance(outcome, Lost) else refused
+    if isinstance(outcome, Lost):
+        return Trail.refusal_of(outcome.once)
+    yield from tell(trail.report(receipt.word(refused.reason)))
+    return refused
 
 
 def _redemption(

@@ -22,6 +22,7 @@ _FIXED: dict[str, Callable[[Loaded], object]] = {
     "database_url": lambda loaded: loaded.database,
     "kek_file": lambda loaded: loaded.kek_file,
     "access_token.alg": lambda loaded: loaded.alg,
+    "receipts": lambda loaded: loaded.receipt_key is None,
 }
 
 
@@ -86,6 +87,8 @@ class Reloading:
             return str(refused)
         except OSError as error:
             return f"{error.filename or self._path}: {(error.strerror or 'cannot be read').lower()}"
+        if self._built.receipts is not None and loaded.receipt_key is not None:
+            self._built.receipts.sign_with(loaded.receipt_key)
         self._loaded = loaded
         return None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from idjag.protocol import client_auth
 from idjag.protocol.claims import text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, form_of, token_reply
-from idjag.ras.inquiry import Inquiry, claims_of, client_of_ours, refused_reply, write
+from idjag.ras.inquiry import Inquiry, claims_of, client_of_ours, presented_in, refused_reply, write
 from idjag.ras.model import Client
 from idjag.ras.standing import Revoke
 from idjag.ras.steps import Flow, token_of
@@ -22,7 +21,7 @@ def revoke(inquiry: Inquiry, *, keeps_tokens: bool = True) -> Flow[Reply]:
     trail = inquiry.trail
     try:
         form = form_of(inquiry.request)
-        presented = client_auth.present(form, inquiry.request.header(b"authorization"))
+        presented = presented_in(form, inquiry.request)
         client = yield from client_of_ours(inquiry, presented)
         token = form.required("token")
         if not keeps_tokens:

@@ -20,7 +20,7 @@ from idjag.ras.model import RasConfig
 from idjag.ras.narrowing import Asked
 from idjag.ras.not_redeemed import NotRedeemed
 from idjag.ras.persons import sign_in
-from idjag.ras.ports import Accounts, AccountsBySubId, Clients, IssuerKeys, Signer, Store, Tokens
+from idjag.ras.ports import Accounts, AccountsBySubId, Clients, IssuerKeys, Receipts, Signer, Store, Tokens
 from idjag.ras.possession import Nonces, TokenEndpoint
 from idjag.ras.redemption import Issue, Redemption
 from idjag.ras.steps import Flow, arun, run
@@ -47,8 +47,9 @@ class Ras:
 
     ``keys``, ``accounts``, ``store`` and ``signer`` are the ports of ``idjag.ras.ports``; ``clients`` is
     the configuration unless a host has a table of its own.  ``publications`` fetches what clients publish
-    about themselves, for registrations that say so.  ``nonce_key``, 32 secret octets and the same on every
-    node, is for ``RasConfig.dpop_nonce``.  ``clock`` gives NumericDate, ``new_id`` at least 80 random bits
+    about themselves, for registrations that say so.  ``receipts`` tells issuers that ask for it what became
+    of their grants.  ``nonce_key``, 32 secret octets and the same on every node, is for
+    ``RasConfig.dpop_nonce``.  ``clock`` gives NumericDate, ``new_id`` at least 80 random bits
     as URL-safe text.  Raises ValueError when the configuration needs what is not given.
     """
 
@@ -62,6 +63,7 @@ class Ras:
         signer: Signer,
         clients: Clients | None = None,
         publications: Publications | None = None,
+        receipts: Receipts | None = None,
         nonce_key: bytes | None = None,
         clock: Callable[[], int] = system_clock,
         new_id: Callable[[], str] = new_id,
@@ -83,6 +85,7 @@ class Ras:
             store=store,
             signer=signer,
             publications=publications,
+            receipts=receipts,
         )
         self._clock = clock
         self._new_id = new_id
@@ -125,7 +128,7 @@ class Ras:
         return self._store.ready()
 
     def close(self) -> None:
-        """End the threads of this server; the ports are the host's to close."""
+        """End the threads of this server and ``receipts``; the other ports are the host's to close."""
         self._driver.close()
 
     def redeem(
@@ -147,10 +150,8 @@ class Ras:
         another than ``RasConfig.endpoint``.
         """
         trail = self._trail(tenant=tenant)
-        asked, endpoint = Asked.of(scope, resource), self._endpoint(url)
-        flow = self._redemption(
-            assertion, client_id, asked=asked, proof=proof, endpoint=endpoint, trail=trail
-        )
+        asked = Asked.of(scope, resource)
+        flow = self._redemption(assertion, client_id, asked=asked, proof=proof, url=url, trail=trail)
         try:
             return run(flow, self._driver.answer)
         except Refused as refused:
@@ -169,10 +170,8 @@ class Ras:
     ) -> Redemption:
         """``redeem`` for asynchronous hosts."""
         trail = self._trail(tenant=tenant)
-        asked, endpoint = Asked.of(scope, resource), self._endpoint(url)
-        flow = self._redemption(
-            assertion, client_id, asked=asked, proof=proof, endpoint=endpoint, trail=trail
-        )
+        asked = Asked.of(scope, resource)
+        flow = self._redemption(assertion, client_id, asked=asked, proof=proof, url=url, trail=trail)
         try:
             return await arun(flow, self._driver.aanswer)
         except Refused as refused:
@@ -251,7 +250,13 @@ class Ras:
                 return await self.atoken(request, tenant=tenant, url=url)
             return await self.aserve(endpoint, request, tenant=tenant)
 
-        return Door(answer, trusted_proxies=trusted_proxies, refused=self._turned_away, new_id=self._new_id)
+        return Door(
+            answer,
+            trusted_proxies=trusted_proxies,
+            certificate_headers=self._config.certificate_headers,
+            refused=self._turned_away,
+            new_id=self._new_id,
+        )
 
     def metadata(
         self,
@@ -289,7 +294,7 @@ class Ras:
         *,
         asked: Asked,
         proof: str | None,
-        endpoint: TokenEndpoint,
+        url: str | None,
         trail: Trail,
     ) -> Flow[Redemption]:
         return redeem_for(
@@ -297,7 +302,7 @@ class Ras:
             assertion,
             asked=asked,
             proof=proof,
-            endpoint=endpoint,
+            endpoint=self._endpoint(url),
             config=self._config,
             issue=self._issue,
             trail=trail,

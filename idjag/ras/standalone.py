@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from idjag.asgi import ASGIApp, Door, Receive, Scope, Send
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, json_reply, public_reply, refusal_reply
+from idjag.protocol.jose import KeySet
 from idjag.protocol.metadata import authorization_server_path, protected_resource_path
 from idjag.ras.metadata import protected_resource
 from idjag.ras.model import Resource
@@ -18,6 +19,7 @@ __all__ = ["standalone"]
 
 Answer: TypeAlias = Callable[[TokenRequest], Awaitable[Reply]]
 
+_RECEIPT_KEYS = "/receipt-keys"
 _READ = frozenset({"GET", "HEAD"})
 _PREFLIGHT = (
     (b"access-control-allow-origin", b"*"),
@@ -27,26 +29,35 @@ _PREFLIGHT = (
 )
 
 
-def standalone(ras: Ras, *, trusted_proxies: Sequence[str] = ()) -> ASGIApp:
+def standalone(
+    ras: Ras, *, trusted_proxies: Sequence[str] = (), receipt_keys: Callable[[], KeySet] | None = None
+) -> ASGIApp:
     """The application; endpoints stand below the path of the issuer.
 
-    Health needs no authentication and says nothing but yes or no (attack case 231).
+    Health needs no authentication and says nothing but yes or no (attack case 231).  ``receipt_keys``: what
+    issuers verify receipts with, published apart from the keys of tokens; None when none are sent.
     """
-    return _Paths(ras, lambda: _routes(ras, trusted_proxies))
+    return _Paths(ras, lambda: _routes(ras, trusted_proxies, receipt_keys))
 
 
-def _routes(ras: Ras, trusted_proxies: Sequence[str]) -> dict[str, ASGIApp]:
+def _routes(
+    ras: Ras, trusted_proxies: Sequence[str], receipt_keys: Callable[[], KeySet] | None
+) -> dict[str, ASGIApp]:
     """The one table of paths, for the configuration as it is now."""
     base = urlsplit(ras.config.issuer).path.rstrip("/")
     well_known = authorization_server_path(ras.config.issuer)
+    # no registered word; whoever registers this server at its issuers finds the address here
+    more = {"receipt_jwks_uri": f"{ras.config.base}{_RECEIPT_KEYS}"} if receipt_keys else {}
     read = {
-        well_known: _metadata(ras),
+        well_known: _metadata(ras, more),
         # RFC 8414 inserts the path; some clients append it as OpenID Connect does
-        f"{base}/.well-known/oauth-authorization-server": _metadata(ras),
-        f"{base}/jwks": _jwks(ras),
+        f"{base}/.well-known/oauth-authorization-server": _metadata(ras, more),
+        f"{base}/jwks": _keys(ras.signer.public),
         "/healthz": _health(lambda: True),
         "/readyz": _health(ras.ready),
     }
+    if receipt_keys is not None:
+        read[f"{base}{_RECEIPT_KEYS}"] = _keys(receipt_keys)
     for path, resources in _by_path(ras.config.resources).items():
         read.setdefault(path, _protected_resource(ras, resources))
     routes: dict[str, ASGIApp] = {path: Door(_only_read(answer)) for path, answer in read.items()}
@@ -91,17 +102,17 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def _metadata(ras: Ras) -> Answer:
+def _metadata(ras: Ras, more: Mapping[str, object]) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        members = ras.metadata(endpoints=ras.endpoints)
+        members = {**ras.metadata(endpoints=ras.endpoints), **more}
         return public_reply(members, if_none_match=request.header(b"if-none-match"))
 
     return answer
 
 
-def _jwks(ras: Ras) -> Answer:
+def _keys(public: Callable[[], KeySet]) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        return public_reply(ras.signer.public().to_dict(), if_none_match=request.header(b"if-none-match"))
+        return public_reply(public().to_dict(), if_none_match=request.header(b"if-none-match"))
 
     return answer
 

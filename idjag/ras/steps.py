@@ -8,10 +8,11 @@ from typing import TypeAlias, TypeVar
 
 from idjag.protocol.access_token import AccessToken
 from idjag.protocol.client_auth import Registration
+from idjag.protocol.client_certificate import Told
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import KeySet
 from idjag.ras.model import Account, Client
-from idjag.ras.ports import Outcome, Person, Query, Record
+from idjag.ras.ports import Outcome, Person, Query, Record, Report
 from idjag.ras.standing import Grounds, Kept, Standing
 from idjag.trust.jwks import KeysUnavailable
 
@@ -30,6 +31,7 @@ __all__ = [
     "NeedToken",
     "Sign",
     "Step",
+    "Tell",
     "accounts_at",
     "arun",
     "client_of",
@@ -41,6 +43,7 @@ __all__ = [
     "run",
     "signed",
     "standing_of",
+    "tell",
     "token_of",
 ]
 
@@ -57,10 +60,14 @@ class NeedClient:
 
 @dataclass(frozen=True, slots=True)
 class NeedRegistration:
-    """A registration with what the client publishes elsewhere; ``kid`` is what its assertion names."""
+    """A registration with what the client publishes elsewhere.
+
+    ``kid`` is what its assertion names, ``certificate`` what it has shown instead.
+    """
 
     registered: Registration
     kid: str | None
+    certificate: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,13 @@ class Commit:
     record: Record
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """What an issuer may be told; nobody waits for it, and it never fails."""
+
+    report: Report
+
+
 Step: TypeAlias = (
     NeedClient
     | NeedRegistration
@@ -139,6 +153,7 @@ Step: TypeAlias = (
     | Sign
     | NeedIssuedKeys
     | Commit
+    | Tell
 )
 Answer: TypeAlias = (
     Client
@@ -165,9 +180,11 @@ def client_of(client_id: str, *, tenant: str | None) -> Flow[Client | None]:
     return found if found is None or tenant in (None, found.tenant) else None
 
 
-def published(registered: Registration, *, kid: str | None) -> Flow[Registration]:
+def published(
+    registered: Registration, *, kid: str | None, certificate: Told | None = None
+) -> Flow[Registration]:
     """Ask what a client publishes about itself; raises Refused CLIENT_*_UNAVAILABLE, UNAVAILABLE."""
-    answer = yield from _asked(NeedRegistration(registered, kid), Reason.UNAVAILABLE)
+    answer = yield from _asked(NeedRegistration(registered, kid, certificate), Reason.UNAVAILABLE)
     if not isinstance(answer, Registration):
         raise TypeError("a registration is answered with a registration")
     return answer
@@ -237,6 +254,12 @@ def accounts_at(email: str, *, tenant: str | None) -> Flow[tuple[Account, ...]]:
     if not isinstance(answer, tuple):
         raise TypeError("an address is answered with accounts")
     return answer
+
+
+def tell(report: Report | None) -> Flow[None]:
+    """Have the issuer told, if there is something to tell."""
+    if report is not None:
+        yield Tell(report)
 
 
 def _asked(step: Step, otherwise: Reason) -> Flow[Answer]:

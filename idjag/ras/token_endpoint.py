@@ -58,7 +58,9 @@ def token(
         return cors.preflight(origin)
     try:
         form = form_of(request)
-        presented = client_auth.present(form, request.header(b"authorization"))
+        presented = client_auth.present(
+            form, request.header(b"authorization"), certificate=request.certificate
+        )
         client = yield from authenticated(
             presented, config=config, throttle=strangers.throttle, trail=trail, public=True
         )
@@ -165,7 +167,7 @@ def authenticated(
     registration = client.registration if client is not None else None
     if client is not None and registration is not None and needed(presented, registration):
         kid = presented.assertion.kid if presented.assertion is not None else None
-        registration = yield from published(registration, kid=kid)
+        registration = yield from published(registration, kid=kid, certificate=presented.certificate)
         client = replace(client, registration=registration)
     try:
         proof = client_auth.verify(presented, registration, issuer=config.issuer, now=trail.now)

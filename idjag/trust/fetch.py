@@ -35,6 +35,7 @@ Resolver: TypeAlias = Callable[[str, int, int, int], Sequence[tuple[Any, Any, in
 
 _MOST_LOOK_UPS = 64
 _FORM = "application/x-www-form-urlencoded"
+_DONE = (200, 204)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,10 @@ class PinnedFetcher:
         target = parse_url(url)
         return self._exchanged(target, "GET", _request(target, accept), good=(200,), max_bytes=max_bytes)
 
-    def post(self, url: str, form: bytes, *, max_bytes: int) -> Fetched:
+    def post(self, url: str, form: bytes, *, max_bytes: int, good: tuple[int, ...] = _DONE) -> Fetched:
         """Send a form in the same way, once; raises FetchFailed, also when it may have arrived."""
         target = parse_url(url)
-        return self._exchanged(target, "POST", _form(target, form), good=(200, 204), max_bytes=max_bytes)
+        return self._exchanged(target, "POST", _form(target, form), good=good, max_bytes=max_bytes)
 
     def _exchanged(
         self, target: Target, method: str, request: bytes, *, good: tuple[int, ...], max_bytes: int
@@ -238,24 +239,35 @@ def _answer(wire: _Timed, target: Target, *, method: str, good: tuple[int, ...],
 
 
 def _check_head(status: int, headers: Mapping[str, str], target: Target, *, good: tuple[int, ...]) -> None:
+    answered = f"answered {status}"
     if 300 <= status < 400:
-        raise FetchFailed(f"{target.shown}: {status}; redirects are not followed, give the final address")
+        raise FetchFailed(
+            f"{target.shown}: {status}; redirects are not followed, give the final address", outcome=answered
+        )
     if status not in good:
-        raise FetchFailed(f"{target.shown}: {status}")
+        challenge = headers.get("www-authenticate", "") if status == 401 else ""
+        raise FetchFailed(f"{target.shown}: {status}", outcome=answered, challenge=challenge)
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise FetchFailed(f"{target.shown}: the answer is compressed although we did not offer that")
+        raise FetchFailed(
+            f"{target.shown}: the answer is compressed although we did not offer that",
+            outcome="answered with something compressed",
+        )
 
 
 def _body(response: http.client.HTTPResponse, target: Target, *, max_bytes: int) -> bytes:
     declared = response.length  # None: chunked, or until the connection ends
     if declared is not None and declared > max_bytes:
-        raise FetchFailed(f"{target.shown}: the answer is longer than {max_bytes} bytes")
+        raise _too_long(target, max_bytes)
     body = response.read(max_bytes + 1)
     if len(body) > max_bytes:
-        raise FetchFailed(f"{target.shown}: the answer is longer than {max_bytes} bytes")
+        raise _too_long(target, max_bytes)
     if declared is not None and len(body) < declared:
         raise FetchFailed(f"{target.shown}: the answer ended early")
     return body
+
+
+def _too_long(target: Target, max_bytes: int) -> FetchFailed:
+    return FetchFailed(f"{target.shown}: the answer is longer than {max_bytes} bytes", outcome="is too large")
 
 
 def _sentence(error: Exception, total: float) -> str:

@@ -15,6 +15,7 @@ MAX_JWKS = 256 * 1024
 # RFC 7517 section 8.5 registers the +json one; plain file servers send the last two.
 _MEDIA_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 _MAX_SKIPPED_LOGGED = 5
+_NO_SET = "is not a JWK Set"
 
 log = logging.getLogger("idjag.trust")
 
@@ -24,16 +25,17 @@ def fetch_keys(fetcher: Fetcher, uri: str, *, name: str) -> tuple[KeySet, Fetche
     fetched = fetcher.get(uri, max_bytes=MAX_JWKS, accept="application/jwk-set+json, application/json")
     place = uri.partition("?")[0]
     if fetched.media_type not in _MEDIA_TYPES and not fetched.media_type.endswith("+json"):
-        raise FetchFailed(f"{place}: the answer is {fetched.media_type[:60]!r}, not JSON")
+        problem = f"{place}: the answer is {fetched.media_type[:60]!r}, not JSON"
+        raise FetchFailed(problem, outcome=_NO_SET)
     try:
         keys, skipped = KeySet.parse(fetched.body)
     except JoseError as error:
-        raise FetchFailed(f"{place}: not a JWK Set ({error.code})") from None
+        raise FetchFailed(f"{place}: not a JWK Set ({error.code})", outcome=_NO_SET) from None
     if skipped:
         log.warning("%s: left out: %s", name, ", ".join(skipped[:_MAX_SKIPPED_LOGGED]))
     if not keys.keys:
         # An empty set would refuse everybody: a broken deployment over there looks the same.
-        raise FetchFailed(f"{place}: no usable key in the set")
+        raise FetchFailed(f"{place}: no usable key in the set", outcome="has no usable key")
     return keys, fetched
 
 

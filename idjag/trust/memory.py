@@ -25,17 +25,20 @@ class MemoryFetcher:
         self.asked: list[str] = []
         self.sent: list[tuple[str, bytes]] = []
 
-    def post(self, url: str, form: bytes, *, max_bytes: int) -> Fetched:
-        """What is there for this URL; raises FetchFailed."""
+    def post(self, url: str, form: bytes, *, max_bytes: int, good: tuple[int, ...] = (200, 204)) -> Fetched:
+        """What is there for this URL; raises FetchFailed, for a status that is not good too."""
         self.sent.append((url, form))
-        return self.get(url, max_bytes=max_bytes)
+        fetched = self.get(url, max_bytes=max_bytes)
+        if fetched.status not in good:
+            raise FetchFailed(f"{url}: {fetched.status}")
+        return fetched
 
     def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
         """The document, of the type that was asked for unless it says otherwise; raises FetchFailed."""
         self.asked.append(url)
         match self.documents.get(url):
             case None:
-                raise FetchFailed(f"{url}: 404")
+                raise FetchFailed(f"{url}: 404", outcome="answered 404")
             case FetchFailed() as failed:
                 raise failed
             case Fetched() as fetched:
@@ -44,5 +47,5 @@ class MemoryFetcher:
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
                 fetched = Fetched(200, body, {"content-type": accept.partition(",")[0]})
         if len(fetched.body) > max_bytes:
-            raise FetchFailed(f"{url}: the answer is longer than {max_bytes} bytes")
+            raise FetchFailed(f"{url}: the answer is longer than {max_bytes} bytes", outcome="is too large")
         return fetched

@@ -15,7 +15,16 @@ from ipaddress import (
 )
 from typing import Self, TypeAlias
 
-__all__ = ["Address", "FetchFailed", "OutboundAllow", "Target", "address_of", "is_special", "parse_url"]
+__all__ = [
+    "UNREACHED",
+    "Address",
+    "FetchFailed",
+    "OutboundAllow",
+    "Target",
+    "address_of",
+    "is_special",
+    "parse_url",
+]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -94,12 +103,21 @@ _PRIVATE = _networks("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-class FetchFailed(Exception):
-    """Nothing usable came back; ``problem`` is a sentence for the operator and holds no secret."""
+UNREACHED = "could not be reached"
 
-    def __init__(self, problem: str) -> None:
+
+class FetchFailed(Exception):
+    """Nothing usable came back; ``problem`` is a sentence for the operator and holds no secret.
+
+    ``outcome`` is all that may be told to somebody else who named the URL: nothing of our network is in it
+    (attack case 176).  ``challenge``: the WWW-Authenticate header of a 401.
+    """
+
+    def __init__(self, problem: str, *, outcome: str = UNREACHED, challenge: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
+        self.outcome = outcome
+        self.challenge = challenge
 
 
 @dataclass(frozen=True, slots=True)

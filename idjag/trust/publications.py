@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from idjag.protocol import names
+from idjag.protocol import client_certificate, names
 from idjag.protocol.client_auth import Presented, Registration
+from idjag.protocol.client_certificate import Told
 from idjag.protocol.client_metadata import ClientMetadata, MetadataWrong, accept, url_problem
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose.jwk import KeySet
@@ -41,10 +42,11 @@ def needed(presented: Presented, registration: Registration | None) -> bool:
     """
     if registration is None or not registration.published or not registration.active:
         return False
+    if presented.method != names.NO_AUTHENTICATION:
+        return presented.method == names.PRIVATE_KEY_JWT
     by_document = registration.method == names.CLIENT_ID_METADATA_DOCUMENT
-    return presented.method == names.PRIVATE_KEY_JWT or (
-        by_document and presented.method == names.NO_AUTHENTICATION
-    )
+    by_certificate = registration.method == names.SELF_SIGNED_TLS_CLIENT_AUTH
+    return by_document or (by_certificate and presented.certificate is not None)
 
 
 class Publications:
@@ -76,20 +78,29 @@ class Publications:
         """The metadata document of a registered client."""
         return settle(self._document_waits(client_id, None))
 
-    def registration(self, registered: Registration, *, kid: str | None = None) -> Registration:
-        """The registration with what the client publishes; ``kid`` is what its assertion names."""
-        return settle(self._waits(registered, kid))
+    def registration(
+        self, registered: Registration, *, kid: str | None = None, certificate: Told | None = None
+    ) -> Registration:
+        """The registration with what the client publishes.
 
-    async def aregistration(self, registered: Registration, *, kid: str | None = None) -> Registration:
+        ``kid`` is what its assertion names, ``certificate`` what it has shown instead.
+        """
+        return settle(self._waits(registered, kid, certificate))
+
+    async def aregistration(
+        self, registered: Registration, *, kid: str | None = None, certificate: Told | None = None
+    ) -> Registration:
         """``registration`` in an event loop: whoever waits holds no thread."""
-        return await asettle(self._waits(registered, kid))
+        return await asettle(self._waits(registered, kid, certificate))
 
     def forget(self, client_id: str) -> None:
         """Drop what this client has published, because its registration has changed or is gone."""
         self._documents.forget(lambda known: known == client_id)
         self._keys.forget(lambda known: known[0] == client_id)
 
-    def _waits(self, registered: Registration, kid: str | None) -> Waits[Registration]:
+    def _waits(
+        self, registered: Registration, kid: str | None, certificate: Told | None
+    ) -> Waits[Registration]:
         if registered.method == names.CLIENT_ID_METADATA_DOCUMENT:
             document = yield from self._document_waits(registered.client_id, kid)
             registered = replace(
@@ -102,7 +113,9 @@ class Publications:
         if registered.keys is not None or registered.jwks_uri is None:
             return registered
         place = (registered.client_id, registered.jwks_uri)
-        look = self._keys.look(place, partial(lacking, kid=kid))
+        shown = certificate if registered.method == names.SELF_SIGNED_TLS_CLIENT_AUTH else None
+        wanting = partial(lacking, kid=kid) if shown is None else partial(_lacks_key_of, told=shown)
+        look = self._keys.look(place, wanting)
         keys = yield from _arrived(look, Reason.CLIENT_KEYS_UNAVAILABLE, registered.client_id)
         return replace(registered, keys=keys)
 
@@ -144,6 +157,14 @@ def _arrived(look: Look[_V], reason: Reason, client_id: str) -> Waits[_V]:
 
 def _lacks(document: ClientMetadata, kid: str | None) -> bool:
     return document.keys is not None and lacking(document.keys, kid)
+
+
+def _lacks_key_of(keys: KeySet, told: Told) -> bool:
+    """Whether a certificate has a key that is not there, perhaps not yet; what is none has none."""
+    try:
+        return not client_certificate.has_key(client_certificate.read(told), keys)
+    except Refused:
+        return False
 
 
 def _is_json(media_type: str) -> bool:

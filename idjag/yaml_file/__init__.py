@@ -47,14 +47,20 @@ _HINTS = {
 
 
 class FileError(Exception):
-    """One problem of a file: ``FILE:LINE:COLUMN: message``, lines and columns counted from 1."""
+    """One problem of a file: ``FILE:LINE:COLUMN: message``, lines and columns counted from 1.
 
-    def __init__(self, source: str, line: int, column: int, message: str) -> None:
+    ``path``: the keys and indexes that lead there; empty for the file as a whole.
+    """
+
+    def __init__(
+        self, source: str, line: int, column: int, message: str, *, path: tuple[str | int, ...] = ()
+    ) -> None:
         super().__init__(f"{source}:{line}:{column}: {message}")
         self.source = source
         self.line = line
         self.column = column
         self.message = message
+        self.path = path
 
 
 class FileErrors(Exception):
@@ -113,7 +119,7 @@ class Document:
 
     def error(self, path: tuple[str | int, ...], message: str, *, key: bool = False) -> FileError:
         """A problem at that path."""
-        return FileError(self.source, *self.position(path, key=key), message)
+        return FileError(self.source, *self.position(path, key=key), message, path=path)
 
 
 def load(path: Path) -> Document:

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, expect
+from playwright.sync_api import Browser, expect
 
+from tests.browser.authenticator import Authenticator, with_authenticator
 from tests.browser.looking import Visitor, visitor
 from tests.browser.world import World, my_access
-
-
-@dataclass(frozen=True, slots=True)
-class Authenticator:
-    """A platform authenticator inside the browser; ``id`` is its name there."""
-
-    cdp: CDPSession
-    id: str
-
-    def verifies(self, *, verified: bool) -> None:
-        """Whether the person's finger is the right one."""
-        state = {"authenticatorId": self.id, "isUserVerified": verified}
-        self.cdp.send("WebAuthn.setUserVerified", state)
-
-    @property
-    def credentials(self) -> list[dict[str, Any]]:
-        """The passkeys that it holds."""
-        found = self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
-        return list(found["credentials"])
 
 
 @contextmanager
 def _with_authenticator(chromium: Browser, world: World) -> Iterator[tuple[Visitor, Authenticator]]:
     with visitor(chromium, world.site) as somebody:
-        cdp = somebody.context.new_cdp_session(somebody.page)
-        cdp.send("WebAuthn.enable")
-        options = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-        }
-        made = cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        yield somebody, Authenticator(cdp, made["authenticatorId"])
+        yield somebody, with_authenticator(somebody.page)
 
 
 def _add(somebody: Visitor, world: World) -> None:

@@ -1,4 +1,7 @@
-"""A single-page app with oidc-client-ts, unmodified, in Chromium: sign-in, UserInfo, refresh, sign-out."""
+"""A single-page app with oidc-client-ts, unmodified, in Chromium: sign-in, UserInfo, refresh, sign-out.
+
+Also with a passkey, set up on the way.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.authenticator import with_authenticator
 from tests.idp.oidc_plans.relying_party import register
 from tests.idp.signin.seeds import PASSWORDS
 from tests.idp.signin.site import Site
@@ -68,6 +72,8 @@ def _page(site: Site, origin: str) -> str:
         "scope": "openid profile email offline_access",
         "loadUserInfo": True,
         "automaticSilentRenew": False,
+        # so that the app sees acr and amr
+        "filterProtocolClaims": False,
     }
     return _PAGE.replace("SETTINGS", json.dumps(settings))
 
@@ -106,6 +112,36 @@ def test_a_single_page_app_signs_somebody_in_and_out(page: Page, site: Site, app
     page.evaluate("void manager.signinRedirect()")
     page.wait_for_url(f"{site.issuer}/authorize*")
     assert page.get_by_label("Username").is_visible()
+
+
+def test_a_single_page_app_asks_for_a_passkey_and_gets_it(page: Page, site: Site, app: str) -> None:
+    """OIDC-11, OIDC-13: set up because the app asks, then without a password; the app sees which."""
+    with_authenticator(page)
+    asked = "void manager.signinRedirect({acr_values: 'urn:idjag:acr:phr'})"
+    came_back = "manager.signinRedirectCallback().then(user => ({...user}))"
+    page.goto(f"{app}/")
+    page.evaluate(asked)
+    page.wait_for_url(f"{site.issuer}/authorize*")
+    page.get_by_label("Username").fill("bob")
+    page.locator("input[name=password]").fill(PASSWORDS["bob"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Create a passkey").click()
+    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{app}/callback?*")
+    first = page.evaluate(came_back)["profile"]
+    page.context.clear_cookies()
+    page.goto(f"{app}/")
+    page.evaluate(asked)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url(f"{app}/callback?*")
+    alone = page.evaluate(came_back)["profile"]
+    assert [first["acr"], alone["acr"]] == ["urn:idjag:acr:phr"] * 2
+    assert [sorted(one["amr"]) for one in (first, alone)] == [
+        ["mfa", "pop", "pwd", "user"],
+        ["mfa", "pop", "user"],
+    ]
+    assert first["sub"] == alone["sub"]
 
 
 def test_a_page_of_another_origin_gets_no_tokens(page: Page, site: Site, app: str) -> None:

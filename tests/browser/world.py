@@ -9,8 +9,10 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
+from idjag.idp.audit import Source
 from idjag.idp.factors.totp import STEP, code_at
 from idjag.idp.passwords.links import LinkKind, new_link
+from idjag.idp.signin.guesses import Attempt, Kind, forgotten
 from idjag.idp.state.apply import How, apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
@@ -161,6 +163,18 @@ def _second_wrong(visitor: Visitor, world: World) -> None:
     visitor.page.wait_for_load_state()
 
 
+def _no_code_is_good(visitor: Visitor, world: World) -> None:
+    """Somebody has guessed at bob's codes for days; then he has a new password, so to speak."""
+    site = world.site
+    for ago in range(100, 0, -1):
+        source = Source("d", site.clock.now - ago * 3601, "198.51.100.9", "curl")
+        attempt = Attempt(TENANT, "bob", source, None, Kind.SECOND_FACTOR)
+        site.write(*attempt.failed(site.ledger.read(attempt.reads), "p-bob").writes)
+    _second_wrong(visitor, world)
+    visitor.page.wait_for_selector('a.button[href$="/password/reset"]')
+    site.write(forgotten(TENANT, "bob"))
+
+
 def _asked_for_mfa(visitor: Visitor, _world: World) -> None:
     visitor.come(acr_values="urn:idjag:acr:mfa")
     visitor.sign_in("alice")
@@ -276,5 +290,6 @@ PAGES: Final[Mapping[str, Way]] = {
     "my passkey": _me("/me/sign-in/passkey"),
     "my factor": _factor,
     "my recovery codes": _codes,
+    "second factor, no code is good": _no_code_is_good,
 }  # fmt: skip
 """Every page, by what it is, and the way there in a fresh browser."""

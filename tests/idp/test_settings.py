@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from idjag.forwarded import CertificateHeaders
 from idjag.idp.settings import Settings, SettingsWrong, sqlite_path
 from idjag.trust.outbound import OutboundAllow
 from idjag.trust.proxy import Proxy
@@ -245,6 +246,42 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, value: str) -> None:
     config = tmp_path / "idjag.toml"
     config.write_text(f"trusted_proxies = {value}\n", "utf-8")
     assert _refused(ENVIRON, config).startswith(f"trusted_proxies in {config} must be a text")
+
+
+CERTIFICATES = {"IDJAG_CLIENT_CERTIFICATE_HEADER": "Client-Cert", "IDJAG_TRUSTED_PROXIES": "10.0.0.1"}
+
+
+def test_the_headers_of_client_certificates_are_named_and_believed_from_proxies_alone() -> None:
+    """CAU-08: nothing is read before an operator says which header, and from whom."""
+    unverified = {"IDJAG_CLIENT_CERTIFICATE_UNVERIFIED_HEADER": "X-Any-Cert"}
+    both = Settings.load({**ENVIRON, **CERTIFICATES, **unverified}).certificate_headers
+    assert both == CertificateHeaders("client-cert", "x-any-cert")
+    assert Settings.load(ENVIRON).certificate_headers.names == ()
+    for name in (*CERTIFICATES, *unverified):
+        alone = {each: text for each, text in {**CERTIFICATES, **unverified}.items() if each != name}
+        if name == "IDJAG_TRUSTED_PROXIES":
+            assert "needs IDJAG_TRUSTED_PROXIES" in _refused({**ENVIRON, **alone})
+        else:
+            assert len(Settings.load({**ENVIRON, **alone}).certificate_headers.names) == 1
+    same = {"IDJAG_CLIENT_CERTIFICATE_UNVERIFIED_HEADER": "client-cert"}
+    assert "must be another" in _refused({**ENVIRON, **CERTIFICATES, **same})
+
+
+def test_certificates_may_be_asked_for_in_another_place() -> None:
+    """CAU-08: where browsers never come; only an https URL, and only where certificates are told."""
+    there = {"IDJAG_MTLS_URL": "https://idp.acme.example:8443"}
+    assert Settings.load({**ENVIRON, **CERTIFICATES, **there}).mtls_url == there["IDJAG_MTLS_URL"]
+    assert "IDJAG_MTLS_URL needs IDJAG_CLIENT_CERTIFICATE_HEADER" in _refused({**ENVIRON, **there})
+    assert "IDJAG_MTLS_URL must be https" in _refused(
+        {**ENVIRON, **CERTIFICATES, "IDJAG_MTLS_URL": "http://idp.acme.example:8443"}
+    )
+
+
+@pytest.mark.parametrize("text", ["Authorization", "cookie", "X-Forwarded-For", "DPoP", "a b", "a:", "é"])
+def test_a_header_that_clients_fill_tells_no_certificate(text: str) -> None:
+    """CAU-08: refused at the start; the positive control stands above."""
+    message = _refused({**ENVIRON, **CERTIFICATES, "IDJAG_CLIENT_CERTIFICATE_HEADER": text})
+    assert message.startswith("IDJAG_CLIENT_CERTIFICATE_HEADER must be the name of a header")
 
 
 def test_several_workers_are_refused_for_sqlite_with_the_reason() -> None:

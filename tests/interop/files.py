@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
-__all__ = ["ALICE_SUB", "SCOPES", "WANTS_NONCES", "App", "Target", "ras_file", "state_file"]
+__all__ = ["ALICE_SUB", "BOB_SUB", "SCOPES", "WANTS_NONCES", "App", "Target", "ras_file", "state_file"]
 
 ALICE_SUB = "alice-at-acme"
+BOB_SUB = "bob-at-acme"
 SCOPES = ("chat.read", "chat.history")
 WANTS_NONCES = "path"
 
@@ -77,7 +78,7 @@ class App:
 
 
 def state_file(apps: Iterable[App], targets: Iterable[Target], *, password: str) -> str:
-    """Acme's state: alice, the apps, and a rule from each of four of them to each target."""
+    """Acme's state: alice and bob, the apps, and a rule from each of four of them to each target."""
     apps, targets = list(apps), list(targets)
     [published] = [app for app in apps if app.id == "published"]
     state = {
@@ -92,7 +93,15 @@ def state_file(apps: Iterable[App], targets: Iterable[Target], *, password: str)
                 "name": "Alice Example",
                 "password": password,
                 "groups": ["engineering"],
-            }
+            },
+            {
+                "username": "bob",
+                "sub": BOB_SUB,
+                "email": "bob@acme.example",
+                "email_verified": True,
+                "name": "Bob Example",
+                "password": password,
+            },
         ],
         "apps": [_app(app) for app in apps],
         "resource_apps": [_resource_app(target) for target in targets],

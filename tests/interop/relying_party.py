@@ -28,6 +28,8 @@ _PATIENCE = 12  # seconds
 def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:
     """``/{app}/login`` and ``logout`` send to the IdP; ``callback`` shows what Authlib made of the answer.
 
+    ``login?acr_values=...`` asks for a sign-in of that strength, and the app insists on it.
+
     ``person`` shows what UserInfo says; ``heard`` takes logout tokens, for whose claims ``told`` waits.
     """
     oauth = OAuth()
@@ -48,7 +50,10 @@ def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:
     async def login(request: Request) -> Response:
         app = apps[request.path_params["app"]]
         client = oauth.create_client(app.client_id)
-        answer: Response = await client.authorize_redirect(request, app.redirect_uri)
+        request.session["wanted"] = dict(request.query_params)
+        answer: Response = await client.authorize_redirect(
+            request, app.redirect_uri, **request.session["wanted"]
+        )
         return answer
 
     async def callback(request: Request) -> Response:
@@ -57,6 +62,9 @@ def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:
             token = await client.authorize_access_token(request)
         except OAuthError as error:
             return JSONResponse({"error": error.error, "error_description": error.description}, 400)
+        wanted = request.session["wanted"].get("acr_values")
+        if wanted not in (None, token["userinfo"].get("acr")):
+            return JSONResponse({"error": "weaker than this app wants"}, 403)
         request.session["token"] = dict(token)
         return JSONResponse(token)
 

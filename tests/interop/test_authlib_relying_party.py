@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
@@ -13,8 +13,9 @@ from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[impor
 from idjag.demo.wire import Answer, Browser, fetch
 from idjag.protocol import names
 from idjag.protocol.jose import jws
-from tests.interop.files import ALICE_SUB
+from tests.interop.files import ALICE_SUB, BOB_SUB
 from tests.interop.relying_party import relying_party
+from tests.interop.second_factor import MFA, declined
 from tests.interop.serving import served
 from tests.interop.world import World, claims_of
 
@@ -59,6 +60,24 @@ def test_authlib_signs_in_and_accepts_the_id_token(world: World, app: str, alg: 
     assert jws.parse(str(token["id_token"]), max_bytes=16_384).alg == alg
     assert (token["token_type"], type(token["expires_in"])) == ("Bearer", int)
     assert shown.headers["content-type"].startswith("application/json")
+
+
+def test_authlib_asks_for_a_second_factor_and_gets_it(world: World, rp: str) -> None:
+    """OIDC-11, OIDC-13: ``acr_values`` through its Starlette client, an authenticator app at our page."""
+    browser = Browser()
+    url, page = browser.get(f"{rp}/wiki/login?{urlencode({'acr_values': MFA})}")
+    url, shown = world.bob.sign_in(browser, url, page, until=NEVER, app=True)
+    assert (urlsplit(url).path, shown.status) == ("/wiki/callback", 200), shown.body
+    person: Any = shown.json()["userinfo"]
+    assert (person["sub"], person["acr"], sorted(person["amr"])) == (BOB_SUB, MFA, ["mfa", "otp", "pwd"])
+
+
+def test_authlib_is_told_truly_that_there_was_no_second_factor(world: World, rp: str) -> None:
+    """OIDC-11: a wish can be declined, and the app then sees what there was."""
+    browser = Browser()
+    url, page = browser.get(f"{rp}/wiki/login?{urlencode({'acr_values': MFA})}")
+    _, shown = declined(browser, url, page, password=world.password, until=NEVER)
+    assert (shown.status, shown.json()) == (403, {"error": "weaker than this app wants"})
 
 
 def test_authlib_is_told_why_when_the_idp_refuses(world: World) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from idjag.demo.wire import Answer, Browser, fetch
+from tests.interop.second_factor import MFA, declined
 from tests.interop.world import World
 
 THEIRS = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
+STRICT = "tests.interop.django_urls.WithSecondFactor"
 ALICE = {"authenticated": True, "email": "alice@acme.example"}
 NEVER = "never:"
 
@@ -90,6 +92,22 @@ def test_a_django_site_signs_in_with_the_backend_as_it_comes(
     with site(world, root, tmp_path, OIDC_TOKEN_USE_BASIC_AUTH=basic) as base:
         url, shown = signed_in(world, base)
     assert (url, shown.json()) == (f"{base}/", ALICE)
+
+
+def test_a_django_site_asks_for_a_second_factor_and_insists_on_it(
+    world: World, root: Path, tmp_path: Path
+) -> None:
+    """OIDC-11, OIDC-13: by its setting for further parameters; who goes on without is not signed in there."""
+    wishes = {"OIDC_AUTH_REQUEST_EXTRA_PARAMS": {"acr_values": MFA}, "AUTHENTICATION_BACKENDS": [STRICT]}
+    with site(world, root, tmp_path, **wishes) as base:
+        browser = Browser()
+        at, page = browser.get(f"{base}/oidc/authenticate/")
+        without = declined(browser, at, page, password=world.password, until=NEVER)
+        browser = Browser()
+        at, page = browser.get(f"{base}/oidc/authenticate/")
+        url, shown = world.bob.sign_in(browser, at, page, until=NEVER)
+    assert (without[0], without[1].json()) == (f"{base}/?failed", {"authenticated": False})
+    assert (url, shown.json()) == (f"{base}/", ALICE | {"email": "bob@acme.example"})
 
 
 def test_a_django_site_signs_out_at_the_idp(world: World, root: Path, tmp_path: Path) -> None:

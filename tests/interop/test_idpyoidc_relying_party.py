@@ -17,7 +17,8 @@ from idpyoidc.client.oidc.end_session import EndSession  # type: ignore[import-u
 from idpyoidc.client.rp_handler import RPHandler  # type: ignore[import-untyped]
 
 from idjag.demo.wire import Browser
-from tests.interop.files import ALICE_SUB
+from tests.interop.files import ALICE_SUB, BOB_SUB
+from tests.interop.second_factor import MFA
 from tests.interop.world import World
 
 METHODS = {
@@ -96,6 +97,21 @@ def test_idpyoidc_signs_in_and_accepts_the_id_token(world: World, app: str) -> N
     query = signed_in(world, handler, app)
     assert query.keys() == {"code", "state", "iss"}
     assert_alice(world, app, handler.finalize(world.idp, query))
+
+
+def test_idpyoidc_asks_for_a_second_factor_and_gets_it(world: World) -> None:
+    """OIDC-10, OIDC-11, OIDC-13: in the arguments of its request; the ID token that it verified says so."""
+    handler, app = relying_party(world, "wiki"), world.apps["wiki"]
+    browser = Browser()
+    url, page = browser.get(
+        handler.begin(issuer_id=world.idp, req_args={"acr_values": [MFA], "max_age": 600})
+    )
+    url, _ = world.bob.sign_in(browser, url, page, until=app.redirect_uri)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    world.canaries.add(query["code"])
+    claims = handler.finalize(world.idp, query)["id_token"]
+    assert (claims["sub"], claims["acr"], sorted(claims["amr"])) == (BOB_SUB, MFA, ["mfa", "otp", "pwd"])
+    assert claims["iat"] - claims["auth_time"] < 600
 
 
 def test_idpyoidc_encodes_nothing_in_basic(world: World) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from idjag.demo.wire import Browser
-from tests.interop.files import ALICE_SUB
+from tests.interop.files import ALICE_SUB, BOB_SUB
 from tests.interop.node_program import NodeError, Script, need_node, script
 from tests.interop.openid_app import OFFLINE, callback, discovered, signed_in
+from tests.interop.second_factor import MFA
 from tests.interop.world import World
 
 need_node()
@@ -29,6 +30,17 @@ def test_openid_client_signs_in(world: World, openid: Script, app: str) -> None:
     claims = tokens["claims"]
     assert (claims["sub"], claims["aud"], claims["email"]) == (ALICE_SUB, app, "alice@acme.example")
     assert (tokens["token_type"].lower(), type(tokens["expires_in"])) == ("bearer", int)
+
+
+def test_openid_client_asks_for_a_second_factor_and_gets_it(world: World, openid: Script) -> None:
+    """OIDC-10, OIDC-11, OIDC-13: the library compares ``auth_time`` with ``max_age``, the app ``acr``."""
+    browser, app = Browser(), world.apps["wiki"]
+    discovered(world, openid, "wiki")
+    asked = {"redirectUri": app.redirect_uri, "scope": "openid", "acr_values": MFA, "max_age": 600}
+    url, page = browser.get(openid("begin", **asked))
+    url, _ = world.bob.sign_in(browser, url, page, until=app.redirect_uri)
+    claims = openid("finish", callback=url, maxAge=600)["claims"]
+    assert (claims["sub"], claims["acr"], sorted(claims["amr"])) == (BOB_SUB, MFA, ["mfa", "otp", "pwd"])
 
 
 def test_both_forms_of_the_metadata_are_good(world: World, openid: Script) -> None:

@@ -19,6 +19,7 @@ from idjag.demo.wire import Browser
 from idjag.protocol.jose import KeySet, PrivateKey, jws
 from tests.interop.files import App, Target, ras_file, state_file
 from tests.interop.other_issuers import trusted
+from tests.interop.second_factor import Bob, enrolled
 from tests.interop.serving import listener
 from tests.processes.program import Secrets, free_port, started
 
@@ -53,6 +54,15 @@ class World:
     def id_token(self) -> str:
         """Alice's, for Wiki."""
         return self.sign_in("wiki")
+
+    @cached_property
+    def bob(self) -> Bob:
+        """Who has a second factor; whose codes each test uses its own of."""
+        wiki = self.wiki("bare")
+        bob = enrolled(wiki.begin().url, password=self.password, until=wiki.redirect_uri)
+        for code in bob.codes:
+            self.canaries.add(code)
+        return bob
 
     def wiki(self, target: str, app: str = "wiki") -> Wiki:
         """The requesting app, with its credentials at both ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from idjag.policy.index import Policy
-from idjag.policy.lint import Lint, lint
+from idjag.policy.lint import Finding, Lint, lint
 from idjag.policy.model import (
     App,
     AppStatus,
@@ -39,9 +40,14 @@ CHAT = ResourceApp(
 )
 CONNECTION = Connection("c-1", "wiki-chat", "a-1", "t-1", "id-at-chat", (RULE,), expires=NOW + 60, owner="it")
 SIGN_INS = {"urn:pwd": frozenset({"pwd"}), "urn:mfa": frozenset({"pwd", "mfa"})}
+WITH_PASSKEYS = {
+    "urn:pwd": frozenset({"pwd"}),
+    "urn:mfa": frozenset({"pwd", "otp", "mfa"}),
+    "urn:phr": frozenset({"pop", "user", "mfa"}),
+}
 
 
-def found(
+def findings(
     *,
     connection: Connection = CONNECTION,
     rules: tuple[Rule, ...] | None = None,
@@ -50,18 +56,23 @@ def found(
     more: tuple[ResourceApp, ...] = (),
     guardrails: tuple[Guardrail, ...] = (),
     members: Counter[str] | None = None,
-) -> list[tuple[str, str, str]]:
-    """Every finding as (lint, noun, key)."""
+    sign_ins: Mapping[str, frozenset[str]] = SIGN_INS,
+) -> tuple[Finding, ...]:
     policy = Policy(
         apps=[app],
         resource_apps=[target, *more],
         connections=[connection if rules is None else replace(connection, rules=rules)],
         guardrails=guardrails,
         issuers=["https://idp.example"],
-        sign_ins=SIGN_INS,
+        sign_ins=sign_ins,
     )
     names = {"g-eng": "engineering", "g-none": "nobody-yet"}
-    return [(one.lint, one.noun, one.key) for one in lint(policy, now=NOW, names=names, members=members)]
+    return lint(policy, now=NOW, names=names, members=members)
+
+
+def found(**given: Any) -> list[tuple[str, str, str]]:
+    """Every finding as (lint, noun, key)."""
+    return [(one.lint, one.noun, one.key) for one in findings(**given)]
 
 
 def test_what_is_as_it_should_be_is_not_mentioned() -> None:
@@ -136,6 +147,42 @@ def test_a_rule_about_what_is_not_declared_is_unreachable(change: dict[str, Any]
 def test_a_condition_that_nobody_can_meet_is_mentioned(conditions: Conditions, *, met: bool) -> None:
     expected = [] if met else [(Lint.CONDITION_NOBODY_MEETS, "rule", "wiki-chat/read")]
     assert found(rules=(replace(RULE, conditions=conditions),)) == expected
+
+
+@pytest.mark.parametrize(
+    ("acr", "amr", "stronger", "instead"),
+    [
+        pytest.param((), {"otp"}, "urn:phr", "write amr: [mfa]", id="a code"),
+        pytest.param(
+            (), {"otp", "mfa"}, "urn:phr", "write amr: [mfa]", id="a code, which is a second factor"
+        ),
+        pytest.param(("urn:mfa",), {"otp"}, "urn:phr", "write amr: [mfa]", id="acr does not keep it away"),
+        pytest.param((), {"pwd", "mfa"}, "urn:phr", "write amr: [mfa]", id="a password and more"),
+        pytest.param((), {"pwd"}, "urn:phr", "leave amr out", id="a password"),
+    ],
+)
+def test_a_method_that_a_stronger_sign_in_lacks_is_mentioned_with_what_to_write(
+    acr: tuple[str, ...], amr: set[str], stronger: str, instead: str
+) -> None:
+    """Step-up is answered by whatever is strong enough, and the retry would fail."""
+    rule = replace(RULE, conditions=Conditions(acr=acr, amr=frozenset(amr)))
+    (one,) = findings(rules=(rule,), sign_ins=WITH_PASSKEYS)
+    assert (one.lint, one.noun, one.key) == (Lint.STRONGER_FAILS, "rule", "wiki-chat/read")
+    assert (stronger in one.message, instead in one.message) == (True, True), one.message
+
+
+@pytest.mark.parametrize(
+    ("acr", "amr"),
+    [
+        pytest.param((), {"mfa"}, id="any second factor"),
+        pytest.param(("urn:phr",), set(), id="a passkey"),
+        pytest.param((), {"pop"}, id="a passkey by its method"),
+        pytest.param(("urn:pwd", "urn:mfa"), set(), id="acr alone, which is reported as asked"),
+    ],
+)
+def test_what_every_stronger_sign_in_meets_is_not_mentioned(acr: tuple[str, ...], amr: set[str]) -> None:
+    rule = replace(RULE, conditions=Conditions(acr=acr, amr=frozenset(amr)))
+    assert findings(rules=(rule,), sign_ins=WITH_PASSKEYS) == ()
 
 
 def test_an_empty_group_is_mentioned_wherever_it_is_named() -> None:

@@ -22,6 +22,7 @@ def test_the_demo_tells_its_story_and_ends_well(tmp_path: Path) -> None:
     for kind in ("ID token", "ID-JAG", "access token"):
         assert f"{kind}, header " in told
     headers = [json.loads(header) for header in re.findall(r"header (\{.*\})", told)]
+    assert '"event": "id_jag.redeemed"' in told  # Chat has told the IdP, which has both halves in its log
     assert [header["typ"] for header in headers] == ["JWT", "oauth-id-jag+jwt", "at+jwt"]
     refused = re.findall(r"refused +(.*): \d{3} \w+\n", gallery)
     assert [words for words in GALLERY if not any(words in each for each in refused)] == []

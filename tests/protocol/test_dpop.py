@@ -28,6 +28,17 @@ def test_a_right_proof_says_which_key_was_proven() -> None:
     assert accepted(with_claims(more={"x": [1]})).jti == "proof-1"
 
 
+def test_an_endpoint_may_have_two_places() -> None:
+    """DPOP-02, RFC 8705 section 5: a proof says which, and is good once whichever it says."""
+    alias = "https://mtls.chat.example/token"
+    there = accepted(with_claims(htu=alias), alias=alias)
+    assert (there.htu, accepted(proof(), alias=alias).htu) == (alias, URI)
+    assert there.scope == accepted(with_claims(htu=alias), uri=alias, alias=URI).scope
+    assert refused_for(with_claims(htu=alias)) == {"claim": "htu", "expected": URI, "got": alias}
+    elsewhere = with_claims(htu="https://evil.example/token")
+    assert refusal(lambda: accepted(elsewhere, alias=alias)).reason is Reason.DPOP_PROOF_INVALID
+
+
 @pytest.mark.parametrize("typ", ["dpop+jwt", "DPoP+JWT", "application/dpop+jwt"])
 def test_the_type_may_be_spelled_as_any_media_type(typ: str) -> None:
     """RFC 7515 section 4.1.9."""

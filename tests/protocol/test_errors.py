@@ -24,6 +24,7 @@ TABLE: list[tuple[str, int, str]] = [
         " length_ambiguous secret_in_query client_methods_several not_built pkce_required malformed_json"
         " pushed_request_required",
     ),
+    ("invalid_request", 202, "receipt_not_taken"),
     ("unsupported_grant_type", 400, "grant_type_unknown"),
     (
         "invalid_client",
@@ -31,7 +32,8 @@ TABLE: list[tuple[str, int, str]] = [
         "client_unknown client_disabled client_credentials_missing client_credentials_malformed"
         " client_secret_wrong client_method_wrong client_assertion_invalid client_assertion_type"
         " client_assertion_aud client_assertion_expired client_assertion_replay client_keys_unavailable"
-        " client_metadata_unavailable",
+        " client_metadata_unavailable client_certificate_missing client_certificate_malformed"
+        " client_certificate_unverified client_certificate_expired client_certificate_wrong",
     ),
     ("unauthorized_client", 400, "client_public grant_not_allowed token_foreign"),
     (
@@ -74,7 +76,7 @@ TABLE: list[tuple[str, int, str]] = [
         " connection_expired profile_mismatch no_client_id_mapping guardrail no_rule condition_unmet"
         " claim_reserved claims_too_large"
         " account_unknown account_disabled password_wrong sign_in_locked step_over link_dead no_address"
-        " factor_wrong factor_replayed factor_expired factor_unknown factor_known factor_too_many"
+        " factor_wrong factor_replayed factor_expired factor_unknown factor_ended factor_known factor_too_many"
         " factor_last factor_changed passkey_invalid passkey_counter passkeys_unavailable",
     ),
     ("invalid_scope", 400, "scope_malformed scope_not_allowed scope_widened"),

@@ -32,6 +32,7 @@ def test_the_document_of_the_idp() -> None:
         "userinfo_endpoint": f"{IDP}/userinfo",
         "pushed_authorization_request_endpoint": f"{IDP}/par",
         "end_session_endpoint": f"{IDP}/logout",
+        "receipt_endpoint": f"{IDP}/receipts",
         "jwks_uri": f"{IDP}/jwks",
         "scopes_supported": ["openid", "email"],
         "response_types_supported": ["code"],
@@ -196,7 +197,6 @@ def test_nothing_is_advertised_that_is_not_there(document: dict[str, object]) ->
         "frontchannel_logout_supported",
         "check_session_iframe",
         "global_token_revocation_endpoint",
-        "receipt_endpoint",
         "tls_client_certificate_bound_access_tokens",
         "id_jag_encryption_alg_values_supported",
     )

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from idjag.forwarded import CertificateHeaders
 from idjag.protocol import metadata, names
 from idjag.protocol.jose import KeySet, jws
 from idjag.protocol.jose.minimums import ALGORITHMS
@@ -162,12 +163,14 @@ def test_the_file_lets_clients_register_what_is_advertised_and_nothing_else() ->
     methods = {*get_args(AuthEntry.model_fields["method"].annotation)}
     ours = {names.CLIENT_SECRET, names.CLIENT_ID_METADATA_DOCUMENT}
     public = client(registration=Registration(CLIENT, names.NO_AUTHENTICATION))
-    everything = World(config=config(clients=(public,))).ras.metadata()
+    headers = CertificateHeaders("client-cert")
+    everything = World(config=config(clients=(public,), certificate_headers=headers)).ras.metadata()
     assert everything["token_endpoint_auth_methods_supported"] == [
         *MEMBERS["token_endpoint_auth_methods_supported"],
+        *names.MUTUAL_TLS,
         "none",
     ]
-    assert methods - ours == {*MEMBERS["token_endpoint_auth_methods_supported"], "none"}
+    assert methods - ours == {*MEMBERS["token_endpoint_auth_methods_supported"], *names.MUTUAL_TLS, "none"}
 
 
 @pytest.mark.parametrize("alg", MEMBERS["dpop_signing_alg_values_supported"])

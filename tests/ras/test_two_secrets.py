@@ -42,13 +42,6 @@ def test_both_count_until_the_old_one_ends(tmp_path: Path) -> None:
         assert [world.post(authorization=basic(secret=each)).status for each in (OLD, NEW)] == statuses
 
 
-@pytest.mark.parametrize("method", ["tls_client_auth", "self_signed_tls_client_auth"])
-def test_client_certificates_are_refused_by_name(tmp_path: Path, method: str) -> None:
-    """CAU-08 is not built."""
-    with pytest.raises((FileError, FileErrors), match="not built: client certificates"):
-        load(file(tmp_path, f"{{method: {method}}}"), ENVIRON)
-
-
 @pytest.mark.parametrize(
     "auth",
     [

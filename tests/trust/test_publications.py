@@ -11,11 +11,13 @@ import pytest
 
 from idjag.protocol import names
 from idjag.protocol.client_auth import Presented, Registration
+from idjag.protocol.client_certificate import Told, has_key
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import KeySet, PrivateKey
 from idjag.trust.memory import MemoryFetcher
 from idjag.trust.outbound import FetchFailed
 from idjag.trust.publications import Publications, needed
+from tests.certificates import shown
 from tests.trust.parts import LIMITS, Clock, key_set
 
 URL = "https://client.example/app.json"
@@ -109,6 +111,7 @@ DOCUMENT = Registration(URL, names.CLIENT_ID_METADATA_DOCUMENT)
 ELSEWHERE = Registration("wiki", names.PRIVATE_KEY_JWT, jwks_uri="https://client.example/keys")
 PINNED = Registration("wiki", names.PRIVATE_KEY_JWT, keys=KEYS)
 SECRET = Registration("wiki", names.CLIENT_SECRET, secret_hashes=(b"x",))
+CERTIFIED = Registration("wiki", names.SELF_SIGNED_TLS_CLIENT_AUTH, jwks_uri="https://client.example/keys")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,8 @@ SECRET = Registration("wiki", names.CLIENT_SECRET, secret_hashes=(b"x",))
         (replace(ELSEWHERE, keys=KEYS), names.PRIVATE_KEY_JWT, False),
         (PINNED, names.PRIVATE_KEY_JWT, False),
         (SECRET, names.PRIVATE_KEY_JWT, False),
+        (CERTIFIED, names.NO_AUTHENTICATION, False),
+        (CERTIFIED, names.CLIENT_SECRET_BASIC, False),
         (None, names.PRIVATE_KEY_JWT, False),
     ],
 )
@@ -133,6 +138,43 @@ def test_what_is_published_is_needed_only_where_it_could_prove_something(
 ) -> None:
     """CAU-06, CAU-13: no fetch before the client is known, and only when its method needs it."""
     assert needed(Presented("wiki", method), registration) is expected
+
+
+def shows(certificate: Told, **changes: Any) -> Presented:
+    return replace(Presented("wiki", names.NO_AUTHENTICATION, certificate=certificate), **changes)
+
+
+def test_keys_are_looked_for_when_a_certificate_could_be_one_of_them() -> None:
+    """CAU-08: and for nobody whom a certificate proves nothing of."""
+    told = shown().unverified
+    assert needed(shows(told), CERTIFIED)
+    assert not needed(shows(told, method=names.CLIENT_SECRET_POST), CERTIFIED)
+    assert not needed(shows(told), replace(CERTIFIED, active=False))
+    assert not needed(shows(told), replace(CERTIFIED, keys=KEYS))
+    assert not needed(shows(told), replace(CERTIFIED, method=names.TLS_CLIENT_AUTH))
+    assert not needed(shows(told), ELSEWHERE)
+
+
+def test_a_certificate_with_another_key_makes_us_look_again() -> None:
+    """CAU-08: a client changes its key by publishing it; garbage is no reason to ask anybody."""
+    place, clock = str(CERTIFIED.jwks_uri), Clock()
+    old, new = shown(key="old"), shown(key="new")
+    fetcher = MemoryFetcher({place: {"keys": [old.jwk(kid="1")]}})
+    publications = Publications(fetcher, clock, limits=LIMITS)
+
+    def known(told: Told) -> bool:
+        keys = publications.registration(CERTIFIED, certificate=told).keys
+        assert keys is not None
+        return any(has_key(each.certificate, keys) for each in (old, new) if told == each.unverified)
+
+    assert known(old.unverified)
+    fetcher.documents[place] = {"keys": [old.jwk(kid="1"), new.jwk(kid="2")]}
+    clock.now += LIMITS.cooldown
+    assert known(old.unverified)
+    assert not known(Told(b"garbage"))
+    assert len(fetcher.asked) == 1
+    assert known(new.unverified)
+    assert len(fetcher.asked) == 2
 
 
 def test_a_registration_that_needs_nothing_is_left_as_it_is() -> None:

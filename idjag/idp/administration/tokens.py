@@ -1,7 +1,8 @@
 """API tokens: made once, shown once, stored as a digest; what one may do is looked up anew at every request.
 
 A token never exceeds the current role of the administrator who made it, and ends with them.  Those that the
-host's operator made have no such person, and are ended by name.
+host's operator made have no such person, and are ended by name.  One that another token made never exceeds
+that one, ends with it, and makes none itself.
 """
 
 from __future__ import annotations
@@ -13,13 +14,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from idjag.idp import facts
+from idjag.idp.administration.administrators import By
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.facts import integer, optional_integer, string
 from idjag.idp.signin import sessions
 from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
 
-__all__ = ["LONGEST", "PREFIX", "ApiToken", "Caller", "Made", "caller", "create", "listed", "revoke"]
+__all__ = [
+    "LONGEST",
+    "PREFIX",
+    "ApiToken",
+    "Caller",
+    "Made",
+    "TokenDenied",
+    "caller",
+    "create",
+    "issue",
+    "listed",
+    "revoke",
+]
 
 R = TypeVar("R")
 
@@ -32,6 +46,10 @@ LONGEST: Final = 366 * 24 * 3600
 _VALUE: Final = re.compile(PREFIX + r"[A-Za-z0-9_-]{32,64}")
 _SEEN_EVERY: Final = 60
 _TABLE: Final = "api_token"
+
+
+class TokenDenied(Exception):
+    """Whoever asks may not make such a token; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +76,60 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls the admin API: how the audit log names them, and what they may do now."""
+    """Who calls the admin API: how the audit log names them, and what they may do now.
+
+    ``creator`` is the person whose token it is, "" for one of the host's operator; ``made_by_token``: another
+    token made it.  ``expires`` is NumericDate, None for somebody who is there in person.
+    """
 
     actor: Mapping[str, str]
     name: str
     role: Role
     permissions: frozenset[Permission]
+    creator: str = ""
+    made_by_token: bool = False
+    expires: int | None = None
+
+    @property
+    def by(self) -> By:
+        """As operations want to know who makes a change."""
+        person = self.actor["id"] if self.actor["kind"] == "person" else self.creator
+        return By(self.actor, self.permissions, person)
+
+
+def issue(store: Store, by: Caller, *, name: str, role: Role, lifetime: int) -> Made:
+    """Make a token for somebody who is in the console or calls the API: never more than they are themselves.
+
+    Raises TokenDenied, ValueError for a lifetime that is none or too long, Unavailable.
+    """
+    if Permission.ADMINISTRATORS not in by.permissions:
+        raise TokenDenied("only an owner makes tokens")
+    if by.made_by_token:
+        raise TokenDenied("a token that another token made makes none")
+    if not MAY[role] <= by.permissions:
+        raise TokenDenied("nobody gives a token more than they have")
+    if by.expires is not None and store.clock() + lifetime > by.expires:
+        raise TokenDenied("a token never outlives the one that makes it")
+    parent = by.actor["id"] if by.actor["kind"] == "api_token" else ""
+    creator = by.by.person_id
+    return create(
+        store, name=name, role=role, lifetime=lifetime, actor=by.actor, creator=creator, parent=parent
+    )
 
 
 def create(
-    store: Store, *, name: str, role: Role, lifetime: int, actor: Mapping[str, str], creator: str = ""
+    store: Store,
+    *,
+    name: str,
+    role: Role,
+    lifetime: int,
+    actor: Mapping[str, str],
+    creator: str = "",
+    parent: str = "",
 ) -> Made:
     """Make a token that lives ``lifetime`` seconds; ``creator``: the id of the administrator whose it is.
 
+    ``parent``: the handle of the token that makes it.
     Raises ValueError for a lifetime that is none or too long, Unavailable.
     """
     if not 0 < lifetime <= LONGEST:
@@ -86,6 +145,7 @@ def create(
         "name": name,
         "role": role.value,
         "creator": creator,
+        "parent": parent,
         "by": by,
         "created": now,
         "expires": token.expires,
@@ -127,11 +187,16 @@ def caller(store: Store, value: str, *, now: int) -> Caller | None:
     if not _VALUE.fullmatch(value):
         return None
     key = Key(_TABLE, "id", _digest(value))
-    rows = [row for row in store.ledger.read((key,))(key) if row["tenant_id"] == store.tenant]
-    if not rows or rows[0]["revoked"] is not None or integer(rows[0], "expires") <= now:
+    row = _living(store, key, now=now)
+    if row is None:
         return None
-    token, creator = _token(rows[0]), string(rows[0], "creator")
+    token, creator, parent = _token(row), string(row, "creator"), string(row, "parent")
     permissions = MAY[token.role]
+    if parent:
+        maker = _living(store, Key(_TABLE, "handle", parent), now=now)
+        if maker is None:
+            return None
+        permissions &= MAY[_token(maker).role]
     if creator:
         theirs = _permissions_of(store, creator, now=now)
         if theirs is None:
@@ -139,7 +204,21 @@ def caller(store: Store, value: str, *, now: int) -> Caller | None:
         permissions &= theirs
     _seen(store, key, token, now=now)
     actor = {"kind": "api_token", "id": token.handle}
-    return Caller(actor, token.name, token.role, permissions)
+    return Caller(
+        actor,
+        token.name,
+        token.role,
+        permissions,
+        creator=creator,
+        made_by_token=bool(parent),
+        expires=token.expires,
+    )
+
+
+def _living(store: Store, key: Key, *, now: int) -> Row | None:
+    """The row of a token that has neither expired nor been revoked."""
+    rows = [row for row in store.ledger.read((key,))(key) if row["tenant_id"] == store.tenant]
+    return rows[0] if rows and rows[0]["revoked"] is None and integer(rows[0], "expires") > now else None
 
 
 def _permissions_of(store: Store, person_id: str, *, now: int) -> frozenset[Permission] | None:

@@ -14,16 +14,20 @@ from litestar.openapi.config import OpenAPIConfig
 
 from idjag.asgi import trusted_networks
 from idjag.idp.administration.roles import Permission
+from idjag.idp.api.administrators import ADMINISTRATORS
 from idjag.idp.api.audit import read_audit
 from idjag.idp.api.bodies import LONGEST
 from idjag.idp.api.described import Described
+from idjag.idp.api.discovery import DISCOVERY
 from idjag.idp.api.door import Doorkeeper, needs
 from idjag.idp.api.nouns import routers
 from idjag.idp.api.office import Lookups, Office, Visit
 from idjag.idp.api.problem import Problem, response
 from idjag.idp.api.routes import HANDLERS
+from idjag.idp.api.sessions import SESSIONS
 from idjag.idp.services import Services
 from idjag.ledger.entry import Unavailable
+from idjag.seal import KekRefused
 
 __all__ = ["PREFIX", "create_api"]
 
@@ -44,7 +48,12 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
         return response(_problem(error), reference=visit.decision_id if visit else services.new_id())
 
     return Litestar(
-        [Router("/v1", route_handlers=[*HANDLERS, read_audit, *routers()])],
+        [
+            Router(
+                "/v1",
+                route_handlers=[*HANDLERS, *DISCOVERY, *ADMINISTRATORS, *SESSIONS, read_audit, *routers()],
+            )
+        ],
         path=base,
         guards=[Doorkeeper(office, trusted=trusted_networks(trusted_proxies))],
         dependencies={
@@ -57,11 +66,23 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
         openapi_config=OpenAPIConfig(
             "idjag admin API",
             "1",
-            render_plugins=[Described(path="/openapi.json")],
-            openapi_router=Router("/", route_handlers=[], opt=needs(Permission.READ)),
+            render_plugins=[Described(path=_DESCRIPTION)],
+            openapi_router=Router(
+                "/",
+                route_handlers=[],
+                before_request=_described_alone,
+                include_in_schema=False,
+                opt=needs(Permission.READ),
+            ),
         ),
         logging_config=None,
     )
+
+
+def _described_alone(request: AnyRequest) -> None:
+    """The framework would answer in HTML beside its description; raises Problem 404."""
+    if not request.scope["path"].endswith(_DESCRIPTION):
+        raise Problem(404, _DETAILS[404])
 
 
 def _visit(request: AnyRequest) -> Visit:
@@ -75,6 +96,8 @@ def _problem(error: Exception) -> Problem:
         return error
     if isinstance(error, Unavailable):
         return Problem(503, "The database cannot be reached now; nothing was changed.", headers=_SOON)
+    if isinstance(error, KekRefused):
+        return Problem(503, "The keys of this server are not its own to change.")
     if isinstance(error, HTTPException) and error.status_code < 500:
         return Problem(error.status_code, _DETAILS.get(error.status_code, "The request is not understood."))
     frames = traceback.extract_tb(error.__traceback__)
@@ -83,6 +106,7 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "Something went wrong here; the log of the server knows what.")
 
 
+_DESCRIPTION: Final = "/openapi.json"
 _SOON: Final = {"Retry-After": "5"}
 _DETAILS: Final = {
     404: "There is nothing at this address.",

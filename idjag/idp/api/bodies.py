@@ -12,14 +12,16 @@ from idjag.idp.catalog.durations import Duration
 from idjag.idp.catalog.fields import FileEntry, Name, Timestamp
 from idjag.protocol.jose import JsonError
 from idjag.protocol.jose import json as strict
-from idjag.yaml_file import FileErrors, read, validate
+from idjag.yaml_file import FileError, FileErrors, read, validate
 
 __all__ = [
     "LONGEST",
     "HoldBody",
     "ReleaseBody",
     "RevokeBody",
+    "RoleBody",
     "RotateBody",
+    "TokenBody",
     "checked",
     "parsed",
     "value_of",
@@ -34,6 +36,7 @@ LONGEST: Final = 64 * 1024
 _DEEPEST: Final = 32
 _LONGEST_REASON: Final = 500
 
+RoleName: TypeAlias = Literal["viewer", "rule_editor", "app_admin", "auditor", "owner"]
 Alg: TypeAlias = Literal["ES256", "RS256", "Ed25519"]
 Reason: TypeAlias = Annotated[Name, Field(max_length=_LONGEST_REASON)]
 
@@ -69,6 +72,24 @@ class RotateBody(FileEntry):
     """How long before they sign."""
 
 
+class RoleBody(FileEntry):
+    """What an administrator may do."""
+
+    role: RoleName
+    """The role."""
+
+
+class TokenBody(FileEntry):
+    """An API token to make."""
+
+    name: Annotated[Name, Field(max_length=200)]
+    """What it is for."""
+    role: RoleName
+    """What it may do, never more than whoever makes it."""
+    lifetime: Duration = 90 * 24 * 3600
+    """How long it lives."""
+
+
 class RevokeBody(FileEntry):
     """Trust a key no more."""
 
@@ -93,6 +114,8 @@ def checked(value: dict[str, strict.JsonValue], model: type[M]) -> M:
     """Members as what they must be; raises Problem 400."""
     try:
         return validate(read(json.dumps(value, ensure_ascii=False), source="body"), model)
+    except FileError as error:
+        raise wrong(FileErrors([error]), lines=False) from None
     except FileErrors as errors:
         raise wrong(errors, lines=False) from None
 
@@ -100,4 +123,5 @@ def checked(value: dict[str, strict.JsonValue], model: type[M]) -> M:
 def wrong(errors: FileErrors, *, lines: bool = True) -> Problem:
     """What is wrong with what was sent, place by place; each message names its field."""
     places = [(f"{error.line}:{error.column}" if lines else "body", error.message) for error in errors.errors]
-    return Problem(400, "Something in the body must be changed.", places)
+    paths = [error.path for error in errors.errors]
+    return Problem(400, "Something in the body must be changed.", places, paths=paths)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from idjag.idp.administration.appointments import LastOwner, check_an_owner_stays
 from idjag.idp.administration.roles import missing
+from idjag.idp.administration.tokens import Caller
 from idjag.idp.api.bodies import wrong
-from idjag.idp.api.office import Office, Visit
+from idjag.idp.api.office import Office
 from idjag.idp.api.problem import Problem
 from idjag.idp.signin.passwords import Busy, PasswordRefused
 from idjag.idp.state.apply import Agreed, How, Outcome, TestsFailed, apply, look
@@ -42,7 +44,7 @@ def source_of(octets: bytes) -> Source:
 
 def change(
     office: Office,
-    visit: Visit,
+    caller: Caller,
     source: Source,
     *,
     octets: bytes,
@@ -58,12 +60,13 @@ def change(
 
     def agreed(current: Current, plan: Plan) -> None:
         as_seen(current)
-        if forbidden := missing((each.noun for each in plan.changes), visit.caller.permissions):
+        if forbidden := missing((each.noun for each in plan.changes), caller.permissions):
             nouns = ", ".join(noun.replace("_", " ") for noun in forbidden)
-            raise Problem(403, f"The role {visit.caller.role} of this token may not change: {nouns}.")
+            raise Problem(403, f"The role {caller.role} may not change: {nouns}.")
+        _keep_an_owner(office, plan)
 
     try:
-        return _outcome(office, visit, source, octets=octets, how=how, only_look=only_look, agreed=agreed)
+        return _outcome(office, caller, source, octets=octets, how=how, only_look=only_look, agreed=agreed)
     except Problems as found:
         raise wrong(source.located(found.problems)) from None
     except TestsFailed as failed:
@@ -75,9 +78,19 @@ def change(
         raise Problem(429, "Many passwords are being hashed now.", headers={"Retry-After": "5"}) from None
 
 
+def _keep_an_owner(office: Office, plan: Plan) -> None:
+    """Nobody locks everybody out: the last owner stays, also as a user.  Raises Problem 409."""
+    users = [change for change in plan.changes if change.noun == "user"]
+    gone = {one.id for one in users if one.action == "delete" or one.after.get("status") == "disabled"}
+    try:
+        check_an_owner_stays(office, gone)
+    except LastOwner as last:
+        raise Problem(409, f"Nothing was changed: {last}.") from None
+
+
 def _outcome(
     office: Office,
-    visit: Visit,
+    caller: Caller,
     source: Source,
     *,
     octets: bytes,
@@ -87,10 +100,10 @@ def _outcome(
 ) -> Outcome:
     secrets = _credentials(office)
     if only_look:
-        plan = look(office, source.state, secrets, how=how)
+        plan = look(office, source.state, secrets, how=how, agreed=agreed)
         return Outcome(plan, plan.policy_seq, applied=False)
     digest = hashlib.sha256(octets).hexdigest()
-    return apply(office, source.state, secrets, actor=visit.actor, digest=digest, how=how, agreed=agreed)
+    return apply(office, source.state, secrets, actor=caller.actor, digest=digest, how=how, agreed=agreed)
 
 
 def _credentials(office: Office) -> Credentials:

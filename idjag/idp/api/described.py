@@ -7,7 +7,9 @@ from typing import Any, Final
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RotateBody
+from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RoleBody, RotateBody, TokenBody
+from idjag.idp.api.discovery import CheckBody, DiscoverBody
+from idjag.idp.api.routes import YAML
 from idjag.idp.catalog.app import AppEntry
 from idjag.idp.catalog.connection import ConnectionEntry
 from idjag.idp.catalog.fields import FileEntry
@@ -23,11 +25,14 @@ _V1: Final = "/v1/"
 _REFUSALS: Final = ("400", "401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
 _BODIES: Final[Mapping[str, type[FileEntry]]] = {
     "/v1/ask": AskEntry,
+    "/v1/connections/{key}/check": CheckBody,
+    "/v1/discover": DiscoverBody,
     "/v1/holds": HoldBody,
     "/v1/holds/release": ReleaseBody,
     "/v1/keys/rotate": RotateBody,
     "/v1/keys/{kid}/revoke": RevokeBody,
     "/v1/state": StateFile,
+    "/v1/tokens": TokenBody,
 }
 
 
@@ -51,7 +56,15 @@ def _completed(described: dict[str, Any]) -> dict[str, Any]:
                 content = {"application/json": {"schema": schema}}
                 operation["requestBody"] = {"required": True, "content": content}
             operation["responses"] |= dict.fromkeys(_REFUSALS, _PROBLEM)
+            _say_it_is_a_mapping(operation["responses"])
     return described
+
+
+def _say_it_is_a_mapping(responses: dict[str, Any]) -> None:
+    """A state file is text to the framework, and a mapping to whoever reads YAML."""
+    for answer in responses.values():
+        if YAML in answer.get("content", {}):
+            answer["content"][YAML]["schema"] = {"type": "object"}
 
 
 def _sent_to(path: str, method: str) -> type[FileEntry] | None:
@@ -68,6 +81,7 @@ _NOUNS: Final[Mapping[str, type[FileEntry]]] = {
     "resource_apps": ResourceAppEntry,
     "connections": ConnectionEntry,
     "guardrails": GuardrailEntry,
+    "administrators": RoleBody,
 }
 _PROBLEM: Final = {
     "description": "Refused (RFC 9457)",

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from idjag.idp.administration.tokens import Caller
+from idjag.idp.audit import Source
+from idjag.idp.lookups import Lookups
 from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Ledger, Row
+from idjag.ledger.entry import Ledger
 
 __all__ = ["Lookups", "Office", "Visit"]
-
-
-class Lookups(Protocol):
-    """Pages of long tables (idjag.idp.store.listing)."""
-
-    def audit(
-        self,
-        *,
-        about: Mapping[str, str],
-        since: int | None,
-        until: int | None,
-        before_no: int | None,
-        limit: int,
-    ) -> Sequence[Row]:
-        """Rows of the audit log, the latest first."""
-        ...
-
-    def people(self, *, begins: str, after: str, limit: int) -> Sequence[str]:
-        """User names in their order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +61,7 @@ class Visit:
     def actor(self) -> Mapping[str, str]:
         """As the audit log names whoever calls."""
         return self.caller.actor
+
+    def source(self, now: int) -> Source:
+        """Where the request came from, as audit events say it."""
+        return Source(self.decision_id, now, self.ip, self.user_agent)

@@ -12,12 +12,16 @@ __all__ = ["Problem", "response"]
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """A refusal.  ``detail`` says what to change; ``errors`` are places and what is wrong there."""
+    """A refusal.  ``detail`` says what to change; ``errors`` are places and what is wrong there.
+
+    ``paths`` are the keys and indexes of those places, where they are known.
+    """
 
     status: int
     detail: str
     errors: Sequence[tuple[str, str]] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    paths: Sequence[tuple[str | int, ...]] = ()
 
 
 def response(problem: Problem, *, reference: str) -> Response[dict[str, Any]]:

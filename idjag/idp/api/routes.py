@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, RawBody
 
 from idjag.idp.administration import tokens
-from idjag.idp.administration.roles import Permission
+from idjag.idp.administration.roles import Permission, Role
 from idjag.idp.answers import answered
-from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RotateBody, parsed
+from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RotateBody, TokenBody, parsed
 from idjag.idp.api.changes import change, source_of
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
@@ -111,7 +111,7 @@ def apply_state(
 ) -> dict[str, Any]:
     """Bring the state to what a file says, as `idjag apply` does; all or nothing, as the role allows."""
     how = How(prune=prune)
-    outcome = change(office, visit, source_of(body), octets=body, how=how, only_look=dry_run)
+    outcome = change(office, visit.caller, source_of(body), octets=body, how=how, only_look=dry_run)
     return {**plan_json(outcome.plan), "policy_seq": outcome.policy_seq, "applied": outcome.applied}
 
 
@@ -155,6 +155,23 @@ def list_tokens(office: NamedDependency[Office]) -> dict[str, Any]:
     return {"items": [asdict(token) for token in tokens.listed(office)]}
 
 
+@post("/tokens", opt=needs(Permission.ADMINISTRATORS), status_code=201, sync_to_thread=True)
+def make_token(
+    office: NamedDependency[Office], visit: NamedDependency[Visit], body: RawBody
+) -> dict[str, Any]:
+    """Make an API token that may no more than the caller and ends with them; its value is shown once."""
+    asked = parsed(body, TokenBody)
+    try:
+        made = tokens.issue(
+            office, visit.caller, name=asked.name, role=Role(asked.role), lifetime=asked.lifetime
+        )
+    except tokens.TokenDenied as denied:
+        raise Problem(403, f"Nothing was made: {denied}.") from None
+    except ValueError as wrong:
+        raise Problem(422, f"lifetime: {wrong}.") from None
+    return {**asdict(made.token), "value": made.value}
+
+
 @delete("/tokens/{handle:str}", opt=needs(Permission.ADMINISTRATORS), status_code=204, sync_to_thread=True)
 def end_token(office: NamedDependency[Office], visit: NamedDependency[Visit], handle: FromPath[str]) -> None:
     """End an API token from the next request on."""
@@ -188,6 +205,6 @@ def _hold(one: Hold) -> dict[str, Any]:
 
 HANDLERS: Final = [
     *(me, ask, list_holds, hold, release_holds, read_state, apply_state),
-    *(list_keys, rotate_keys, revoke_key, list_tokens, end_token),
+    *(list_keys, rotate_keys, revoke_key, list_tokens, make_token, end_token),
 ]
 """Each names its permission; what names none is closed by the door."""

@@ -7,11 +7,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from idjag.idp.catalog.fields import FileEntry, SecretReference, refused
-from idjag.idp.catalog.not_built import not_built
 from idjag.protocol.addresses import is_secure
+from idjag.protocol.client_certificate import SUBJECTS, Subject, SubjectWrong
 from idjag.protocol.jose import JoseError, KeySet
 from idjag.protocol.jose.json import canonical
 from idjag.protocol.names import (
@@ -21,6 +28,8 @@ from idjag.protocol.names import (
     CLIENT_SECRET_POST,
     NO_AUTHENTICATION,
     PRIVATE_KEY_JWT,
+    SELF_SIGNED_TLS_CLIENT_AUTH,
+    TLS_CLIENT_AUTH,
 )
 from idjag.trust.outbound import FetchFailed, parse_url
 
@@ -29,12 +38,14 @@ __all__ = [
     "AuthEntry",
     "auth_entry",
     "basic_problem",
+    "certificate_subject",
     "secret_hash",
     "secret_problem",
     "secrets_text",
 ]
 
 SECRET_METHODS = frozenset({CLIENT_SECRET, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST})
+_WITH_KEYS = (PRIVATE_KEY_JWT, SELF_SIGNED_TLS_CLIENT_AUTH)
 _SHORTEST_SECRET = 16
 _LONGEST_SECRET = 512
 
@@ -116,45 +127,69 @@ JwksUri: TypeAlias = Annotated[
 ]
 
 
-def _built(value: Any) -> Any:
-    if isinstance(value, str) and (error := not_built("auth", "method", value)):
-        raise error
+def _subject(value: str, info: ValidationInfo) -> str:
+    """Whose certificate the app shows, such that one can be compared with it."""
+    try:
+        Subject(str(info.field_name), value)
+    except SubjectWrong as wrong:
+        raise refused(str(wrong)) from None
     return value
+
+
+CertificateSubject: TypeAlias = Annotated[str, AfterValidator(_subject), Field(min_length=1)]
 
 
 class AuthEntry(FileEntry):
     """How the app authenticates."""
 
-    method: Annotated[
-        Literal[
-            "client_secret",
-            "client_secret_basic",
-            "client_secret_post",
-            "private_key_jwt",
-            "none",
-            "client_id_metadata_document",
-        ],
-        BeforeValidator(_built),
+    method: Literal[
+        "client_secret",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "tls_client_auth",
+        "self_signed_tls_client_auth",
+        "none",
+        "client_id_metadata_document",
     ] = "client_secret"
     """client_secret takes both the header and the body; none is for apps that cannot keep a secret;
     client_id_metadata_document is for apps whose client_id is the address of the document that says it."""
     secret: SecretReference | None = Field(default=None, repr=False)
     """env:NAME or file:PATH; null keeps the secret that the app has."""
     jwks: Jwks | None = None
-    """The app's public keys, for private_key_jwt."""
+    """The app's public keys, for private_key_jwt and self_signed_tls_client_auth."""
     jwks_uri: JwksUri | None = None
     """Where the app publishes them, in place of jwks."""
+    tls_client_auth_subject_dn: CertificateSubject | None = None
+    """The subject of the app's certificate, for tls_client_auth: a name as RFC 4514 writes it."""
+    tls_client_auth_san_dns: CertificateSubject | None = None
+    """Instead of the subject: a DNS name among the certificate's alternative names."""
+    tls_client_auth_san_uri: CertificateSubject | None = None
+    """Instead of the subject: a URI among them, compared exactly."""
+    tls_client_auth_san_ip: CertificateSubject | None = None
+    """Instead of the subject: an IP address among them."""
+    tls_client_auth_san_email: CertificateSubject | None = None
+    """Instead of the subject: an email address among them."""
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> AuthEntry:
         if self.secret is not None and self.method not in SECRET_METHODS:
             raise refused(f"{self.method} takes no secret")
         given = [name for name in ("jwks", "jwks_uri") if getattr(self, name) is not None]
-        if given and self.method != PRIVATE_KEY_JWT:
-            raise refused(f"{given[0]} is for private_key_jwt, not for {self.method}")
-        if self.method == PRIVATE_KEY_JWT and len(given) != 1:
-            raise refused("private_key_jwt needs jwks or jwks_uri, and not both")
+        if given and self.method not in _WITH_KEYS:
+            raise refused(f"{given[0]} is for {' and '.join(_WITH_KEYS)}, not for {self.method}")
+        if self.method in _WITH_KEYS and len(given) != 1:
+            raise refused(f"{self.method} needs jwks or jwks_uri, and not both")
+        if self.method == TLS_CLIENT_AUTH and len(self._subjects) != 1:
+            raise refused(f"tls_client_auth needs one of {', '.join(SUBJECTS)}, and not several")
+        if self._subjects and self.method != TLS_CLIENT_AUTH:
+            raise refused(f"{next(iter(self._subjects))} is for tls_client_auth, not for {self.method}")
         return self
+
+    @property
+    def _subjects(self) -> dict[str, str]:
+        every = {name: getattr(self, name) for name in SUBJECTS}
+        return {name: text for name, text in every.items() if text is not None}
 
     @property
     def public(self) -> bool:
@@ -174,7 +209,13 @@ class AuthEntry(FileEntry):
     def spec(self) -> dict[str, Any]:
         """The stored form; secrets are hashes in a column of their own."""
         keys = {"jwks": self.jwks, "jwks_uri": self.jwks_uri}
-        return {"method": self.method, **{name: value for name, value in keys.items() if value}}
+        given = {name: value for name, value in keys.items() if value}
+        return {"method": self.method, **given, **self._subjects}
+
+
+def certificate_subject(spec: Mapping[str, Any]) -> Subject | None:
+    """Whose certificate the app shows, of the stored form."""
+    return next((Subject(name, spec[name]) for name in SUBJECTS if name in spec), None)
 
 
 def auth_entry(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from idjag.idp.catalog.addresses import Alias, Issuer, ResourceUri
+from idjag.idp.catalog.client_auth import Jwks, JwksUri
 from idjag.idp.catalog.documents import document, spec_of
 from idjag.idp.catalog.durations import Lifetime, format_duration
 from idjag.idp.catalog.fields import FileEntry, Id, Name, Scopes, refused, unique
 from idjag.idp.catalog.not_built import not_built, reserved
 from idjag.idp.catalog.references import Path, References
 from idjag.ledger.entry import Row
-from idjag.policy.model import AppStatus, Resource, ResourceApp
+from idjag.policy.model import AppStatus, ReceiptKeys, Resource, ResourceApp
 from idjag.protocol.custom_claims import MAX_CUSTOM_CLAIMS, problem
+from idjag.protocol.jose.json import canonical
 from idjag.protocol.names import MAX_RESOURCES
 from idjag.protocol.resources import comparable, same_issuer_lookup
 
@@ -105,6 +107,25 @@ class AttributeEntry(FileEntry):
     """The attribute that holds it; who has none has no such claim."""
 
 
+class ReceiptsEntry(FileEntry):
+    """What its authorization server signs receipts with."""
+
+    jwks: Jwks | None = None
+    """The public keys."""
+    jwks_uri: JwksUri | None = None
+    """Where it publishes them, in place of jwks."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ReceiptsEntry:
+        if (self.jwks is None) == (self.jwks_uri is None):
+            raise refused("receipts need jwks or jwks_uri, and not both")
+        return self
+
+    def spec(self) -> dict[str, Any]:
+        """The stored form."""
+        return {"jwks": self.jwks} if self.jwks else {"jwks_uri": self.jwks_uri}
+
+
 class ResourceAppEntry(FileEntry):
     """An app whose API is called on people's behalf."""
 
@@ -140,7 +161,8 @@ class ResourceAppEntry(FileEntry):
     """Whether several of its tenants share one issuer."""
     status: Literal["active", "disabled"] = "active"
     """Nobody reaches a disabled one."""
-    receipts: reserved("resource_app", "receipts") = None  # type: ignore[valid-type]
+    receipts: ReceiptsEntry | None = None
+    """Whose reports of redemptions are taken, if its authorization server sends them."""
     redeem_as: reserved("resource_app", "redeem_as") = None  # type: ignore[valid-type]
     authorization_details: reserved("resource_app", "authorization_details") = None  # type: ignore[valid-type]
 
@@ -176,6 +198,8 @@ def resource_app_columns(entry: ResourceAppEntry, refs: References) -> dict[str,
         "aud_sub": entry.aud_sub and entry.aud_sub.attribute,
         "multi_tenant": entry.multi_tenant,
         "claims": {name: entry.claims[name].attribute for name in sorted(entry.claims)},
+        # left out when there is none, as in rows of an older idjag
+        **({"receipts": entry.receipts.spec()} if entry.receipts else {}),
     }
     return {
         "key": entry.id,
@@ -205,6 +229,7 @@ def resource_app_entry(row: Row, refs: References) -> dict[str, Any]:
         "aud_sub": spec["aud_sub"] and {"attribute": spec["aud_sub"]},
         "aud_tenant": row["aud_tenant"],
         "multi_tenant": spec["multi_tenant"],
+        "receipts": spec.get("receipts"),
         "status": row["status"],
     }
     return {name: value for name, value in entry.items() if value}
@@ -236,4 +261,10 @@ def resource_app_model(row: Row) -> ResourceApp:
         multi_tenant=spec["multi_tenant"],
         status=AppStatus(str(row["status"])),
         claims=tuple(spec.get("claims", {}).items()),
+        receipts=_receipt_keys(spec["receipts"]) if "receipts" in spec else None,
     )
+
+
+def _receipt_keys(spec: Mapping[str, Any]) -> ReceiptKeys:
+    keys = spec.get("jwks")
+    return ReceiptKeys(keys and canonical(keys).decode(), spec.get("jwks_uri"))

@@ -27,6 +27,7 @@ from idjag.idp.factors.enrolled import (
 )
 from idjag.idp.factors.proof import Proof, Wrong
 from idjag.idp.facts import PersonFacts
+from idjag.idp.limits import account_key
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, OneTime, Update, Verdict, Write
@@ -188,11 +189,14 @@ def reset(store: Store, person_id: str, *, source: Source, actor: Actor) -> tupl
             "devices": len(found(devices.key(person_id))),
         }
         epoch = {"epoch": person.epoch + 1, "updated": source.now}
+        # what was guessed at the codes that were is of no account
+        locked = account_key(store.tenant, person.person.username)
         writes: tuple[Write, ...] = (
             *(Delete(TABLE, {"id": one.id}) for one in removed),
             recovery.gone(person_id),
             devices.forget_all(person_id),
             Update("person", {"id": person_id, "epoch": person.epoch}, epoch),
+            Delete(locked.table, {locked.column: locked.value}),
             backchannel.person_ended(person_id, tenant=store.tenant, now=source.now),
         )
         return _Done(_event("factor.reset", person_id, source, actor=actor, before=before), writes)

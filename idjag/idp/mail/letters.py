@@ -1,4 +1,4 @@
-"""The letters that we write, in the language of whoever asked for them."""
+"""The letters that we write: to people in the language of whoever asked, to administrators in English."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from idjag.idp.mail.letter import Letter
 
-__all__ = ["changed_letter", "reset_letter"]
+__all__ = ["changed_letter", "report_letter", "reset_letter"]
 
 _RESET: Final = {
     "en": (
@@ -65,6 +65,15 @@ _CHANGED: Final = {
         ),
     ),
 }
+_REPORT: Final = (
+    "{who} has reported the app {app}",
+    (
+        "{who} says at My access at {place} that the app {app} did something in their name which they did "
+        "not do or do not want:\n\n{reason}\n\n"
+        "Nothing was stopped by this. The report is in the audit log as app.reported (ref {ref}); what the "
+        "app was given stands there as id_jag.issued. To stop it for this person at once, place a hold.\n"
+    ),
+)
 
 
 def reset_letter(to: str, place: str, link: str, language: str, *, minutes: int) -> Letter:
@@ -77,3 +86,9 @@ def changed_letter(to: str, place: str, language: str) -> Letter:
     """The news that the password is another one."""
     subject, body = _CHANGED.get(language, _CHANGED["en"])
     return Letter(to, subject, body.format(place=place))
+
+
+def report_letter(to: str, place: str, who: str, app: str, reason: str, *, ref: str) -> Letter:
+    """What a person says about an app; ``reason`` is one line of theirs."""
+    subject, body = (each.format(who=who, app=app, place=place, reason=reason, ref=ref) for each in _REPORT)
+    return Letter(to, subject, body)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from idjag.idp import holds
-from idjag.idp.me import access
+from idjag.idp.me import access, reports
 from idjag.idp.me.access import Actor
 from idjag.idp.me.browsers import browser_name
 from idjag.idp.me.visit import Desk, Visit
 from idjag.idp.signin import problems, session_ends
 from idjag.idp.signin.pages import text
-from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
 from idjag.policy.model import HoldKind
 from idjag.protocol.http import Reply
 
@@ -62,7 +60,7 @@ def stop(desk: Desk, visit: Visit) -> Reply:
     if visit.asked.one("only") == "report":
         if not reason:
             return _app_page(desk, visit, actor, notice="missing")
-        _report(desk, visit, actor, reason)
+        reports.report(desk.services, visit, actor, reason)
         return desk.go("/me", done="reported")
     if not actor.stops:
         target = _target(visit, actor)
@@ -129,26 +127,3 @@ def _target(visit: Visit, actor: Actor) -> holds.Target:
     about = {"subject": visit.person_id, "requesting_app": actor.app.id}
     username = visit.person.person.username
     return holds.Target(HoldKind.USER_IN_APP, visit.person_id, username, actor.app.id, actor.app.key, about)
-
-
-def _report(desk: Desk, visit: Visit, actor: Actor, reason: str) -> None:
-    """Words of people go into ``after``, which can be erased."""
-    event = Event(
-        "app.reported",
-        {
-            **visit.source.fields(),
-            "actor": dict(visit.actor),
-            "subject": visit.person_id,
-            "requesting_app": actor.app.id,
-            "after": {"reason": reason},
-        },
-    )
-
-    def decide(_snapshot: Snapshot, _found: Facts) -> Verdict[None]:
-        return Verdict(None, (event,))
-
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError("a report consumes nothing")
-
-    source = visit.source
-    desk.services.ledger.commit(Entry(desk.services.tenant, source.decision_id, source.now, decide, lost))

@@ -13,6 +13,7 @@ from idjag.idp.me.visit import Desk, Visit
 from idjag.idp.services import Services
 from idjag.idp.signin import browser, own_pages, problems, sessions
 from idjag.idp.signin.pages import Pages, redirect, viewer_of
+from idjag.idp.signin.sessions import SignedIn
 from idjag.ledger.entry import Unavailable
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import parse
@@ -85,7 +86,7 @@ class Me:
             viewer = viewer_of(request, "")
             return self._pages.problem(problems.NOT_OURS, viewer=viewer, reference=source.decision_id)
         session = sessions.signed_in(request, self._services, now=source.now)
-        if session is None or (place.recent and not sessions.recent(session, now=source.now)):
+        if session is None or not self._enough(place, session, now=source.now):
             # a form is not sent on: whoever comes back sees the page and decides again
             return redirect(own_pages.sign_in(self._services, place.name, recent=place.recent))
         asked = form_of(request) if request.method == "POST" else parse(request.query)
@@ -93,6 +94,12 @@ class Me:
         if visit is None:
             return redirect(own_pages.sign_in(self._services, place.name))
         return self._answered(place, visit, request.method)
+
+    def _enough(self, place: Place, session: SignedIn, *, now: int) -> bool:
+        """Whether this sign-in will do for the place."""
+        if place.name in own_pages.OF_FACTORS:
+            return sessions.may_change(session, self._services, now=now)
+        return not place.recent or sessions.recent(session, now=now)
 
     def _answered(self, place: Place, visit: Visit, method: str) -> Reply:
         """What the place does; the routes let only methods through that it has."""

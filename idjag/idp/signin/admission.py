@@ -18,10 +18,10 @@ from idjag.idp.services import Services
 from idjag.idp.signin import assigned, authorize, needs, remembering, sessions, steps
 from idjag.idp.signin.authorize import AuthorizationRequest
 from idjag.idp.signin.codes import LIFETIME, Code, code_key
-from idjag.idp.signin.guesses import Attempt
+from idjag.idp.signin.guesses import NOTHING, Attempt, Noted
 from idjag.idp.signin.needs import Need, Ways
 from idjag.idp.signin.outcomes import Admitted, Brought, Continued, Enrolled, Failed, Outcome
-from idjag.idp.signin.own_pages import OwnPage
+from idjag.idp.signin.own_pages import OF_FACTORS, OwnPage
 from idjag.idp.signin.sessions import Authentication, NewSession, Session
 from idjag.idp.signin.shown import NOBODY, Shown
 from idjag.idp.signin.steps import Step
@@ -163,7 +163,9 @@ class Admission:
         """The request that the app had pushed was answered at the same moment elsewhere (OIDC-23)."""
         return self.failed(Reason.REQUEST_URI_USED, reply=Refused(Reason.REQUEST_URI_USED))
 
-    def failed(self, reason: Reason, *, reply: Outcome, writes: tuple[Write, ...] = ()) -> Verdict[Outcome]:
+    def failed(
+        self, reason: Reason, *, reply: Outcome, writes: tuple[Write, ...] = (), noted: Noted = NOTHING
+    ) -> Verdict[Outcome]:
         """A refusal that needs no facts."""
         event = Event(
             "login.failed",
@@ -174,7 +176,7 @@ class Admission:
                 "reason": reason.value,
             },
         )
-        return Verdict(reply, (event,), writes, succeeded=False)
+        return Verdict(reply, (event, *noted.events), (*writes, *noted.writes), succeeded=False)
 
     def known(self, snapshot: Snapshot, person: PersonFacts | None) -> dict[str, object]:
         """The audit fields that every event of this admission shares."""
@@ -200,11 +202,16 @@ class Admission:
             policy=snapshot.sign_in,
             producible=snapshot.policy.sign_ins,
             has_factor=bool(enrolled.kinds(found, person.person.id)),
-            remembered=self._device(snapshot, found, person) is not None,
+            remembered=self._spared(snapshot, found, person),
             acr_values=app.acr_values if app else (),
-            essential=app.essential_acr if app else (),
+            essential=self.asked.essential_acr,
             declined=declined,
         )
+
+    def _spared(self, snapshot: Snapshot, found: Facts, person: PersonFacts) -> bool:
+        """Whether this browser is remembered, and it is no page where one could make a factor of that."""
+        of_factors = isinstance(self.asked, OwnPage) and self.asked.name in OF_FACTORS
+        return not of_factors and self._device(snapshot, found, person) is not None
 
     def _device(self, snapshot: Snapshot, found: Facts, person: PersonFacts) -> Proof | None:
         return remembering.known(snapshot, found, person, self.brought.device, now=self.source.now)

@@ -23,7 +23,7 @@ from idjag.idp.signin import sessions
 from idjag.idp.signin.admission import Admission, Asked, commit
 from idjag.idp.signin.guesses import Attempt, Kind
 from idjag.idp.signin.needs import Next
-from idjag.idp.signin.outcomes import Again, Brought, Enrolled, Failed, Locked, Outcome
+from idjag.idp.signin.outcomes import Again, Brought, Ended, Enrolled, Failed, Locked, Outcome
 from idjag.idp.signin.sessions import Session
 from idjag.idp.signin.shown import Shown
 from idjag.idp.signin.steps import Step
@@ -101,8 +101,8 @@ def answered(
     attempt, codes = _attempt(services, step, brought, source), recovery.make()
     ids = tuple(services.new_id() for _ in codes)
     page = _Page(services.tenant, admission, step, answer, source, attempt, codes, ids)
-    if answer.guess and (wait := page.attempt.stopped(services.ledger.read(page.attempt.reads))):
-        return Locked(wait)
+    if answer.guess and (stopped := _stopped(page.attempt, services.ledger.read(page.attempt.reads))):
+        return stopped
     enrolment = answer.enrolment.reads if answer.enrolment else ()
     reads = (step.key, *page.attempt.reads, *enrolment, *admission.reads(step.person_id))
     always = (step.attempt, *answer.once)
@@ -153,10 +153,9 @@ class _Page:
     ) -> Verdict[Outcome]:
         if self.answer.enrolment and not self._may_enrol(snapshot, found, person, shown=shown):
             return self._wrong(snapshot, found, person, Reason.FACTOR_WRONG)
-        if self.answer.guess and (wait := self.attempt.stopped(found)):
-            return self.admission.refuse(
-                snapshot, Reason.SIGN_IN_LOCKED, person, reply=Locked(wait), writes=self.step.failed()
-            )
+        if self.answer.guess and (stopped := _stopped(self.attempt, found)):
+            reason = Reason.FACTOR_ENDED if isinstance(stopped, Ended) else Reason.SIGN_IN_LOCKED
+            return self.admission.refuse(snapshot, reason, person, reply=stopped, writes=self.step.failed())
         proof = self.answer.check(found) if self.answer.check else Wrong(Reason.FACTOR_WRONG)
         if self.answer.guess and self.attempt.locked(found):
             return self._wrong(snapshot, found, person, Reason.SIGN_IN_LOCKED)
@@ -215,6 +214,14 @@ class _Page:
         if session is None or session.id != self.step.session:
             return None
         return session.current(found, person, policy=snapshot.sign_in, now=self.source.now)
+
+
+def _stopped(attempt: Attempt, found: Facts) -> Ended | Locked | None:
+    """Why a code is not even looked at."""
+    if attempt.ended(found):
+        return Ended()
+    wait = attempt.stopped(found)
+    return Locked(wait) if wait else None
 
 
 def _attempt(services: Services, step: Step, brought: Brought, source: Source) -> Attempt:

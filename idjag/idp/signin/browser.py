@@ -29,7 +29,7 @@ class Cookies:
     ``session``; ``form``, which binds forms before there is a session; ``step``, a sign-in half done;
     ``device``, a browser that need not show a second factor again; ``known``, by which an account knows a
     browser that guesses are not counted against; ``link``, the value of a link while its page is open.  Only
-    ``session`` admits to anything.
+    ``session`` admits to anything, and ``admin`` to the console, on top of it.
     """
 
     tenant: str
@@ -64,6 +64,11 @@ class Cookies:
     def link(self) -> str:
         """The name of the cookie that holds the value of a link while its page is open."""
         return f"{self._prefix}idjag_{self.tenant}_link"
+
+    @property
+    def admin(self) -> str:
+        """The name of the cookie of the console."""
+        return f"{self._prefix}idjag_{self.tenant}_admin"
 
     def read(self, name: str, request: TokenRequest) -> str | None:
         """The value of a cookie; None when it is absent, sent twice, or not like one of ours."""

@@ -17,7 +17,7 @@ from idjag.idp.signin import authorize, browser, needs, own_pages, proving
 from idjag.idp.signin.admission import Asked
 from idjag.idp.signin.authorize import AuthorizationRequest
 from idjag.idp.signin.frame import Frame
-from idjag.idp.signin.outcomes import Again, Brought, Continued, Enrolled, Failed, Locked, Outcome
+from idjag.idp.signin.outcomes import Again, Brought, Continued, Ended, Enrolled, Failed, Locked, Outcome
 from idjag.idp.signin.own_pages import OwnPage
 from idjag.idp.signin.pages import Pages
 from idjag.idp.signin.passwords import Busy
@@ -83,7 +83,7 @@ class SignIn:
 
     def _own_page(self, request: TokenRequest, source: Source) -> Reply:
         raw = form.parse(request.query)
-        asked = own_pages.parse(raw)
+        asked = own_pages.parse(raw, self._services)
         if asked is None:
             raise Refused(Reason.PARAMETER_MISSING, parameter="page")
         return self._by_session(asked, raw, request, source)
@@ -183,7 +183,7 @@ class SignIn:
             case Locked(wait):
                 page = self._form(asked, raw, request, source=source, username=username, notice="locked")
                 return _retry_after(page, wait)
-            case Failed() | Again() | Enrolled():
+            case Failed() | Ended() | Again() | Enrolled():
                 return self._form(asked, raw, request, source=source, username=username, notice="over")
         return self._frame.settled(outcome, asked, request, brought=brought, source=source)
 

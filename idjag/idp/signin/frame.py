@@ -71,7 +71,7 @@ class Frame:
 
     def read(self, raw: Form, *, source: Source, begun: bool) -> Asked:
         """What the sign-in is for; raises Refused (shown on a page) and Returned (told to the app)."""
-        page = own_pages.parse(raw)
+        page = own_pages.parse(raw, self.services)
         return page or reading.read(self.services, raw, now=source.now, begun=begun)
 
     def brought(self, request: TokenRequest, source: Source) -> Brought:

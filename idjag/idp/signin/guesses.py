@@ -3,7 +3,8 @@
 OIDC-26, NIST SP 800-63B-4 section 3.2.2, attack case 156.  Four counts, in rows that all nodes share: of an
 account from one network or browser (strict), of a network whatever the account (spraying), of an account from
 everywhere, and of the whole tenant, which only raises the alarm.  A browser that has signed in to the account
-before has a count of its own, and nothing that strangers do stops it.
+before has a count of its own, and nothing that strangers do stops it.  Codes have a fifth: how many were
+wrong in a row, after which none is accepted (decision 0039).
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from idjag.idp.limits import Count, Limit, account_key, count_of, key_of
 from idjag.ledger.entry import Delete, Event, Facts, Key, Write
 from idjag.protocol.addresses import network_of
 
-__all__ = ["KNOWN", "Attempt", "Kind", "Noted"]
+__all__ = ["KNOWN", "NOTHING", "Attempt", "Kind", "Noted", "forgotten"]
 
 KNOWN: Final = 90 * 24 * 3600
 """Seconds for which a browser or network is known to an account after a sign-in there."""
 
 _DAY: Final = 24 * 3600
+_YEAR: Final = 365 * _DAY
 _WINDOW: Final = 600
 # An account at one network, or in one browser: five mistakes are human.
 _HERE: Final = Limit(5, memory=_DAY, pause=30, longest=3600)
+# Codes of one account, wherever from: only who has the password gets as far as guessing them.
+_IN_A_ROW: Final = Limit(100, memory=_YEAR, pause=_YEAR, longest=_YEAR)
 # An account wherever it is tried from.  A day of guessing from everywhere is fewer than 50 guesses.
 _ACCOUNT: Final = Limit(20, memory=_DAY, pause=60, longest=3600)
 # Who gets this far has tried several accounts: each of them is stopped after five.
@@ -41,14 +45,23 @@ class Kind(StrEnum):
 
     PASSWORD = "password"
     SECOND_FACTOR = "second_factor"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
     """What a failure leaves behind in the verdict that refuses it."""
 
-    writes: tuple[Write, ...]
-    events: tuple[Event, ...]
+    writes: tuple[Write, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+NOTHING: Final = Noted()
+
+
+def forgotten(tenant: str, username: str) -> Delete:
+    """All that was failed at this account: it has a new password, or an administrator has seen to it."""
+    return Delete("throttle", {"account": account_key(tenant, username).value})
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,8 @@ class Attempt:
     """One try at an account: ``account`` is the name as typed, whether anybody has it or not.
 
     ``browser`` is the value of the cookie by which accounts know a browser again.  Names that nobody has are
-    counted as all others: being stopped tells nobody which names exist (case 154).
+    counted as all others: being stopped tells nobody which names exist (case 154).  Of a passkey that nobody
+    has, the name is "".
     """
 
     tenant: str
@@ -83,9 +97,15 @@ class Attempt:
 
         To be asked after the work, and answered like a wrong password.
         """
+        if self.kind is Kind.PASSKEY:  # a signature cannot be guessed
+            return False
         if self._known_browser(found) or (self.kind is Kind.PASSWORD and self._known_network(found)):
             return False
         return any(self._wait(limit, key, found) for limit, key in self._strangers)
+
+    def ended(self, found: Facts) -> bool:
+        """Whether codes are not looked at any more, until there is a new password or it is unlocked."""
+        return self.kind is Kind.SECOND_FACTOR and bool(self._wait(_IN_A_ROW, self._in_a_row, found))
 
     def failed(self, found: Facts, person_id: str | None) -> Noted:
         """Count a failure, a locked attempt too; ``person_id`` is whose account it is, if anybody's."""
@@ -101,8 +121,8 @@ class Attempt:
 
     def succeeded(self, found: Facts) -> tuple[Write, ...]:
         """What this network or browser got wrong before is forgotten; what others have failed at stands."""
-        here = self._here(found)
-        return (Delete("throttle", {"id": here.value}),) if found(here) else ()
+        own = (self._here(found), self._in_a_row)
+        return tuple(Delete("throttle", {"id": key.value}) for key in own if found(key))
 
     def admitted(self) -> tuple[Write, ...]:
         """This network and browser are known to the account from now on: the whole sign-in is done.
@@ -117,11 +137,15 @@ class Attempt:
         """Which counts a failure adds to; what a known browser does concerns it alone."""
         known_network = self.kind is Kind.PASSWORD and self._known_network(found)
         yield _HERE, self._here(found), "here"
+        # of what was refused without a look, nobody has learnt anything
+        if self.kind is Kind.SECOND_FACTOR and not self.locked(found):
+            yield _IN_A_ROW, self._in_a_row, "in_a_row"
         if self._known_browser(found):
             return
         yield _NETWORK, self._network, "network"
         # a pause must end: what was refused because of it does not prolong it
-        if not known_network and not self._wait(_ACCOUNT, self._everywhere, found):
+        paused = self.kind is Kind.PASSKEY or self._wait(_ACCOUNT, self._everywhere, found)
+        if not known_network and not paused:
             yield _ACCOUNT, self._everywhere, "account"
         if not known_network:
             yield _TENANT, self._tenant, "tenant"
@@ -163,7 +187,7 @@ class Attempt:
 
     @property
     def _of_account(self) -> tuple[Key, ...]:
-        return self._at_network, self._at_browser, self._everywhere
+        return self._at_network, self._at_browser, self._everywhere, self._in_a_row
 
     @property
     def _counting(self) -> tuple[Key, ...]:
@@ -187,6 +211,10 @@ class Attempt:
     @cached_property
     def _everywhere(self) -> Key:
         return self._key("account", self.kind, self.account)
+
+    @cached_property
+    def _in_a_row(self) -> Key:
+        return self._key("row", self.kind, self.account)
 
     @cached_property
     def _network(self) -> Key:

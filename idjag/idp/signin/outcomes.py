@@ -8,7 +8,7 @@ from typing import TypeAlias
 from idjag.idp.signin.sessions import SignedIn
 from idjag.protocol.errors import Refused
 
-__all__ = ["Admitted", "Again", "Brought", "Continued", "Enrolled", "Failed", "Locked", "Outcome"]
+__all__ = ["Admitted", "Again", "Brought", "Continued", "Ended", "Enrolled", "Failed", "Locked", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,14 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """Too many wrong codes of this account in a row: none is looked at any more (decision 0039)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """The step is over, or another page of it was answered at the same moment."""
 
 
-Outcome: TypeAlias = Admitted | Continued | Enrolled | Failed | Locked | Again | Refused
+Outcome: TypeAlias = Admitted | Continued | Enrolled | Failed | Locked | Ended | Again | Refused
 """``Refused``: we know who it is, and the app is not for this person now, or must be told why not."""

@@ -14,7 +14,7 @@ from idjag.idp.facts import PersonFacts
 from idjag.idp.mail.letters import changed_letter
 from idjag.idp.passwords.setting import NewPassword, credential_key, password_hashes, weakness
 from idjag.idp.signin import browser, own_pages, sessions
-from idjag.idp.signin.guesses import Attempt
+from idjag.idp.signin.guesses import Attempt, forgotten
 from idjag.idp.signin.pages import redirect, text
 from idjag.idp.signin.password_forms import WEAKNESSES, Forms
 from idjag.idp.signin.passwords import Busy
@@ -60,7 +60,7 @@ def change(forms: Forms, request: TokenRequest) -> Reply:
 
 def _change(forms: Forms, request: TokenRequest, source: Source) -> Reply:
     session = sessions.signed_in(request, forms.services, now=source.now)
-    if session is None or not sessions.recent(session, now=source.now):
+    if session is None or not sessions.may_change(session, forms.services, now=source.now):
         return _sign_in_first(forms)
     if request.method == "GET":
         return _page(forms, request, session)
@@ -147,7 +147,8 @@ def _entry(
         writes = new.writes(found, person, tenant=services.tenant, now=source.now)
         moved = sessions.moved(asked.session.id, cookie=cookie, epoch=person.epoch + 1)
         event = new.event(person, shared=source.fields(), by="change")
-        return Verdict(None, (event,), (*writes, moved, *attempt.succeeded(found)))
+        unlocked = forgotten(services.tenant, person.person.username)
+        return Verdict(None, (event,), (*writes, moved, unlocked))
 
     return Entry(services.tenant, source.decision_id, source.now, decide, _nothing_is_consumed, asked.reads)
 

@@ -13,17 +13,17 @@ from typing import Final
 from idjag.idp import facts
 from idjag.idp.audit import Source
 from idjag.idp.facts import PersonFacts, string
-from idjag.idp.limits import Limit, account_key, count_of, key_of
+from idjag.idp.limits import Limit, count_of, key_of
 from idjag.idp.mail.letters import changed_letter, reset_letter
 from idjag.idp.passwords.links import LIFETIMES, LinkKind, link_key, link_of, new_link, one_time, used
 from idjag.idp.passwords.setting import NewPassword, credential_key, password_hashes, weakness
 from idjag.idp.signin import browser, sessions
-from idjag.idp.signin.guesses import Attempt
+from idjag.idp.signin.guesses import Attempt, forgotten
 from idjag.idp.signin.pages import redirect, text
 from idjag.idp.signin.password_forms import WEAKNESSES, Forms
 from idjag.idp.signin.passwords import Busy
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Verdict, Write
 from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import Reason
 from idjag.protocol.form import Form
@@ -229,7 +229,7 @@ def _use(
             return _too_late(source)
         event = new.event(person, shared=source.fields(), by=link.kind.value)
         # whoever has the link is the person: what strangers have failed at keeps nobody out any more
-        unlocked = Delete("throttle", {"account": account_key(tenant, person.person.username).value})
+        unlocked = forgotten(tenant, person.person.username)
         writes = (*used(link), *attempt.admitted(), unlocked)
         return Verdict(person, (event,), (*new.writes(found, person, tenant=tenant, now=source.now), *writes))
 

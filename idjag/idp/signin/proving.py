@@ -6,6 +6,7 @@ Each ends in ``Admission.decide``, which alone lets anybody in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from idjag.idp import facts
@@ -18,7 +19,7 @@ from idjag.idp.facts import PersonFacts, string
 from idjag.idp.services import Services
 from idjag.idp.signin import sessions
 from idjag.idp.signin.admission import Admission, Asked, commit
-from idjag.idp.signin.guesses import Attempt
+from idjag.idp.signin.guesses import Attempt, Kind
 from idjag.idp.signin.outcomes import Brought, Failed, Locked, Outcome
 from idjag.idp.signin.sessions import SignedIn
 from idjag.idp.signin.shown import Shown
@@ -96,27 +97,39 @@ def by_passkey(
     brought: Brought,
     source: Source,
 ) -> Outcome:
-    """Let in whoever owns this passkey: it has verified its user, and is a whole sign-in by itself."""
+    """Let in whoever owns this passkey: it has verified its user, and is a whole sign-in by itself.
+
+    Nobody can guess one; but whoever tries all the same must not fill the log.
+    """
     person_id = passkeys.owner(services.ledger, services.tenant, assertion) or ""
+    owner = facts.person(services.ledger.read(facts.person_keys(person_id)), person_id)
+    username = owner.person.username if owner else ""
+    attempt = Attempt(services.tenant, username, source, brought.known, Kind.PASSKEY)
+    found_before = services.ledger.read(attempt.reads)
+    if wait := attempt.stopped(found_before):
+        return Locked(wait)
     admission = Admission.make(services, asked, carried, brought=brought, source=source)
 
-    def decide(snapshot: Snapshot, found: Facts) -> Verdict[Outcome]:
-        person = facts.person(found, person_id)
+    def check(_snapshot: Snapshot, found: Facts, person: PersonFacts | None) -> Proof | Wrong:
         if person is None:
-            return admission.refuse(snapshot, Reason.SUBJECT_UNKNOWN, None)
+            return Wrong(Reason.SUBJECT_UNKNOWN)
         proof = passkeys.check(
             found, person_id, assertion, ceremony=ceremony, tenant=services.tenant, now=source.now
         )
         if isinstance(proof, Wrong):
-            return admission.refuse(snapshot, proof.reason, person)
-        if stopped := sessions.stopped(found, person, now=source.now):
-            return admission.refuse(snapshot, stopped, person)
-        return admission.decide(snapshot, found, person, shown=Shown((proof,)))
+            return proof
+        return replace(proof, writes=(*proof.writes, *attempt.succeeded(found)))
+
+    def decide(snapshot: Snapshot, found: Facts) -> Verdict[Outcome]:
+        person = facts.person(found, person_id)
+        return _guarded(admission, attempt, check, snapshot, found, person=person)
 
     def lost(_used: OneTime) -> Verdict[Outcome]:
-        return admission.failed(Reason.FACTOR_REPLAYED, reply=Failed())
+        # counted as it stood before: who comes too late has no facts
+        noted = attempt.failed(found_before, person_id or None)
+        return admission.failed(Reason.FACTOR_REPLAYED, reply=Failed(), noted=noted)
 
-    reads = admission.reads(person_id)
+    reads = (*attempt.reads, *admission.reads(person_id))
     always = assertion.once(now=source.now)
     return commit(services, admission, decide, reads=reads, always=always, lost=lost)
 

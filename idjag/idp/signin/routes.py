@@ -16,6 +16,9 @@ from litestar.response.base import ASGIResponse
 from litestar.routes import HTTPRoute
 
 from idjag.asgi import client_address, trusted_networks
+from idjag.idp.api.office import Lookups, Office
+from idjag.idp.console import entrance_routes
+from idjag.idp.console import routes as console
 from idjag.idp.logout import routes as logout
 from idjag.idp.logout.sign_out import SignOut
 from idjag.idp.me import routes as me
@@ -38,14 +41,17 @@ log = logging.getLogger("idjag.idp.signin")
 _REASONS = {405: Reason.METHOD_WRONG, 413: Reason.TOO_LARGE, 503: Reason.UNAVAILABLE}
 
 
-def create_pages(services: Services, *, trusted_proxies: Sequence[str] = ()) -> Litestar:
-    """The application for every path that is no protocol endpoint.
+def create_pages(
+    services: Services, *, lookups: Lookups | None = None, trusted_proxies: Sequence[str] = ()
+) -> Litestar:
+    """The application for every path that is no protocol endpoint; the console only with ``lookups``.
 
     ``trusted_proxies``: addresses and CIDRs whose X-Forwarded-For is believed.
     """
     pages, trusted = Pages(services.issuer, logo=services.logo), trusted_networks(trusted_proxies)
     sign_in, sign_out = SignIn(services, pages), SignOut(services, pages)
     step_pages = StepPages(services, pages, sign_in)
+    office = None if lookups is None else Office(services, lookups)
 
     def show_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
         viewer = viewer_of(plain(request), "")
@@ -67,6 +73,8 @@ def create_pages(services: Services, *, trusted_proxies: Sequence[str] = ()) -> 
             *logout.HANDLERS,
             *password_routes.HANDLERS,
             *me.HANDLERS,
+            *entrance_routes.HANDLERS,
+            *(console.handlers() if office else ()),
         ],
         path=urlsplit(services.base).path or "/",
         dependencies={
@@ -77,6 +85,7 @@ def create_pages(services: Services, *, trusted_proxies: Sequence[str] = ()) -> 
             "pages": Provide(lambda: pages, sync_to_thread=False),
             **password_routes.dependencies(services, pages),
             **me.dependencies(services, pages),
+            **(console.dependencies(office, pages) if office else {}),
         },
         exception_handlers={Exception: show_problem},
         request_max_body_size=MAX_BODY,

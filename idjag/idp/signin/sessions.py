@@ -13,6 +13,7 @@ from typing import Final
 from idjag.idp import facts
 from idjag.idp.audit import Source
 from idjag.idp.catalog import SignInPolicy
+from idjag.idp.factors import acr, enrolled
 from idjag.idp.facts import PersonFacts, integer, string
 from idjag.idp.services import Services
 from idjag.idp.signin.browser import Cookies
@@ -30,6 +31,7 @@ __all__ = [
     "Session",
     "SignedIn",
     "find",
+    "may_change",
     "moved",
     "recent",
     "signed_in",
@@ -192,6 +194,19 @@ def signed_in(request: TokenRequest, services: Services, *, now: int) -> SignedI
 def recent(session: SignedIn, *, now: int) -> bool:
     """Whether this sign-in is recent enough to change how one signs in."""
     return 0 <= now - session.by.auth_time <= RECENT
+
+
+def may_change(session: SignedIn, services: Services, *, now: int) -> bool:
+    """Whether how the person signs in may be changed: recently, and with a factor if there was one then.
+
+    A remembered browser is none (decision 0030).  Raises Unavailable.
+    """
+    if not recent(session, now=now):
+        return False
+    if acr.satisfies(session.acr, acr.MFA):
+        return True
+    found = services.ledger.read(enrolled.keys(session.person_id))
+    return all(one.created >= session.auth_time for one in enrolled.enrolled(found, session.person_id))
 
 
 def find(cookie: str | None, services: Services, *, now: int) -> SignedIn | None:

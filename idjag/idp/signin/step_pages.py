@@ -5,6 +5,7 @@ All of them are ``/signin/step``.  Which one it is, the facts say: a form brings
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +19,17 @@ from idjag.idp.signin.admission import Admission, Asked
 from idjag.idp.signin.flow import SignIn
 from idjag.idp.signin.frame import STEP, Frame
 from idjag.idp.signin.needs import Next, Ways
-from idjag.idp.signin.outcomes import Admitted, Again, Brought, Continued, Enrolled, Failed, Locked, Outcome
+from idjag.idp.signin.outcomes import (
+    Admitted,
+    Again,
+    Brought,
+    Continued,
+    Ended,
+    Enrolled,
+    Failed,
+    Locked,
+    Outcome,
+)
 from idjag.idp.signin.own_pages import OwnPage
 from idjag.idp.signin.pages import Pages, redirect
 from idjag.idp.signin.shown import Shown
@@ -31,7 +42,8 @@ from idjag.protocol.http import Reply, TokenRequest, form_of
 
 __all__ = ["StepPages"]
 
-_STATUS: Final = {"": 200, "wrong": 403, "stale": 403, "locked": 429}
+_STATUS: Final = {"": 200, "wrong": 403, "stale": 403, "locked": 429, "ended": 403}
+_NOTICES: Final[Mapping[type[Outcome], str]] = {Locked: "locked", Ended: "ended", Failed: "wrong"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +118,11 @@ class StepPages:
                 return self._codes(outcome, asked, request)
             case Again():
                 return redirect(self._pages.url(STEP))
-            case Locked() | Failed():
+            case Locked() | Ended() | Failed():
                 step = self._step(request, source)
                 if step is None or step.spent:
                     return self._over(step, request, source)
-                notice = "locked" if isinstance(outcome, Locked) else "wrong"
+                notice = _NOTICES[type(outcome)]
                 return self._page(step, request, source, use=use, notice=notice, pending=pending)
             case Admitted():
                 return self._frame.settled(outcome, asked, request, brought=brought, source=source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from idjag.idp.backchannel import session_ended
@@ -44,12 +44,17 @@ class How:
     """How a file is applied.
 
     ``prune``: what a file created and this one does not have goes.  ``unwanted``: these go, by noun and name.
-    ``managed_by``: what is made is said to be made by.
+    ``managed_by``: what is made is said to be made by.  ``reason``: why, in the words of whoever does it.
     """
 
     prune: bool = False
     unwanted: Mapping[str, Collection[str]] = field(default_factory=dict)
     managed_by: str = FILE
+    reason: str = ""
+
+    def because(self, reason: str) -> How:
+        """The same for this reason."""
+        return replace(self, reason=reason)
 
 
 _AS_A_FILE = How()
@@ -121,9 +126,16 @@ class TestsFailed(Exception):
         super().__init__("; ".join(f"{failure.name}: {failure.message}" for failure in failures))
 
 
-def look(store: Store, state: StateFile, credentials: Credentials, *, how: How = _AS_A_FILE) -> Plan:
+def look(
+    store: Store,
+    state: StateFile,
+    credentials: Credentials,
+    *,
+    how: How = _AS_A_FILE,
+    agreed: Agreed = lambda _current, _plan: None,
+) -> Plan:
     """What applying would change, with the tests run; changes nothing.  Raises Problems, TestsFailed."""
-    return _tested(store, state, _secrets(state, credentials), how=how)
+    return _tested(store, state, _secrets(state, credentials), how=how, agreed=agreed)
 
 
 def apply(
@@ -154,7 +166,9 @@ def apply(
         # hashed here and not in the transaction, which thousands of changes would hold for seconds
         audit = [
             ready_event(event, tenant=store.tenant, now=now)
-            for event in events(planned, actor=actor, decision_id=decision_id, digest=digest)
+            for event in events(
+                planned, actor=actor, decision_id=decision_id, digest=digest, reason=how.reason
+            )
         ]
         entry: Entry[Any, int] = Entry(
             tenant=store.tenant,

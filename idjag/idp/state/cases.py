@@ -19,7 +19,7 @@ from idjag.ledger.entry import Row
 from idjag.policy.decide import decide
 from idjag.policy.index import Policy
 from idjag.policy.model import Person
-from idjag.policy.question import Decision, Question, SignIn
+from idjag.policy.question import Decision
 
 __all__ = ["Failure", "ask_of", "person_of", "policy_of", "run_tests"]
 
@@ -83,16 +83,11 @@ def _run(plan: Plan, policy: Policy, test: TestEntry, *, now: int) -> Iterator[t
     if missing:
         yield from missing
         return
-    question = Question(
-        app=str(result.apps[ask.requesting_app]["id"]),
-        resource_app=str(result.resource_apps[ask.resource_app]["id"]),
-        person=person_of(plan, result.people[ask.user]),
-        now=ask.at or now,
-        sign_in=_sign_in(ask, now=ask.at or now),
-        scopes=None if ask.scopes is None else tuple(ask.scopes),
-        resources=tuple(ask.resources or ()),
-        address=ip_address(ask.address) if ask.address else None,
-        key_bound=ask.key_bound,
+    question = ask_of(ask).question(
+        str(result.apps[ask.requesting_app]["id"]),
+        str(result.resource_apps[ask.resource_app]["id"]),
+        person_of(plan, result.people[ask.user]),
+        now=now,
     )
     yield from _differences(test, decide(policy, question))
 
@@ -112,15 +107,6 @@ def ask_of(entry: AskEntry) -> Ask:
         signin_address=ip_address(entry.signin_address) if entry.signin_address else None,
         key_bound=entry.key_bound,
         at=entry.at,
-    )
-
-
-def _sign_in(ask: AskEntry, *, now: int) -> SignIn:
-    return SignIn(
-        acr=ask.acr,
-        amr=None if ask.amr is None else frozenset(ask.amr),
-        auth_time=now - (ask.auth_age or 0),
-        address=ip_address(ask.signin_address) if ask.signin_address else None,
     )
 
 

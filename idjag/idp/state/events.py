@@ -12,15 +12,22 @@ from idjag.ledger.entry import Event
 __all__ = ["events"]
 
 
-def events(plan: Plan, *, actor: Mapping[str, str], decision_id: str, digest: str) -> list[Event]:
-    """Contract section 9; ``digest`` is of the file's bytes, so that the very file can be found again."""
+def events(
+    plan: Plan, *, actor: Mapping[str, str], decision_id: str, digest: str, reason: str = ""
+) -> list[Event]:
+    """Contract section 9; ``digest`` is of the file's bytes, so that the very file can be found again.
+
+    ``reason``: why, if somebody said so; the words of people go into ``after``, which can be erased.
+    """
     common = {
         "actor": dict(actor),
         "decision_id": decision_id,
         "policy_seq": plan.policy_seq + plan.policy_changed,
     }
     counts = Counter(change.action for change in plan.changes)
-    summary = {"file_sha256": digest, **{action: counts[action] for action in ("create", "change", "delete")}}
+    summary: dict[str, object] = {"file_sha256": digest}
+    summary |= {action: counts[action] for action in ("create", "change", "delete")}
+    summary |= {"reason": reason} if reason else {}
     return [
         *(_event(change, common) for change in plan.changes),
         Event("state.applied", {**common, "after": summary}),

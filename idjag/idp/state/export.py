@@ -18,7 +18,7 @@ from idjag.idp.catalog.sign_in import sign_in_entry
 from idjag.idp.catalog.user import user_entry
 from idjag.idp.state.current import Current
 
-__all__ = ["NotExportable", "export"]
+__all__ = ["NotExportable", "as_yaml", "export"]
 
 _HEAD = """\
 # The state of this tenant, as `idjag export` wrote it; `idjag apply -f` takes it back.
@@ -49,15 +49,20 @@ def export(current: Current) -> str:
         "connections": [connection_entry(row, refs) for row in current.connections.values()],
         "guardrails": [guardrail_entry(row, refs) for row in current.guardrails.values()],
     }
-    body = yaml.dump(
-        document,
+    return _HEAD + as_yaml(document)
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """A state file, or a part of one, as people write it."""
+    written: str = yaml.dump(
+        dict(document),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=None,
         width=_WIDTH,
     )
-    return _HEAD + body
+    return written
 
 
 _LIKE_A_NUMBER = frozenset("+-.0123456789IN")

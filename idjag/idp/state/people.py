@@ -17,7 +17,7 @@ __all__ = ["FirstPassword", "People", "plan_people"]
 # What a person has elsewhere; sessions take their apps' rows along when the change is committed.
 _OF_A_PERSON = (
     *("credential", "membership", "subject", "session", "code", "family", "refresh_token", "access_token"),
-    *("sign_in_step", "device", "link"),
+    *("sign_in_step", "device", "link", "administrator", "console_session"),
 )
 
 

@@ -1,74 +1,168 @@
-"""Pages of long tables, looked up without a lock: people by name, the audit log by what it is about."""
+"""Long tables of one tenant, looked up a page at a time: the port is idjag.idp.lookups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Select, column, select, table
-
-from idjag.idp.store import schema
+from idjag.idp.lookups import (
+    Burst,
+    ConnectionLine,
+    ConnectionStatus,
+    Count,
+    GroupLine,
+    Pair,
+    PairUse,
+    PersonLine,
+    RuleLine,
+    Step,
+    Thing,
+    Use,
+)
+from idjag.idp.store.lists import connections, counts, log, people, reach
+from idjag.idp.store.lists.asking import Asking
 from idjag.ledger.entry import Row
-from idjag.ledger.schema import AUDIT_COLUMNS
+from idjag.policy.model import Who
 
-__all__ = ["ABOUT", "Listing", "audit", "people"]
+__all__ = ["ABOUT", "Listing"]
 
-ABOUT: Final = ("event", "decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
-"""Columns of the audit log that a question may name."""
-
-_AUDIT: Final = table("audit", *(column(name) for name in AUDIT_COLUMNS))
-_PERSON: Final = table("person", *(column(name) for name in ("id", "tenant_id", "username", "email", "name")))
+ABOUT = log.ABOUT
 
 
-@dataclass(frozen=True, slots=True)
 class Listing:
-    """Both for one tenant of one database."""
+    """The lookups of one tenant in the database of a URL; ``close`` it.  The port says what each gives."""
 
-    url: str = field(repr=False)
-    tenant: str
+    def __init__(self, url: str, tenant: str, *, ask: Asking | None = None) -> None:
+        self._ask = ask or Asking(url)
+        self._tenant = tenant
 
-    def audit(self, **asked: Any) -> Sequence[Row]:
-        """``audit``."""
-        return audit(self.url, self.tenant, **asked)
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._ask.close()
 
-    def people(self, **asked: Any) -> Sequence[str]:
-        """``people``."""
-        return people(self.url, self.tenant, **asked)
+    def audit(
+        self,
+        *,
+        about: Mapping[str, str],
+        since: int | None,
+        until: int | None,
+        before_no: int | None,
+        limit: int,
+        text: str = "",
+    ) -> Sequence[Row]:
+        """Rows of the audit log, the latest first."""
+        return log.audit(
+            self._ask,
+            self._tenant,
+            about=about,
+            since=since,
+            until=until,
+            before_no=before_no,
+            limit=limit,
+            text=text,
+        )
 
+    def export(
+        self, *, about: Mapping[str, str], since: int | None, until: int | None, text: str = ""
+    ) -> Iterator[Row]:
+        """The same, to the end."""
+        return log.export(self._ask, self._tenant, about=about, since=since, until=until, text=text)
 
-def audit(
-    url: str,
-    tenant: str,
-    *,
-    about: Mapping[str, str],
-    since: int | None,
-    until: int | None,
-    before_no: int | None,
-    limit: int,
-) -> Sequence[Row]:
-    """Rows of the log, the latest first: those before a number, of a time (NumericDate), about some values.
+    def thread(self, jti: str, *, limit: int = 200) -> Sequence[Row]:
+        """Everything about one ID-JAG."""
+        return log.thread(self._ask, self._tenant, jti, limit=limit)
 
-    Raises SchemaRefused when the database cannot be read.
-    """
-    where: list[ColumnElement[bool]] = [_AUDIT.c.tenant == tenant]
-    where += [_AUDIT.c[name] == value for name, value in about.items()]
-    where += [] if since is None else [_AUDIT.c.time >= since]
-    where += [] if until is None else [_AUDIT.c.time < until]
-    where += [] if before_no is None else [_AUDIT.c.no < before_no]
-    return _rows(url, select(_AUDIT).where(*where).order_by(_AUDIT.c.no.desc()).limit(limit))
+    def history(self, thing: Thing, *, before_no: int | None = None, limit: int = 50) -> Sequence[Row]:
+        """What was changed about a thing."""
+        return log.history(self._ask, self._tenant, thing, before_no=before_no, limit=limit)
 
+    def counts(self, *, since: int, until: int, step: Step) -> Sequence[Count]:
+        """Events of each hour or day."""
+        return counts.counts(self._ask, self._tenant, since=since, until=until, step=step)
 
-def people(url: str, tenant: str, *, begins: str, after: str, limit: int) -> Sequence[str]:
-    """User names in their order: those that begin so, after one of them.  Raises SchemaRefused."""
-    where = [_PERSON.c.tenant_id == tenant, _PERSON.c.username > after]
-    if begins:
-        where.append(_PERSON.c.username.startswith(begins, autoescape=True))
-    query = select(_PERSON.c.username).where(*where).order_by(_PERSON.c.username).limit(limit)
-    with schema.reading(url) as connection:
-        return [str(each) for each in connection.scalars(query)]
+    def uses(self, pair: Pair, *, since: int, until: int) -> Sequence[Use]:
+        """What happened between two apps on each day."""
+        return counts.uses(self._ask, self._tenant, pair, since=since, until=until)
 
+    def rules_used(self, pair: Pair) -> Mapping[str, int]:
+        """When each rule last allowed something."""
+        return counts.rules_used(self._ask, self._tenant, pair)
 
-def _rows(url: str, query: Select[Any]) -> Sequence[Row]:
-    with schema.reading(url) as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+    def pair_uses(self, pairs: Collection[Pair] | None = None, *, limit: int = 10_000) -> Sequence[PairUse]:
+        """How much these pairs, or all, are used."""
+        return counts.pair_uses(self._ask, self._tenant, pairs, limit=limit)
+
+    def first_seen(self, *, since: int, limit: int = 50) -> Sequence[PairUse]:
+        """Pairs that are new since then."""
+        return counts.first_seen(self._ask, self._tenant, since=since, limit=limit)
+
+    def bursts(self, *, now: int, limit: int = 50) -> Sequence[Burst]:
+        """Pairs with far more denials than usual."""
+        return counts.bursts(self._ask, self._tenant, now=now, limit=limit)
+
+    def people(self, *, begins: str, after: str, limit: int) -> Sequence[str]:
+        """User names."""
+        return people.people(self._ask, self._tenant, begins=begins, after=after, limit=limit)
+
+    def find_people(
+        self, *, text: str = "", status: str | None = None, after: str = "", limit: int = 50, now: int = 0
+    ) -> Sequence[PersonLine]:
+        """People."""
+        return people.find_people(
+            self._ask, self._tenant, text=text, status=status, after=after, limit=limit, now=now
+        )
+
+    def groups(self, *, text: str = "", after: str = "", limit: int = 50) -> Sequence[GroupLine]:
+        """Groups."""
+        return people.groups(self._ask, self._tenant, text=text, after=after, limit=limit)
+
+    def members(
+        self, group_id: str, *, text: str = "", after: str = "", limit: int = 50, now: int = 0
+    ) -> Sequence[PersonLine]:
+        """People of a group."""
+        return people.members(self._ask, self._tenant, group_id, text=text, after=after, limit=limit, now=now)
+
+    def groups_of(self, person_id: str, *, limit: int = 200) -> Sequence[GroupLine]:
+        """The groups of a person."""
+        return people.groups_of(self._ask, self._tenant, person_id, limit=limit)
+
+    def connections(
+        self,
+        *,
+        now: int,
+        text: str = "",
+        status: ConnectionStatus | None = None,
+        owner: str = "",
+        requesting_app: str | None = None,
+        resource_app: str | None = None,
+        after: str = "",
+        limit: int = 50,
+    ) -> Sequence[ConnectionLine]:
+        """Connections in the order of their keys."""
+        return connections.connections(
+            self._ask,
+            self._tenant,
+            now=now,
+            text=text,
+            status=status,
+            owner=owner,
+            requesting_app=requesting_app,
+            resource_app=resource_app,
+            after=after,
+            limit=limit,
+        )
+
+    def expiring(self, *, now: int, until: int, limit: int = 50) -> Sequence[ConnectionLine]:
+        """Connections that end by then."""
+        return connections.expiring(self._ask, self._tenant, now=now, until=until, limit=limit)
+
+    def unused(self, *, now: int, since: int, limit: int = 50) -> Sequence[ConnectionLine]:
+        """Active connections that are not used."""
+        return connections.unused(self._ask, self._tenant, now=now, since=since, limit=limit)
+
+    def unused_rules(self, *, now: int, since: int, limit: int = 50) -> Sequence[RuleLine]:
+        """Rules that allow nothing to anybody who asks."""
+        return connections.unused_rules(self._ask, self._tenant, now=now, since=since, limit=limit)
+
+    def reached(self, rules: Collection[Who], within: Collection[Who] = ()) -> int:
+        """How many active people are meant."""
+        return reach.reached(self._ask, self._tenant, rules, within)

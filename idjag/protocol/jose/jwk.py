@@ -42,12 +42,21 @@ _MODELS: dict[str, JWSAlgModel] = {model.name: model for model in JWS_ALGORITHMS
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A verification key and the only algorithm that it is used with; made by ``import_public``."""
+    """A verification key and the only algorithm that it is used with; made by ``import_public``.
+
+    ``certificate``: the SHA-256 of the first one in x5c, which says nothing about the key itself.
+    """
 
     kid: str | None
     alg: str
     members: tuple[tuple[str, str], ...] = field(repr=False)
     _key: JoserfcKey = field(repr=False, compare=False)
+    certificate: bytes | None = field(default=None, repr=False)
+
+    @property
+    def spki(self) -> bytes:
+        """The DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7)."""
+        return self._key.as_der(private=False)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """The public JWK as we publish it; no key_ops, since some clients refuse it beside ``use``."""
@@ -202,7 +211,7 @@ def import_public(jwk: Mapping[str, JsonValue], *, algorithm: str | None = None)
     key_weak, kid_malformed.
     """
     check_purpose(jwk)
-    check_certificate(jwk)
+    certificate = check_certificate(jwk)
     alg = pinned_algorithm(jwk, algorithm)
     members = required_members(jwk, alg)
     return PublicKey(
@@ -210,6 +219,7 @@ def import_public(jwk: Mapping[str, JsonValue], *, algorithm: str | None = None)
         alg=alg,
         members=tuple(sorted(members.items())),
         _key=_joserfc_key(members),
+        certificate=certificate,
     )
 
 

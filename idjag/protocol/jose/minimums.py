@@ -65,13 +65,13 @@ def check_purpose(jwk: Mapping[str, JsonValue]) -> None:
         raise JwkError("key_use")
 
 
-def check_certificate(jwk: Mapping[str, JsonValue]) -> None:
-    """Refuse thumbprints that are not those of the first certificate in x5c (RFC 7517 section 4.8).
+def check_certificate(jwk: Mapping[str, JsonValue]) -> bytes | None:
+    """The SHA-256 of the first certificate in x5c; refuse thumbprints of another (RFC 7517 section 4.8).
 
     The certificate itself carries no trust here: a key is believed for where its set came from.
     """
     if "x5c" not in jwk:
-        return
+        return None
     der = _first_certificate(jwk["x5c"])
     expected = {
         "x5t": hashlib.sha1(der, usedforsecurity=False).digest(),
@@ -80,6 +80,7 @@ def check_certificate(jwk: Mapping[str, JsonValue]) -> None:
     for name, digest in expected.items():
         if name in jwk and jwk[name] != base64url.encode(digest):
             raise JwkError("key_certificate")
+    return expected["x5t#S256"]
 
 
 def required_members(jwk: Mapping[str, JsonValue], alg: str) -> dict[str, str]:

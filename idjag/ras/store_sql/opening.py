@@ -137,7 +137,7 @@ def open_database(at: DatabasePlace, *, kek_file: Path) -> Database:
         ledger, sealer, chain_key = postgresql.open_ledger(at.url, kek_file=kek_file, load=_no_snapshot)
     else:
         sealer, chain_key = _open_file(at, kek_file)
-        ledger = SqliteLedger[None](at, load=_no_snapshot, chain_key=chain_key)
+        ledger = SqliteLedger[None](at, load=_no_snapshot, chain_key=chain_key, counting=False)
     ledger.open_tenant(TENANT)
     ledger.start()
     return Database(at=at, ledger=ledger, store=SqlStore(ledger), sealer=sealer, chain_key=chain_key)

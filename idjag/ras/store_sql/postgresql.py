@@ -52,7 +52,7 @@ def open_ledger(url: str, *, kek_file: Path, load: Load[None]) -> tuple[Postgres
             kek_file=kek_file,
             make_kek=False,  # every server must be given the same one
         )
-    return PostgresLedger(url, load=load, chain_key=chain_key), sealer, chain_key
+    return PostgresLedger(url, load=load, chain_key=chain_key, counting=False), sealer, chain_key
 
 
 def is_made(url: str) -> bool:

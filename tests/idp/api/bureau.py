@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,12 @@ class Bureau:
     async def _send(self, method: str, path: str, **sent: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.app, client=("198.51.100.7", 4711))
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
-            return await client.request(method, path if path.startswith("/admin") else V1 + path, **sent)
+            return await client.request(method, path if path.startswith("/admin/") else V1 + path, **sent)
 
 
 @contextmanager
 def bureau(folder: Path) -> Iterator[Bureau]:
     """Open for business."""
     database = folder / "idp.db"
-    with acme(database=database) as running:
-        lookups = Listing(f"sqlite:///{database}", TENANT)
+    with acme(database=database) as running, closing(Listing(f"sqlite:///{database}", TENANT)) as lookups:
         yield Bureau(running, assemble(running.services, lookups=lookups))

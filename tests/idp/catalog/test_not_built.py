@@ -63,7 +63,7 @@ def test_what_is_not_built_is_refused_in_these_words(noun: str, field: str, valu
 
 @pytest.mark.parametrize(
     ("noun", "field"),
-    [("resource_app", "receipts"), ("rule", "authorization_details")],
+    [("resource_app", "redeem_as"), ("rule", "authorization_details")],
 )
 def test_a_reserved_field_may_be_written_as_null(noun: str, field: str) -> None:
     """As the contract's own example does."""

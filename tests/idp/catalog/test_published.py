@@ -59,7 +59,7 @@ def test_keys_may_be_somewhere_else() -> None:
         ),
         (
             {"auth": {"method": "client_secret", "jwks_uri": "https://a.example/jwks"}},
-            "auth: jwks_uri is for private_key_jwt, not for client_secret",
+            "auth: jwks_uri is for private_key_jwt and self_signed_tls_client_auth, not for client_secret",
         ),
         (by_keys(jwks_uri="http://a.example/jwks"), "auth.jwks_uri: keys are fetched over https"),
         (by_keys(jwks_uri="https://u:pw@a.example/jwks"), "auth.jwks_uri: a URL that is fetched must not"),

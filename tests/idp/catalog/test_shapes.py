@@ -109,7 +109,10 @@ def test_a_person_is_refused_for_one_thing(change: dict[str, Any], problem: str)
         ({"auth": {"method": "none", "secret": "env:X"}}, "auth: none takes no secret"),
         ({"auth": {"method": "none"}}, "token_exchange is for apps that authenticate"),
         ({"auth": {"method": "private_key_jwt"}}, "auth: private_key_jwt needs jwks"),
-        ({"auth": {"jwks": {"keys": [JWK]}}}, "auth: jwks is for private_key_jwt, not for client_secret"),
+        (
+            {"auth": {"jwks": {"keys": [JWK]}}},
+            "auth: jwks is for private_key_jwt and self_signed_tls_client_auth, not for client_secret",
+        ),
         ({"auth": {"method": "client_secret", "password": "x"}}, "auth.password: Extra"),
         ({"grants": ["implicit"]}, "grants.0: write one of authorization_code, refresh_token"),
         ({"grants": ["token_exchange", "token_exchange"]}, "grants: listed twice"),

@@ -20,7 +20,6 @@ from idjag.idp.factors.proof import Proof, Wrong
 from idjag.idp.factors.relying_party import RelyingParty
 from idjag.idp.facts import PersonFacts
 from idjag.idp.snapshot import Loader, Snapshot
-from idjag.idp.store import schema
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.postgres import PostgresLedger
@@ -28,6 +27,7 @@ from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.errors import Reason
 from idjag.seal import KekSealer
 from tests.authenticator import TRUTH, Authenticator, Lie
+from tests.idp.databases import new_database
 from tests.idp.signin.seeds import NOW, TENANT, person_rows
 
 ISSUER = "https://idp.acme.example"
@@ -235,7 +235,7 @@ def acme(database: Path | None = None) -> Iterator[Acme]:
     if database is None:
         ledger: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:
-        schema.upgrade(f"sqlite:///{database}")
+        new_database(database)
         ledger = SqliteLedger(database, load=load, chain_key=chain_key)
     with ledger:
         ledger.open_tenant(TENANT)

@@ -38,7 +38,7 @@ def test_the_page_names_every_event_and_every_reason_that_there_is(root: Path) -
         for event in re.findall(r'"((?:factor|device)\.[a-z_]+)"', path.read_text("utf-8"))
     }
     assert events <= named
-    told = {"login.failed", "login.succeeded", "inputs.factors"}
+    told = {"login.failed", "login.succeeded", "login.locked", "inputs.factors", "inputs.count"}
     assert {each for each in named - events - told if "." in each} == set()
     reasons = {reason.value for reason in Reason}
     assert {each for each in named if re.match("(factor|passkey)_", each)} <= reasons

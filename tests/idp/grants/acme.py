@@ -23,7 +23,6 @@ from idjag.idp.snapshot import Snapshot
 from idjag.idp.state.apply import How, apply
 from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
-from idjag.idp.store import schema
 from idjag.idp.token import Grant, Token
 from idjag.ledger import trail
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Verdict, Write
@@ -34,6 +33,7 @@ from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import jws
 from idjag.seal import KekSealer
 from idjag.yaml_file import read as read_yaml
+from tests.idp.databases import new_database
 from tests.idp.grants.acme_state import API, CHAT, FILES, ISSUER, app, chat, connection, rule, state
 
 __all__ = [
@@ -304,7 +304,7 @@ def ledger_in(database: Path | None) -> Iterator[AnyLedger]:
     if database is None:
         made: AnyLedger = MemoryLedger(load, chain_key=CHAIN_KEY)
     else:
-        schema.upgrade(f"sqlite:///{database}")
+        new_database(database)
         made = SqliteLedger(database, load=load, chain_key=CHAIN_KEY)
     with made:
         yield made

@@ -21,13 +21,14 @@ from idjag.idp.keys import ensure_keys
 from idjag.idp.services import Post, Services
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Loader, Snapshot
-from idjag.idp.store import schema
+from idjag.idp.store.listing import Listing
 from idjag.ledger.entry import Entry, Facts, Insert, Key, OneTime, Row, Value, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.jose import KeySet
 from idjag.seal import KekSealer
 from idjag.trust.publications import Publications
+from tests.idp.databases import new_database
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
 SEALER = KekSealer(b"k" * 32)
@@ -144,7 +145,10 @@ def running(
     publications: Publications | None = None,
     mail: Post | None = None,
 ) -> Iterator[Site]:
-    """An IdP of its own; ``issuer`` is what it believes to be, by default the truth."""
+    """An IdP of its own; ``issuer`` is what it believes to be, by default the truth.
+
+    With a ``database`` it has a console and an admin API.
+    """
     with _ledger(database) as ledger:
         clock, hasher, issuer = Clock(), CountingHasher(), issuer or host.url
         services = Services(
@@ -161,7 +165,8 @@ def running(
         )
         site = Site(issuer, host.url, ledger, services, clock, hasher)
         seed(site)
-        host.app = assemble(services)
+        lookups = None if database is None else Listing(f"sqlite:///{database}", TENANT)
+        host.app = assemble(services, lookups=lookups)
         yield site
 
 
@@ -171,7 +176,7 @@ def _ledger(database: Path | None) -> Iterator[AnyLedger]:
     if database is None:
         made: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:
-        schema.upgrade(f"sqlite:///{database}")
+        new_database(database)
         made = SqliteLedger(database, load=load, chain_key=chain_key)
     with made:
         made.open_tenant(TENANT)

@@ -37,6 +37,24 @@ def test_a_link_that_came_by_mail_sets_the_password(site: Site, browser: Browser
     assert (signs_in(site, NEW), signs_in(site, PASSWORDS["alice"])) == (True, False)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"x-forwarded-host": "evil.example", "x-forwarded-proto": "https"},
+        {"forwarded": "for=192.0.2.1;host=evil.example;proto=https"},
+        {"x-forwarded-prefix": "/evil", "x-original-url": "/evil"},
+    ],
+)
+def test_a_letter_leads_to_the_issuer_whatever_a_request_says_of_its_way(
+    site: Site, browser: Browser, letters: Letters, said: dict[str, str]
+) -> None:
+    """Attack case 211: a link with another host would bring somebody else the password."""
+    browser.headers.update(said)
+    ask(browser)
+    assert f"{site.issuer}/password/set/" in letters.sent[-1].text
+    assert "evil" not in letters.sent[-1].text
+
+
 def test_the_address_does_as_well_as_the_user_name(site: Site, browser: Browser, letters: Letters) -> None:
     ask(browser, "bob@acme.example")
     assert [letter.to for letter in letters.sent] == ["bob@acme.example"]

@@ -7,10 +7,20 @@ from typing import Any
 import httpx
 import pytest
 
+from idjag.idp import facts
 from idjag.idp.audit import Source
 from idjag.idp.signin import session_ends, sessions
 from idjag.protocol.http import TokenRequest
-from tests.idp.signin.factors import SESSION_COOKIE, form_that, forms, settings, with_app
+from tests.idp.signin.factors import (
+    MFA,
+    SESSION_COOKIE,
+    form_that,
+    forms,
+    next_page,
+    send,
+    settings,
+    with_app,
+)
 from tests.idp.signin.seeds import NOW, PASSWORDS, update
 from tests.idp.signin.site import Host, Site, running
 from tests.idp.signin.visit import Browser, answer_of, claims
@@ -154,6 +164,27 @@ def test_an_ended_session_is_over_at_the_next_request(
         (ADMIN, "p-alice", {"row": mine.id})
     ]
     assert len(site.rows("logout_notice")) == 1
+
+
+def test_a_cookie_that_was_read_before_the_session_was_raised_is_dead_in_the_decision(
+    site: Site, browser: Browser
+) -> None:
+    """OIDC-26: the look at the cookie is one moment, the decision a later one."""
+    answer_of(browser.sign_in())
+    before = here(browser, site)
+    phone = with_app(site)
+    answer_of(send(browser, next_page(browser, browser.ask(acr_values=MFA)), "totp", code=phone.code()))
+    after = here(browser, site)
+    assert before is not None
+    assert after is not None
+    assert (current(before, site), current(after, site)) == (False, True)
+
+
+def current(session: sessions.SignedIn, site: Site) -> bool:
+    """Whether a decision of now takes it for a session."""
+    found = site.ledger.read((*session.reads, *facts.person_keys("p-alice"), *facts.hold_keys("p-alice")))
+    person, policy = facts.person(found, "p-alice"), site.services.snapshot.sign_in
+    return session.current(found, person, policy=policy, now=site.clock.now) is not None
 
 
 def test_nobody_ends_a_session_of_somebody_else(site: Site, browser: Browser) -> None:

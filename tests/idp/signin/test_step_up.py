@@ -29,7 +29,7 @@ from tests.idp.signin.factors import (
     with_passkey,
     wrong,
 )
-from tests.idp.signin.seeds import PASSWORDS
+from tests.idp.signin.seeds import PASSWORDS, update
 from tests.idp.signin.site import Site
 from tests.idp.signin.visit import Browser, answer_of, claims, form_of
 
@@ -205,6 +205,23 @@ def test_a_step_that_raises_a_session_counts_for_that_session_alone(site: Site, 
     site.clock.now += 60
     page = next_page(browser, browser.ask())
     assert "code" in answer_of(send(browser, page, "totp", code=phone.code()))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_factor_is_not_set_up_when_the_session_that_asked_has_ended(
+    site: Site,
+    browser: Browser,
+    ended: bool,  # noqa: FBT001
+) -> None:
+    """Signed out in another window meanwhile: the password was shown to that session and to nobody else."""
+    answer_of(browser.sign_in())
+    page = next_page(browser, browser.ask(acr_values=MFA))
+    phone = seed_on(page, site)
+    if ended:
+        site.write(update("session", str(site.rows("session")[0]["id"]), ended=site.clock.now))
+    send(browser, page, "enrol_totp", code=phone.code())
+    made = {row["kind"] for row in site.rows("credential", person_id="p-alice")}
+    assert made == ({"password"} if ended else {"password", "totp", "recovery"})
 
 
 @pytest.mark.parametrize("max_age", ["0", "59"])

@@ -62,7 +62,12 @@ def test_the_example_is_read() -> None:
             "a time is written like 2027-06-30T00:00:00Z",
         ),
         ("multi_tenant: false", "multi_tenant: true", "not built: resource apps with several tenants"),
-        ("receipts: null", "receipts: {jwks: {}}", "not built: receipts of redemptions"),
+        (
+            "receipts: null",
+            "receipts: {jwks: {}}",
+            "receipts.jwks: write a JWK Set: an object with keys alone",
+        ),
+        ("receipts: null", "receipts: {}", "receipts need jwks or jwks_uri, and not both"),
         ("guardrails:", "guardrials:", "state.yaml:69:1: guardrials: unknown field"),
         ("amr: [pwd, mfa]}", "address: here}", "ask.address: an address is written like 192.0.2.7"),
         ("decision: allow", "decision: deny, reason: mood", "expect.reason: no decision has this reason"),

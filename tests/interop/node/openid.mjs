@@ -73,9 +73,9 @@ await serve({
     client.buildEndSessionUrl(config, { id_token_hint: idToken, post_logout_redirect_uri: afterLogout, state }).href,
 
   /** The address that the browser came back to, for tokens. */
-  async finish({ callback }) {
+  async finish({ callback, maxAge }) {
     const { verifier, state, nonce } = pending;
-    const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
+    const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true, maxAge };
     return seen(await client.authorizationCodeGrant(config, new URL(callback), checks, undefined, proofs));
   },
 

@@ -61,14 +61,15 @@ class Pages:
         status: int = 200,
         form_action: str = "'self'",
         script: str = "",
+        live: bool = False,
         now: int = 0,
         **values: object,
     ) -> Reply:
         """A page in the viewer's language.
 
         ``template`` is in templates/signin, or says its folder.  ``form_action`` is where its forms may
-        lead, as CSP sources; ``script`` names the one file of admin_ui/static that may run.  ``now`` is for
-        pages that show times.
+        lead, as CSP sources; ``script`` names the one file of admin_ui/static that may run, and with ``live``
+        it may fetch parts of our own pages.  ``now`` is for pages that show times.
         """
         texts = self._texts[viewer.language]
         html = self._templates.get_template(template).render(
@@ -81,7 +82,7 @@ class Pages:
             script=self._assets.addresses[script] if script else "",
             **values,
         )
-        scripts = "script-src 'self'; " if script else ""
+        scripts = ("script-src 'self'; " if script else "") + ("connect-src 'self'; " if live else "")
         return self._page(html, status=status, policy=f"{_POLICY}{scripts}form-action {form_action}")
 
     def problem(

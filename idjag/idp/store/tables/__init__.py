@@ -7,7 +7,7 @@ documents canonical JSON text.  The ledger's own tables are in idjag.ledger.sche
 from sqlalchemy import BigInteger, Integer
 from sqlmodel import SQLModel
 
-from idjag.idp.store.tables.administration import Administrator, ApiToken
+from idjag.idp.store.tables.administration import Administrator, ApiToken, ConsoleSession
 from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
@@ -33,6 +33,7 @@ __all__ = [
     "App",
     "Code",
     "Connection",
+    "ConsoleSession",
     "Credential",
     "Device",
     "Family",

@@ -22,7 +22,8 @@ class ApiToken(SQLModel, table=True):
     """A token of the admin API; ``id`` is the SHA-256 of its value, ``handle`` the name by which it is ended.
 
     ``creator`` is the person whose role it never exceeds and with whom it ends, or "" for one that the
-    host's operator made.  ``by`` is how the audit log names whoever made it.
+    host's operator made.  ``by`` is how the audit log names whoever made it.  ``parent`` is the handle of the
+    token that made it, with which it ends, or "".
     """
 
     __tablename__ = "api_token"
@@ -33,8 +34,30 @@ class ApiToken(SQLModel, table=True):
     name: str
     role: str
     creator: str
+    parent: str = ""
     by: str
     created: int
     expires: int = Field(index=True)
     last_used: int | None = None
     revoked: int | None = None
+
+
+class ConsoleSession(SQLModel, table=True):
+    """An administrator in the console: on top of a session, under a cookie of its own, for hours at most.
+
+    ``cookie`` is the SHA-256 of the cookie's value.  ``auth_time`` and ``epoch`` are as they were at the
+    entrance: a new sign-in counts when somebody has entered with it.
+    """
+
+    __tablename__ = "console_session"
+
+    id: str = Field(primary_key=True)
+    tenant_id: str = Field(index=True)
+    cookie: str = Field(unique=True)
+    session_id: str = Field(index=True)
+    person_id: str = Field(index=True)
+    epoch: int
+    auth_time: int
+    created: int
+    seen: int
+    expires: int = Field(index=True)

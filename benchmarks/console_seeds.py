@@ -1,0 +1,158 @@
+"""A large tenant in PostgreSQL for the console's questions, made by the server itself: no row is sent."""
+
+from __future__ import annotations
+
+import psycopg
+
+from idjag.idp.store.lists import indexes
+
+__all__ = ["DAYS", "END", "TENANT", "fill", "name_of"]
+
+TENANT = "large"
+END = 1_800_000_000
+"""When the last event was."""
+DAYS = 90
+PEOPLE, GROUPS, APPS, TARGETS, CONNECTIONS = 100_000, 1_000, 1_000, 300, 10_000
+_CHUNK = 500_000
+
+_PEOPLE = f"""
+INSERT INTO person (id, tenant_id, username, email, email_verified, name, attributes, status, epoch,
+                    managed_by, created, updated)
+SELECT 'p' || lpad(n::text, 21, '0'), '{TENANT}', 'user' || lpad(n::text, 6, '0'),
+       'first' || n % 997 || '.last' || n || '@acme.example', 1,
+       initcap(translate(to_hex(n % 4096), '0123456789', 'ghijklmnop')) || ' Last' || n, '{{}}',
+       CASE WHEN n % 50 = 0 THEN 'disabled' ELSE 'active' END, 0, '', 1, 1
+FROM generate_series(1, {PEOPLE}) AS n"""
+_GROUPS = f"""
+INSERT INTO person_group (id, tenant_id, source, external_id, name, managed_by, created)
+SELECT 'g' || lpad(n::text, 21, '0'), '{TENANT}', 'local', '', 'group ' || lpad(n::text, 4, '0'), '', 1
+FROM generate_series(1, {GROUPS}) AS n"""
+# Everyone is in four groups of some 400 and in one of the first ten, which have 10,000.
+_MEMBERSHIPS = f"""
+INSERT INTO membership (id, tenant_id, person_id, group_id)
+SELECT g || ':' || p, '{TENANT}', p, g FROM (
+    SELECT 'p' || lpad(n::text, 21, '0') AS p, 'g' || lpad(g::text, 21, '0') AS g
+    FROM generate_series(1, {PEOPLE}) AS n, LATERAL (
+        SELECT 1 + n % 10 AS g UNION SELECT 11 + (n * 7 + k * 131) % {GROUPS - 10}
+        FROM generate_series(1, 4) AS k
+    ) AS of_them
+) AS pairs"""
+_APPS = f"""
+INSERT INTO app (id, tenant_id, key, client_id, status, spec, secrets, managed_by, created, updated)
+SELECT 'a' || lpad(n::text, 21, '0'), '{TENANT}', 'app' || n, 'app' || n, 'active',
+       json_build_object('assigned', CASE WHEN n % 10 = 0
+           THEN json_build_object('groups', json_build_array('g' || lpad((1 + n % 10)::text, 21, '0')))
+           ELSE json_build_object('everyone', true) END, 'name', 'Application ' || n)::text,
+       '[]', '', 1, 1
+FROM generate_series(1, {APPS}) AS n"""
+_TARGETS = f"""
+INSERT INTO resource_app (id, tenant_id, key, issuer, aud_tenant, status, spec, managed_by, created, updated)
+SELECT 'r' || lpad(n::text, 21, '0'), '{TENANT}', 'target' || n, 'https://r' || n || '.example/', '',
+       'active', json_build_object('name', 'Resource ' || n)::text, '', 1, 1
+FROM generate_series(1, {TARGETS}) AS n"""
+_CONNECTIONS = f"""
+INSERT INTO connection (id, tenant_id, key, app_id, resource_app_id, status, spec, managed_by, created,
+                        updated)
+SELECT 'c' || lpad(n::text, 21, '0'), '{TENANT}', 'connection-' || lpad(n::text, 5, '0'),
+       'a' || lpad((1 + n % {APPS})::text, 21, '0'), 'r' || lpad((1 + n / 40)::text, 21, '0'),
+       CASE WHEN n % 20 = 0 THEN 'paused' WHEN n % 31 = 0 THEN 'draft' ELSE 'active' END,
+       '{{"client_id":"c' || n || '","expires":' ||
+       CASE WHEN n % 100 = 1 THEN ({END} + n * 3600)::text ELSE 'null' END ||
+       ',"owner":"owner' || n % 200 || '@acme.example","profile":"id-jag","reason":"because","rules":[' ||
+       '{{"conditions":{{}},"default_scopes":[],"id":"u' || n || '","key":"readers","lifetime":null,' ||
+       '"resources":{{"kind":"any"}},"scopes":{{"kind":"any"}},"version":1,"who":{{"groups":["g' ||
+       lpad((11 + n % {GROUPS - 10})::text, 21, '0') || '"]}}}},' ||
+       '{{"conditions":{{}},"default_scopes":[],"id":"v' || n || '","key":"writers","lifetime":null,' ||
+       '"resources":{{"kind":"any"}},"scopes":{{"kind":"any"}},"version":1,"who":{{"groups":["g' ||
+       lpad((11 + (n * 3) % {GROUPS - 10})::text, 21, '0') || '"' ||
+       CASE WHEN n % 25 = 0 THEN ',"g' || lpad((1 + n % 10)::text, 21, '0') || '"' ELSE '' END ||
+       ']}}}}]}}', '', 1, 1
+FROM generate_series(1, {CONNECTIONS}) AS n"""
+
+# A few connections have most of the traffic, and a few people.
+_AUDIT = f"""
+INSERT INTO audit (tenant, no, time, event, decision_id, subject, requesting_app, resource_app, jti, reason,
+                   body, salts, prev_hash, hash)
+SELECT '{TENANT}', no, {END} - ((%(rows)s - no) * {DAYS * 86_400} / %(rows)s), event, md5(no::text),
+       subject, app, target,
+       CASE WHEN event IN ('id_jag.issued', 'id_jag.redeemed') THEN 'j' || (no / 2) END, reason,
+       json_strip_nulls(json_build_object('event', event, 'subject', subject, 'requesting_app', app,
+           'resource_app', target, 'reason', reason, 'inputs', repeat('x', 400),
+           'rule_ids', json_build_array('u' || c), 'scopes_granted', json_build_array('chat.read'),
+           'after', CASE WHEN change THEN json_build_object('row', 'c' || lpad(c::text, 21, '0')) END))::text,
+       '{{}}', repeat('0', 64), repeat('0', 64)
+FROM (
+    SELECT no, event, c, event NOT LIKE 'id_jag.%%' AND event NOT LIKE 'login.%%'
+           AND event NOT LIKE 'token.%%' AS change,
+           CASE WHEN event LIKE 'connection.%%' THEN NULL
+                ELSE 'p' || lpad((1 + floor(power(random(), 2) * {PEOPLE}))::text, 21, '0') END AS subject,
+           CASE WHEN event NOT LIKE 'login.%%' THEN 'a' || lpad((1 + c %% {APPS})::text, 21, '0') END AS app,
+           CASE WHEN event LIKE 'id_jag.%%' OR event LIKE 'connection.%%'
+                THEN 'r' || lpad((1 + c / 40)::text, 21, '0') END AS target,
+           CASE WHEN event = 'id_jag.denied'
+                THEN (ARRAY['not_allowed', 'held', 'not_assigned', 'scope_nothing'])[1 + no %% 4] END AS reason
+    FROM (
+        SELECT no, (1 + floor(power(random(), 3) * {CONNECTIONS}))::int AS c,
+               CASE WHEN roll < 0.70 THEN 'id_jag.issued' WHEN roll < 0.82 THEN 'id_jag.redeemed'
+                    WHEN roll < 0.87 THEN 'id_jag.denied' WHEN roll < 0.95 THEN 'token.refreshed'
+                    WHEN roll < 0.999 THEN 'login.succeeded' ELSE 'connection.updated' END AS event
+        FROM (SELECT no, random() AS roll FROM generate_series(%(first)s::bigint, %(last)s) AS no) AS rolled
+    ) AS made
+) AS told"""
+
+_COUNTS = (
+    f"""
+INSERT INTO audit_count
+SELECT tenant, 'hour', event, time - time % 3600, '', '', coalesce(reason, ''), '{{}}', count(*), min(time),
+       max(time)
+FROM audit WHERE tenant = '{TENANT}' GROUP BY 1, 3, 4, 7""",
+    f"""
+INSERT INTO audit_count
+SELECT tenant, 'day', event, time - time % 86400, requesting_app, resource_app,
+       CASE WHEN event = 'id_jag.issued' THEN substr(md5(requesting_app), 1, 16) ELSE coalesce(reason, '') END,
+       CASE WHEN event = 'id_jag.issued'
+            THEN min(json_build_object('rules', body::json -> 'rule_ids', 'scopes',
+                     body::json -> 'scopes_granted')::text) ELSE '{{}}' END,
+       count(*), min(time), max(time)
+FROM audit WHERE tenant = '{TENANT}' AND event LIKE 'id_jag.%' GROUP BY 1, 3, 4, 5, 6, 7""",
+    """
+INSERT INTO audit_count
+SELECT tenant, 'ever', event, 0, requesting_app, resource_app, about, min(told), sum(n), min(first), max(last)
+FROM audit_count WHERE span = 'day' AND event IN ('id_jag.issued', 'id_jag.redeemed')
+GROUP BY 1, 3, 5, 6, 7""",
+)
+
+
+def name_of(letter: str, number: int) -> str:
+    """The id of the person, group, app ... of that number."""
+    return f"{letter}{number:021}"
+
+
+def fill(url: str, rows: int) -> None:
+    """The tenant, with so many audit rows; indexes are made afterwards, as after a restore."""
+    own = ("audit_decision_id", "audit_jti", "audit_tenant_time", "audit_issued")
+    with psycopg.connect(url, autocommit=True) as connection:
+        run = connection.execute
+        run("SET synchronous_commit = off")
+        run("SET maintenance_work_mem = '512MB'")
+        run("SET work_mem = '256MB'")
+        found = run(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+        ).fetchall()
+        later = {name: text for name, text in found if name in {*own, *indexes.NAMES}}
+        for name in later:
+            run(f"DROP INDEX {name}".encode())
+        for statement in (_PEOPLE, _GROUPS, _MEMBERSHIPS, _APPS, _TARGETS, _CONNECTIONS):
+            run(statement.encode())
+        for first in range(1, rows + 1, _CHUNK):
+            values = {"rows": rows, "first": first, "last": min(rows, first + _CHUNK - 1)}
+            run(_AUDIT.encode(), values)
+        for statement in (*later.values(), *_COUNTS):
+            run(statement.encode())
+        head = (TENANT, "0" * 32, 1, rows, b"")
+        run(
+            b"INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (%s, %s, %s, %s, %s)",
+            head,
+        )
+        run(b"INSERT INTO audit_counted (tenant, no) VALUES (%s, %s)", (TENANT, rows))
+        run(b"VACUUM ANALYZE")

@@ -1,0 +1,46 @@
+"""The routes of the console: one for each place of its table."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from litestar import HttpMethod, route
+from litestar.di import NamedDependency, Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import RawBody
+from litestar.response.base import ASGIResponse
+
+from idjag.idp.api.office import Office
+from idjag.idp.console.asked import LONGEST
+from idjag.idp.console.table import PLACES, Console
+from idjag.idp.signin.pages import Pages
+from idjag.idp.signin.replies import response
+from idjag.protocol.http import TokenRequest
+
+__all__ = ["dependencies", "handlers"]
+
+
+def dependencies(office: Office, pages: Pages) -> dict[str, Any]:
+    """What the handlers ask for."""
+    console = Console(office, pages)
+    return {"console": Provide(lambda: console, sync_to_thread=False)}
+
+
+def handlers() -> Sequence[HTTPRouteHandler]:
+    """One for each path."""
+    return [_handler(path) for path in PLACES]
+
+
+def _handler(path: str) -> HTTPRouteHandler:
+    place = PLACES[path]
+    methods = {"GET": place.show, "POST": place.change}
+    had = [HttpMethod(name) for name, answered in methods.items() if answered]
+
+    def answer(
+        head: NamedDependency[TokenRequest], body: RawBody, console: NamedDependency[Console]
+    ) -> ASGIResponse:
+        return response(console.answer(replace(head, body=body), path))
+
+    return route(path, http_method=had, sync_to_thread=True, status_code=200, request_max_body_size=LONGEST)(
+        answer
+    )

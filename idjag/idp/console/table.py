@@ -1,0 +1,144 @@
+"""The one table of the console, every path with who may see and change what, and the guards before it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from idjag.idp.administration.administrators import Administrator
+from idjag.idp.api.office import Office
+from idjag.idp.api.problem import Problem
+from idjag.idp.audit import Source
+from idjag.idp.console import (
+    access_map,
+    app_secrets,
+    apps,
+    ask,
+    changing,
+    connections,
+    connections_edit,
+    connections_page,
+    connections_wizard,
+    entrance,
+    guardrails,
+    holds,
+    overview,
+    resource_apps,
+)
+from idjag.idp.console.asked import Asked, read
+from idjag.idp.console.places import Place
+from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.facts import string
+from idjag.idp.signin import browser, problems
+from idjag.idp.signin.pages import Pages, Viewer, redirect
+from idjag.ledger.entry import Key, Unavailable
+from idjag.protocol.errors import Reason, Refused
+from idjag.protocol.http import Reply, TokenRequest
+
+__all__ = ["PLACES", "Console"]
+
+PLACES: Final[Mapping[str, Place]] = {
+    **overview.PLACES,
+    **access_map.PLACES,
+    **app_secrets.PLACES,
+    **apps.PLACES,
+    **ask.PLACES,
+    **connections.PLACES,
+    **connections_page.PLACES,
+    **connections_edit.PLACES,
+    **connections_wizard.PLACES,
+    **guardrails.PLACES,
+    **holds.PLACES,
+    **resource_apps.PLACES,
+    **changing.PLACES,
+}
+
+log = logging.getLogger("idjag.idp.console")
+
+
+class Console:
+    """The console of one tenant."""
+
+    def __init__(self, office: Office, pages: Pages) -> None:
+        self._services, self._pages = office.services, pages
+        self._desk = Desk(office, pages)
+
+    def answer(self, request: TokenRequest, path: str) -> Reply:
+        """``GET`` or ``POST`` of a path below the issuer; the one door by which refusals leave."""
+        services = self._services
+        source = Source(services.new_id(), services.clock(), request.source, request.user_agent)
+        try:
+            return self._answer(request, path, source)
+        except Refused as refused:
+            return self._refused(refused.reason, source)
+        except Unavailable:
+            return self._refused(Reason.UNAVAILABLE, source)
+
+    def _answer(self, request: TokenRequest, path: str, source: Source) -> Reply:
+        place = PLACES[path]
+        if request.method == "POST" and browser.from_elsewhere(request, issuer=self._services.issuer):
+            log.warning("a form refused reason=origin_not_issuer ref=%s", source.decision_id)
+            return self._pages.problem(problems.NOT_OURS, viewer=_ANYBODY, reference=source.decision_id)
+        administrator = entrance.signed_in(request, self._services, now=source.now)
+        if administrator is None or (place.recent and not entrance.recent(administrator, now=source.now)):
+            # a form is not sent on: whoever comes back sees the page and decides again
+            return redirect(entrance.way_in(self._services, _back(request, path, place)))
+        visit = self._visit(administrator, request, place, path=path, asked=read(request), source=source)
+        if not visit.may(place.needed(request.method)):
+            return self._desk.show("forbidden.html", visit, status=403)
+        return self._answered(place, visit)
+
+    def _answered(self, place: Place, visit: Visit) -> Reply:
+        """What the place does; the routes let only methods through that it has."""
+        if visit.request.method == "POST":
+            if not visit.sent_by_us:
+                return self._pages.problem(problems.STALE, viewer=_ANYBODY, reference="")
+            if not visit.may_change:
+                return self._desk.show("stronger.html", visit, status=403)
+        answer = place.change if visit.request.method == "POST" else place.show
+        if answer is None:
+            raise Refused(Reason.METHOD_WRONG)
+        try:
+            return answer(self._desk, visit)
+        except Problem as problem:
+            return self._desk.show("problem.html", visit, status=problem.status, problem=problem)
+
+    def _visit(
+        self,
+        administrator: Administrator,
+        request: TokenRequest,
+        place: Place,
+        *,
+        path: str,
+        asked: Asked,
+        source: Source,
+    ) -> Visit:
+        tenant = Key("tenant", "id", self._services.tenant)
+        names = [string(row, "name") for row in self._services.ledger.read((tenant,))(tenant)]
+        return Visit(
+            administrator=administrator,
+            source=source,
+            path=path,
+            asked=asked,
+            request=request,
+            organisation=names[0] if names else "",
+            under=place.under,
+            may_change=entrance.may_change(administrator, self._services),
+        )
+
+    def _refused(self, reason: Reason, source: Source) -> Reply:
+        """A page with a reference that the log knows."""
+        log.warning("console refused reason=%s ref=%s", reason.value, source.decision_id)
+        return self._pages.problem(problems.problem(reason), viewer=_ANYBODY, reference=source.decision_id)
+
+
+_ANYBODY: Final = Viewer(("en",))
+
+
+def _back(request: TokenRequest, path: str, place: Place) -> str:
+    """Where a sign-in leads back to: the page itself, or the one that the form was on."""
+    if place.show is None:
+        return place.under or "/admin"
+    query = request.query.decode("latin-1")
+    return path if request.method == "POST" or not query else f"{path}?{query}"

@@ -1,0 +1,71 @@
+"""The indexes that these questions stand on, and the conditions that a question repeats to be served by one.
+
+Revision 0006 makes them: what is changed here needs a revision of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+__all__ = ["CHANGE", "NAMES", "NOT_ISSUED", "READABLE", "ROW", "statements"]
+
+NOT_ISSUED: Final = "event <> 'id_jag.issued'"
+"""Most of a log are these, and who asks for them alone is served by the time."""
+
+_EVERYDAY: Final = (
+    *("id_jag.issued", "id_jag.denied", "id_jag.redeemed", "id_jag.refused"),
+    *("token.issued", "token.refreshed", "token.refused", "token.revoked", "token.introspected"),
+    *("login.succeeded", "login.failed", "login.locked", "session.ended", "refused.before_authentication"),
+    *("request.pushed", "request.refused", "audit.read", "targets.listed"),
+)
+CHANGE: Final = f"event NOT IN ({', '.join(repr(name) for name in _EVERYDAY)})"
+"""What is not everyday: administrators and people change something."""
+
+ROW: Final = {
+    "sqlite": "coalesce(json_extract(body, '$.after.row'), json_extract(body, '$.before.row'))",
+    "postgresql": "coalesce(CAST(body AS json) #>> '{after,row}', CAST(body AS json) #>> '{before,row}')",
+}
+"""The surrogate id of what a change is about."""
+
+READABLE: Final = {
+    "sqlite": "substr(body, 1, 1) = '{' AND instr(body, '\\u0000') = 0",
+    "postgresql": "substr(body, 1, 1) = '{' AND strpos(body, '\\u0000') = 0",
+}
+"""Bodies that every database can look into."""
+
+_LOWER: Final = {"sqlite": "lower({})", "postgresql": '(lower({}) COLLATE "C")'}
+
+
+def statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
+    """The DDL, harmless where they are already."""
+    lower = _LOWER[dialect]
+    by_time = {
+        name: f"{name} IS NOT NULL" for name in ("subject", "requesting_app", "resource_app", "reason")
+    }
+    about = {"event": NOT_ISSUED, **by_time}
+    row = f"(({ROW[dialect]}))" if dialect == "postgresql" else f"({ROW[dialect]})"
+    return (
+        *(_index(f"audit_{name}", f"audit (tenant, {name}, time)", where) for name, where in about.items()),
+        _index("audit_change_pair", "audit (tenant, requesting_app, resource_app, no)", CHANGE),
+        _index("audit_change_subject", "audit (tenant, subject, no)", f"{CHANGE} AND subject IS NOT NULL"),
+        _index("audit_change_row", f"audit (tenant, {row}, no)", f"{CHANGE} AND {READABLE[dialect]}"),
+        *(
+            _index(f"person_{name}", f"person (tenant_id, {lower.format(name)})")
+            for name in ("username", "email", "name")
+        ),
+        _index("person_inactive", "person (tenant_id, id)", "status <> 'active'"),
+        _index("person_group_name", f"person_group (tenant_id, {lower.format('name')})"),
+        _index("membership_of_group", "membership (group_id, person_id)"),
+    )
+
+
+NAMES: Final = (
+    *("audit_event", "audit_subject", "audit_requesting_app", "audit_resource_app", "audit_reason"),
+    *("audit_change_pair", "audit_change_subject", "audit_change_row"),
+    *("person_username", "person_email", "person_name", "person_inactive"),
+    *("person_group_name", "membership_of_group"),
+)
+
+
+def _index(name: str, on: str, where: str = "") -> str:
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {on}{where and ' WHERE '}{where}"

@@ -1,0 +1,115 @@
+"""How many people somebody means: members of groups, people by name, everyone, and who is not meant.
+
+Many questions about few groups are answered together; a group is counted by an index alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from idjag.idp.store.lists.asking import Asking
+from idjag.policy.model import Who
+
+__all__ = ["Meant", "reached", "reached_each"]
+
+Meant: TypeAlias = tuple[frozenset[Who], frozenset[Who]]
+"""Whom one at least of the first means, and each of the second: rules, and assignments."""
+
+_EVERYONE: Final = Who(everyone=True)
+_ACTIVE: Final = "FROM person AS p WHERE p.tenant_id = :tenant AND p.status = 'active'"
+# Whoever is not active is looked for, since there are few of them.
+_TOGETHER: Final = (
+    "SELECT w.n, count(DISTINCT m.person_id) AS people FROM ({wanted}) AS w "
+    "JOIN membership AS m ON m.group_id = w.group_id AND m.tenant_id = :tenant "
+    "WHERE m.person_id NOT IN "
+    "(SELECT d.id FROM person AS d WHERE d.tenant_id = :tenant AND d.status <> 'active') GROUP BY w.n"
+)
+
+
+def reached_each(ask: Asking, tenant: str, meant: Collection[Meant]) -> Mapping[Meant, int]:
+    """How many active people each of these reaches."""
+    different = {one: _simple(one) for one in meant}
+    by_groups = {one: groups for one, groups in different.items() if groups}
+    found = _together(ask, tenant, by_groups) if by_groups else {}
+    for one, groups in different.items():
+        if not groups:
+            found[one] = reached(ask, tenant, *one)
+    return found
+
+
+def reached(ask: Asking, tenant: str, rules: Iterable[Who], within: Iterable[Who]) -> int:
+    """How many active people at least one of ``rules`` means, and each of ``within``."""
+    rules, values = tuple(rules), dict[str, Any]()
+    within = [each for each in within if each != _EVERYONE]
+    conditions = [_means(each, values) for each in within]
+    if not rules:
+        return 0
+    if any(rule.everyone for rule in rules):
+        source = _ACTIVE
+    else:
+        values["some"] = frozenset(group for rule in rules for group in rule.groups)
+        values["named"] = frozenset(person for rule in rules for person in rule.people)
+        source = (
+            "FROM (SELECT person_id FROM membership WHERE group_id IN :some AND tenant_id = :tenant "
+            "UNION SELECT id FROM person WHERE id IN :named) AS one "
+            "JOIN person AS p ON p.id = one.person_id AND p.tenant_id = :tenant AND p.status = 'active' "
+            "WHERE 1 = 1"
+        )
+    if any(rule.everyone or rule.except_groups or rule.except_people for rule in rules):
+        conditions.append(f"({' OR '.join(_means(rule, values) for rule in rules)})")
+    question = " AND ".join([f"SELECT count(*) {source}", *conditions])
+    return int(ask.value(question, tenant=tenant, **values))
+
+
+def _means(who: Who, values: dict[str, Any]) -> str:
+    """A condition on the person ``p``; what it compares with goes into ``values``."""
+    meant = ["1 = 1"] if who.everyone else [_in_groups(who.groups, values), _named(who.people, values)]
+    condition = f"({' OR '.join(meant)})"
+    if who.except_groups:
+        condition += f" AND NOT {_in_groups(who.except_groups, values)}"
+    if who.except_people:
+        condition += f" AND NOT {_named(who.except_people, values)}"
+    return f"({condition})"
+
+
+def _in_groups(groups: frozenset[str], values: dict[str, Any]) -> str:
+    name = _noted(groups, values)
+    return (
+        "EXISTS (SELECT 1 FROM membership AS m "  # noqa: S608  # the names of values are ours
+        f"WHERE m.person_id = p.id AND m.group_id IN :{name})"
+    )
+
+
+def _named(people: frozenset[str], values: dict[str, Any]) -> str:
+    return f"p.id IN :{_noted(people, values)}"
+
+
+def _noted(ids: frozenset[str], values: dict[str, Any]) -> str:
+    name = f"ids{len(values)}"
+    values[name] = ids
+    return name
+
+
+def _simple(meant: Meant) -> frozenset[str]:
+    """The groups whose members are all that it comes to; none when there is more to it."""
+    rules, within = meant
+    plain = all(
+        not (rule.everyone or rule.people or rule.except_groups or rule.except_people) for rule in rules
+    )
+    if not plain or any(each != _EVERYONE for each in within):
+        return frozenset()
+    return frozenset(group for rule in rules for group in rule.groups)
+
+
+def _together(ask: Asking, tenant: str, by_groups: Mapping[Meant, frozenset[str]]) -> dict[Meant, int]:
+    wanted: list[str] = []
+    values: dict[str, str] = {}
+    for number, groups in enumerate(by_groups.values()):
+        for group in sorted(groups):
+            name = f"g{len(values)}"
+            values[name] = group
+            wanted.append(f"SELECT {number} AS n, :{name} AS group_id")
+    rows = ask.rows(_TOGETHER.format(wanted=" UNION ALL ".join(wanted)), tenant=tenant, **values)
+    counted = {row["n"]: row["people"] for row in rows}
+    return {one: counted.get(number, 0) for number, one in enumerate(by_groups)}
