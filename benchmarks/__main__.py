@@ -10,13 +10,13 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import decide, exchange, redeem, signin, starting
+from benchmarks import beside, decide, exchange, redeem, signin, starting
 from benchmarks.measure import Measurement
 
 
 def main(chosen: Sequence[str]) -> int:
     """Print the measurements as they are made."""
-    known = ("decide", *exchange.LINES, *redeem.LINES, *starting.LINES, *signin.LINES)
+    known = ("decide", *exchange.LINES, *redeem.LINES, *beside.LINES, *starting.LINES, *signin.LINES)
     for name in chosen:
         if not any(line.startswith(name) for line in known):
             print(f"benchmarks: {name} begins none of {', '.join(known)}", file=sys.stderr)
@@ -35,6 +35,7 @@ def _measured(wanted: Sequence[str]) -> Iterator[Measurement]:
         yield from decide.measurements()
     yield from exchange.measurements([line for line in wanted if line in exchange.LINES])
     yield from redeem.measurements([line for line in wanted if line in redeem.LINES])
+    yield from beside.measurements([line for line in wanted if line in beside.LINES])
     yield from starting.measurements([line for line in wanted if line in starting.LINES])
     yield from signin.measurements([line for line in wanted if line in signin.LINES])
 

@@ -32,6 +32,7 @@ class Deployment:
     store: str
     workers: int = 1
     by_key: bool = False
+    new_tokens: bool = False
     people: int = ASKING
     connections: int = 10
 
@@ -47,6 +48,7 @@ def _lines() -> Iterator[_Line]:
     for store in ("sqlite", "postgres"):
         for at_once in (1, 16, 64):
             yield _Line(f"exchange.{store}.c{at_once}.w1", Deployment(store), at_once)
+        yield _Line(f"exchange.{store}.new_tokens.c16.w1", Deployment(store, new_tokens=True), 16)
         by_key = Deployment(store, by_key=True)
         yield _Line(f"exchange.{store}.private_key_jwt.c16.w1", by_key, 16)
     for at_once in (32, 64):
@@ -87,7 +89,7 @@ def deployed(deployment: Deployment, stack: ExitStack) -> tuple[Acme, Requests]:
     done = acme.here("apply", "-f", str(state))
     assert done.code == 0, done.err
     seed(acme, people=deployment.people, connections=deployment.connections)
-    return acme, exchanges(acme, key=key)
+    return acme, exchanges(acme, key=key, new_tokens=deployment.new_tokens)
 
 
 def _with_store(acme: Acme, deployment: Deployment, stack: ExitStack) -> Acme:

@@ -10,9 +10,11 @@ from benchmarks.load import Load, Prepared, Requests, run
 from benchmarks.measure import ROUNDS, Measurement, commit
 from benchmarks.servers import Server
 
-__all__ = ["compared", "measured"]
+__all__ = ["SECONDS", "compared", "measured"]
 
-_SECONDS = float(os.environ.get("BENCH_SECONDS", "1.5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "1.5"))
+"""How long a round lasts."""
+
 _SPARE = 1.5  # how many more requests are prepared than the last round used
 
 
@@ -29,12 +31,12 @@ def compared(
         (product, requests, [], []),
     ]
     for server, asked, loads, _ in sides:
-        loads.append(run(server.port, asked, connections=connections, seconds=_SECONDS / 3))
+        loads.append(run(server.port, asked, connections=connections, seconds=SECONDS / 3))
     for _ in range(ROUNDS):
         for server, asked, loads, cpus in sides:
             _prepare(asked, loads[-1])
             before = server.cpu()
-            loads.append(run(server.port, asked, connections=connections, seconds=_SECONDS))
+            loads.append(run(server.port, asked, connections=connections, seconds=SECONDS))
             cpus.append((server.cpu() - before) / len(loads[-1].latencies) * 1e6)
     (_, _, floors, floor_cpus), (_, _, products, cpus) = sides
     yield from _measurements(line, products[1:], floors[1:], cpus, floor_cpus)
@@ -42,7 +44,7 @@ def compared(
 
 def _prepare(asked: Requests, before: Load) -> None:
     if isinstance(asked, Prepared):
-        asked.prepare(int(before.per_second * _SECONDS * _SPARE) + 64)
+        asked.prepare(int(before.per_second * SECONDS * _SPARE) + 64)
 
 
 def _measurements(

@@ -51,13 +51,20 @@ def seed(acme: Acme, *, people: int = ASKING, connections: int = 10) -> None:
         close()
 
 
-def exchanges(acme: Acme, *, key: PrivateKey | None = None) -> Requests:
-    """What the signed-in people ask, in turn; with a key, each request has an assertion of its own."""
-    tokens = itertools.cycle(_id_tokens(acme))
+def exchanges(acme: Acme, *, key: PrivateKey | None = None, new_tokens: bool = False) -> Requests:
+    """What the signed-in people ask, in turn; with a key, each request has an assertion of its own.
+
+    ``new_tokens``: no ID token comes twice, so that each of them is verified, as the floor does.
+    """
+    sign = _id_tokens(acme)
+    tokens = map(sign, itertools.count()) if new_tokens else itertools.cycle(map(sign, range(ASKING)))
     if key is None:
         basic = base64.b64encode(f"{acme.wiki.client_id}:{acme.wiki.secret}".encode()).decode()
-        made = [_exchange(acme, next(tokens), {"Authorization": f"Basic {basic}"}, {}) for _ in range(ASKING)]
-        return itertools.cycle(made).__next__
+
+        def ask() -> bytes:
+            return _exchange(acme, next(tokens), {"Authorization": f"Basic {basic}"}, {})
+
+        return Prepared(ask) if new_tokens else itertools.cycle([ask() for _ in range(ASKING)]).__next__
     count = itertools.count()
 
     def make() -> bytes:
@@ -97,27 +104,30 @@ def _exchange(acme: Acme, token: str, headers: Mapping[str, str], proof: Mapping
     return post(f"{acme.idp}/token", form, headers)
 
 
-def _id_tokens(acme: Acme) -> Sequence[str]:
-    """What they got when they signed in, signed by the key of the deployment."""
+def _id_tokens(acme: Acme) -> Callable[[int], str]:
+    """What somebody got at a sign-in, signed by the key of the deployment: another one for each number."""
     with open_store(Settings.load(acme.environ)) as store:
         now = int(time.time())
         key = store.ledger.snapshot(store.tenant).keys.signing("RS256", now=now)
-    tokens = (
-        id_token.IdToken(
+
+    def sign(number: int) -> str:
+        person = 1 + number % ASKING
+        token = id_token.IdToken(
             iss=acme.idp,
-            sub=f"sub-{n}",
+            sub=f"sub-{person}",
             aud=acme.wiki.client_id,
             iat=now,
             exp=now + _HOUR,
             auth_time=now,
             acr=_ACR,
             amr=("pwd",),
-            sid=f"sid-{n}",
+            sid=f"sid-{person}",
             session_expiry=now + _HOUR,
+            nonce=str(number),
         )
-        for n in range(1, ASKING + 1)
-    )
-    return [jws.sign(id_token.claims(token), key=key, typ="JWT") for token in tokens]
+        return jws.sign(id_token.claims(token), key=key, typ="JWT")
+
+    return sign
 
 
 def _open(url: str) -> tuple[Callable[[str], object], Callable[[], object]]:

@@ -7,12 +7,10 @@ key over the digest of all lines: whoever has the file and our JWK Set needs not
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO, TypeVar
@@ -20,7 +18,7 @@ from typing import Final, TextIO, TypeVar
 from idjag.cli import Failed
 from idjag.cli.operator import operator
 from idjag.ledger import trail
-from idjag.ledger.chain import FIELDS
+from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
 from idjag.ledger.entry import Entry, Event, Ledger, OneTime, Verdict
 from idjag.ledger.verification import Trail
 from idjag.protocol.jose import PrivateKey, jws
@@ -32,8 +30,6 @@ S = TypeVar("S")
 RECEIPT_TYP: Final = "idjag-audit-export+jwt"
 _EVENT: Final = "audit.exported"
 _PAGE: Final = 1000
-# What a spreadsheet would carry out instead of showing it.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +118,7 @@ def _reserve(path: Path) -> None:
 
 def _texts(source: Source, *, after_no: int, last: int, as_csv: bool) -> Iterator[str]:
     events = _events(source, after_no=after_no, last=last)
-    if not as_csv:
-        return (f"{json.dumps(event, ensure_ascii=False)}\n" for event in events)
-    return _csv(events)
-
-
-def _csv(events: Iterable[Mapping[str, JsonValue]]) -> Iterator[str]:
-    yield _csv_line(FIELDS)
-    for event in events:
-        yield _csv_line([_cell(event[name]) for name in FIELDS])
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: JsonValue) -> str:
-    """Text as it is, everything else as JSON; nothing that a spreadsheet takes for a formula."""
-    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int) else text
+    return as_csv_lines(events) if as_csv else as_ndjson_lines(events)
 
 
 def _events(source: Source, *, after_no: int, last: int) -> Iterator[dict[str, JsonValue]]:

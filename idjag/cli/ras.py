@@ -23,7 +23,7 @@ __all__ = ["register", "run"]
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's own options."""
-    from idjag.cli import kek_steps, ras_things, trail
+    from idjag.cli import kek_steps, ras_keys, ras_things, trail
     from idjag.cli.ras_store import add_file
 
     parser = subparsers.add_parser("ras", help="the resource authorization server as a process of its own")
@@ -36,6 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     reload = actions.add_parser("reload", help="make running servers read the file again; 0 when in force")
     add_file(reload)
     ras_things.register(actions)
+    ras_keys.register(actions)
     audit = actions.add_parser("audit", help="list, export and verify the audit log of this server")
     kek = actions.add_parser("kek", help="the key-encryption key of this server's database")
     for each in (*trail.add_actions(audit, dest="reading"), *kek_steps.add_actions(kek, dest="step")):
@@ -56,7 +57,7 @@ def _workers(text: str) -> int:
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Run one action; ``serve`` until SIGTERM or SIGINT, and what is queued is answered first."""
-    from idjag.cli import ras_things
+    from idjag.cli import ras_keys, ras_things
 
     match args.action:
         case "serve":
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             return _audit(args, out=out)
         case "kek":
             return _kek(args, out=out)
+        case "keys":
+            return ras_keys.run(args, out=out, err=err)
     return ras_things.run(args, environ=environ, out=out, err=err)
 
 
@@ -195,7 +198,7 @@ def _audit(args: argparse.Namespace, *, out: TextIO) -> int:
             TENANT,
             issuer,
             store.now,
-            key=database.signing_key(),
+            key=database.keys.signing(now=store.now),
             record=audit_export.recorder(database.ledger, TENANT),
             new_id=new_id,
         )

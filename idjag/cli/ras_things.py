@@ -14,7 +14,7 @@ from idjag.ras.control import tell
 from idjag.ras.model import Link
 from idjag.ras.standing import Thing
 
-__all__ = ["NOUNS", "register", "run"]
+__all__ = ["NOUNS", "reason_of", "register", "run"]
 
 NOUNS = ("accounts", "issuers", "tokens")
 
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
 
 
 def _pause(args: argparse.Namespace, store: Opened, err: TextIO) -> ras_lists.Done:
-    thing, reason = _thing(args, store), _reason(args.reason)
+    thing, reason = _thing(args, store), reason_of(args.reason)
     said = store.operations.said_of(thing)
     if said.paused is None:
         store.operations.pause(thing, reason=reason)
@@ -132,7 +132,7 @@ def _pause(args: argparse.Namespace, store: Opened, err: TextIO) -> ras_lists.Do
 
 
 def _resume(args: argparse.Namespace, store: Opened, err: TextIO) -> ras_lists.Done:
-    thing, reason = _thing(args, store, gone=True), _reason(args.reason)
+    thing, reason = _thing(args, store, gone=True), reason_of(args.reason)
     if store.operations.said_of(thing).paused is None:
         return ras_lists.Done(
             f"nothing to resume: no operator paused {thing.kind} {thing.name}", thing, changed=False
@@ -203,7 +203,8 @@ def _thing(args: argparse.Namespace, store: Opened, *, gone: bool = False) -> Th
     return thing
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
+    """What --reason says; raises Failed."""
     reason = text.strip()
     if not 0 < len(reason) <= _LONGEST_REASON or not _CLEAN.fullmatch(reason):
         raise Failed(f"--reason: 1 to {_LONGEST_REASON} visible characters on one line", code=2)

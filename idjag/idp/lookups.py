@@ -192,6 +192,10 @@ class Lookups(Protocol):
         """Audit rows of what was changed about a thing, the latest first."""
         ...
 
+    def changes(self, *, before_no: int | None = None, limit: int = 50) -> Sequence[Row]:
+        """Audit rows of what was changed about anything, the latest first: no exchanges, no sign-ins."""
+        ...
+
     def counts(self, *, since: int, until: int, step: Step) -> Sequence[Count]:
         """Events of each hour or day that begins in that time, in order; all kinds of events."""
         ...
@@ -204,7 +208,7 @@ class Lookups(Protocol):
         """When each rule, by its id, last allowed something between two apps."""
         ...
 
-    def pair_uses(self, pairs: Collection[Pair] | None = None, *, limit: int = 10_000) -> Sequence[PairUse]:
+    def pair_uses(self, pairs: Collection[Pair] | None = None, *, limit: int = 1_000) -> Sequence[PairUse]:
         """How much these pairs, or all, are used; the latest first, nothing of a pair that never was."""
         ...
 
@@ -254,10 +258,12 @@ class Lookups(Protocol):
         resource_app: str | None = None,
         after: str = "",
         limit: int = 50,
+        people: bool = True,
     ) -> Sequence[ConnectionLine]:
         """Connections in the order of their keys; ``text`` stands in the key, or in an app's key or name.
 
-        ``owner``: who begins so, in any case.  ``requesting_app`` and ``resource_app`` are ids.
+        ``owner``: who begins so, in any case.  ``requesting_app`` and ``resource_app`` are ids.  ``people``:
+        also how many each reaches, which costs more than everything else here.
         """
         ...
 

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
-from idjag.ledger.covered import ERASED, covered, members, same
+from idjag.ledger.covered import ERASED, covered, members, same, written
 from idjag.ledger.entry import Event, Head, Row, Value
-from idjag.protocol.jose.json import JsonValue, canonical, canonical_text, canonical_value
+from idjag.protocol.jose import JsonError
+from idjag.protocol.jose.json import JsonValue, canonical, canonical_part, canonical_text, canonical_value
 
 __all__ = [
     "FIELDS",
@@ -112,16 +113,20 @@ def ready(event: Event, *, tenant: str, time: int, salts: Mapping[str, bytes]) -
     Raises ValueError for a field that the contract does not know, TypeError or JsonError for a value that
     is not text where a column holds it, or not JSON.
     """
-    fields = cast("Fields", canonical_value(_fields(event, tenant=tenant, time=time)))
+    texts = _texts(event, tenant=tenant, time=time)
     kept = {name: salts[name].hex() for name in personal_fields(event)}
+    try:
+        hashed = covered(texts, kept, personal=PERSONAL)
+    except UnicodeEncodeError:
+        raise JsonError("lone_surrogate") from None
     return ReadyEvent(
         event.name,
         event.fields,
         tenant=tenant,
         time=time,
-        body=canonical_text(fields).decode(),
-        salts=canonical_text(cast("Fields", kept)).decode(),
-        covered=canonical_text(_covered(fields, kept)),
+        body=written(texts),
+        salts=written({name: f'"{salt}"' for name, salt in kept.items()}),
+        covered=hashed,
     )
 
 
@@ -253,15 +258,20 @@ def fault(each: Row, *, tenant: str, key: bytes) -> str | None:
     return None
 
 
-def _fields(event: Event, *, tenant: str, time: int) -> Fields:
-    """What the body holds: null is left out, so that a field that the contract gains changes no old row."""
+def _texts(event: Event, *, tenant: str, time: int) -> dict[str, str]:
+    """The fields of the body as canonical texts, each written once for body, digest and hash.
+
+    Null is left out, so that a field that the contract gains changes no old row.
+    """
     if unknown := event.fields.keys() - _GIVEN:
         raise ValueError(f"an event has no field {', '.join(sorted(unknown))}")
-    fields = {name: cast("JsonValue", value) for name, value in event.fields.items() if value is not None}
     for name in _TEXT_COLUMNS:
-        if not isinstance(fields.get(name, ""), str):
+        if not isinstance(event.fields.get(name), str | None):
             raise TypeError(f"{name} of an event is text")
-    return {**fields, "tenant": tenant, "time": time, "event": event.name}
+    fields: dict[str, object] = {**event.fields, "tenant": tenant, "time": time, "event": event.name}
+    return {
+        name: canonical_part(cast("JsonValue", value)) for name, value in fields.items() if value is not None
+    }
 
 
 def _parsed(each: Row) -> tuple[Fields, dict[str, str]]:
@@ -275,17 +285,6 @@ def _parsed(each: Row) -> tuple[Fields, dict[str, str]]:
 def _hash(covered: bytes, *, prev: bytes, key: bytes) -> str:
     """HMAC-SHA256 over the hash before and what the row covers."""
     return hmac.digest(key, _ROW + prev + covered, "sha256").hex()
-
-
-def _covered(fields: Fields, kept: Mapping[str, str]) -> Fields:
-    """The fields, where a personal value is its digest."""
-    covered = {name: value for name, value in fields.items() if name not in PERSONAL}
-    for name in PERSONAL:
-        if name in fields:
-            covered[name] = _digest(fields[name], salt=kept[name])
-        elif kept.get(name, "").startswith(ERASED):
-            covered[name] = kept[name].removeprefix(ERASED)
-    return covered
 
 
 def _digest(value: JsonValue, *, salt: str) -> str:

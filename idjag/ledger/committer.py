@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from idjag.ledger.batch import Failed, Outcome, Reply
 from idjag.ledger.entry import Conflict, Entry, Unavailable
 from idjag.ledger.failure import failed, log_failure
+from idjag.ledger.hand_over import HandOver
 from idjag.ledger.run import Law, try_to_write
 from idjag.ledger.transaction import Broken, Store
 from idjag.ledger.waiting import DEADLINE, Job, Line
@@ -40,6 +41,7 @@ class Committer(Generic[S]):
         *,
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
+        hand_over: HandOver | None = None,
     ) -> None:
         self._connect = connect
         self._law = law
@@ -52,8 +54,7 @@ class Committer(Generic[S]):
         self._failing = False
         self._delay = 0.0
         self._next_attempt = 0.0
-        self._calling: asyncio.AbstractEventLoop | None = None
-        """The loop that is going to wake the writer."""
+        self._hand_over = hand_over or HandOver()
 
     @property
     def ready(self) -> bool:
@@ -84,9 +85,8 @@ class Committer(Generic[S]):
         """
         loop = _running_loop()
         future = self._put(entry, wake=loop is None)
-        if loop is not None and self._calling is not loop:
-            self._calling = loop
-            loop.call_soon(self._wake)
+        if loop is not None and not future.done():
+            self._hand_over.call(loop, self._line.wake)
         return future
 
     def _put(self, entry: Entry[S, R], *, wake: bool) -> Future[R]:
@@ -97,10 +97,6 @@ class Committer(Generic[S]):
         except Unavailable as error:
             future.set_exception(error)
         return future
-
-    def _wake(self) -> None:
-        self._calling = None
-        self._line.wake()
 
     def commit(self, entry: Entry[S, R]) -> R:
         """Queue an entry and wait for its reply, no longer than the deadline."""
@@ -135,6 +131,7 @@ class Committer(Generic[S]):
             if not jobs and self._failing:
                 self._try_to_write()
             self._carry_out(jobs)
+            self._hand_over.done()
             # While the writer waits for the next jobs it must not keep the last ones alive.
             del jobs
         self._disconnect()

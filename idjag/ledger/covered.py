@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-__all__ = ["ERASED", "covered", "members", "same"]
+__all__ = ["ERASED", "covered", "members", "same", "written"]
 
 ERASED: Final = "erased:"
 """What the salt of an erased field begins with; its digest follows."""
@@ -33,10 +33,15 @@ def members(body: str) -> dict[str, str]:
     """The fields of a body, each as its text; raises ValueError for one that is not canonical."""
     pairs = _MEMBERS.findall(body)
     names = [name for name, _ in pairs]
-    written = ",".join([f'"{name}":{text}' for name, text in pairs])
-    if f"{{{written}}}" != body or names != sorted(set(names)):
+    found = dict(pairs)
+    if len(found) != len(names) or written(found) != body:
         return _members(body)
-    return dict(pairs)
+    return found
+
+
+def written(texts: Mapping[str, str]) -> str:
+    """The canonical text of an object whose members are names of ours with these canonical texts."""
+    return "".join(("{", ",".join([f'"{name}":{texts[name]}' for name in sorted(texts)]), "}"))
 
 
 def _members(body: str) -> dict[str, str]:
@@ -74,7 +79,7 @@ def covered(texts: Mapping[str, str], salts: Mapping[str, str], *, personal: Abs
             parts[name] = f'"{hashlib.sha256(salt + texts[name].encode()).hexdigest()}"'
         elif salts.get(name, "").startswith(ERASED):
             parts[name] = json.dumps(salts[name].removeprefix(ERASED), ensure_ascii=False)
-    return "".join(("{", ",".join([f'"{name}":{parts[name]}' for name in sorted(parts)]), "}")).encode()
+    return written(parts).encode()
 
 
 def same(value: object, text: str | None) -> bool:

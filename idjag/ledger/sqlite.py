@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from idjag.ledger import sqlite_statements as statements
 from idjag.ledger.batch import KeyedRows
 from idjag.ledger.chain import genesis
 from idjag.ledger.committer import Committer
-from idjag.ledger.counts import COUNT_COLUMNS, added
 from idjag.ledger.entry import Entry, Facts, Head, Key, Row, Unavailable
 from idjag.ledger.gate import PATIENCE, Gate, write_gate
+from idjag.ledger.hand_over import PATIENCE as STANDING_ASIDE
+from idjag.ledger.hand_over import HandOver
 from idjag.ledger.readers import Readers
 from idjag.ledger.run import Law, Load, Snapshots, check_chain_key, log_failure
 from idjag.ledger.schema import AUDIT_COLUMNS, OWN_TABLES, head_of, new_epoch
-from idjag.ledger.sql import by_column, first_and_last, issued_statement, select, select_any, write_statement
+from idjag.ledger.sql import by_column, first_and_last, select, select_any, write_statement
 from idjag.ledger.transaction import Changes, Found, HeadMoved, Wanted
 from idjag.ledger.waiting import DEADLINE
 
@@ -31,26 +32,7 @@ S = TypeVar("S")
 
 _MARK = "?"
 _PREPARED = 512  # more than there are shapes of statements, so that none is ever prepared twice
-# Old builds of SQLite take 999 values in one statement.
-_APPEND_AT_ONCE = 64
 _ASKED_AT_ONCE = 512
-_CLAIM = (
-    "INSERT INTO one_time (id, tenant, kind, holder, until) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (id) DO NOTHING"
-)
-_TOUCH = (
-    "UPDATE ledger_head SET policy_seq = ?, audit_no = ?, link = ? "
-    "WHERE tenant = ? AND policy_seq = ? AND epoch = ?"
-)
-_AUDIT = "SELECT * FROM audit WHERE tenant = ? AND no > ? ORDER BY no LIMIT ?"
-_ISSUED = issued_statement(_MARK)
-_ADD = added(f"VALUES ({', '.join('?' * (1 + len(COUNT_COLUMNS)))})")
-_COUNTED = "UPDATE audit_counted SET no = ? WHERE tenant = ? AND no = ?"
-_OPEN_COUNTS = "INSERT INTO audit_counted (tenant, no) VALUES (?, 0) ON CONFLICT (tenant) DO NOTHING"
-_OPEN = (
-    "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (?, ?, 0, 0, ?) "
-    "ON CONFLICT (tenant) DO NOTHING"
-)
 
 
 def connect(path: str | Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
@@ -71,10 +53,13 @@ def connect(path: str | Path, *, patience: float = PATIENCE) -> sqlite3.Connecti
 
 
 class SqliteStore:
-    """A writing connection and its gate."""
+    """A writing connection and its gate; ``decided`` is called before each wait for the disk."""
 
-    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, path: Path, *, patience: float = PATIENCE, decided: Callable[[], None] = lambda: None
+    ) -> None:
         self._patience = patience
+        self._decided = decided
         self._connection = connect(path, patience=patience)
         self._gate = Gate(path)
 
@@ -82,7 +67,7 @@ class SqliteStore:
         """Pass the gate and start a transaction that no other writer can enter."""
         with self._gate.passing(patience=self._patience):
             self._connection.execute("BEGIN IMMEDIATE")
-        return SqliteTransaction(self._connection)
+        return SqliteTransaction(self._connection, decided=self._decided)
 
     def close(self) -> None:
         """Close connection and gate; what was not committed is undone."""
@@ -93,8 +78,9 @@ class SqliteStore:
 class SqliteTransaction:
     """One transaction of a connection, for reading or for writing."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, decided: Callable[[], None] = lambda: None) -> None:
         self._connection = connection
+        self._decided = decided
         self._heads: dict[str, Head] = {}
 
     def rows(self, table: str, where: Row | None = None) -> list[Row]:
@@ -114,11 +100,11 @@ class SqliteTransaction:
 
     def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
         """At most ``limit`` audit rows in the order of their numbers."""
-        return self._connection.execute(_AUDIT, (tenant, after_no, limit)).fetchall()
+        return self._connection.execute(statements.AUDIT, (tenant, after_no, limit)).fetchall()
 
     def issued(self, which: tuple[str, str, str, str]) -> tuple[int, int] | None:
         """The times of the first and the last ID-JAG of (tenant, subject, requesting app, resource app)."""
-        return first_and_last(self._connection.execute(_ISSUED, which * 2).fetchone())
+        return first_and_last(self._connection.execute(statements.ISSUED, which * 2).fetchone())
 
     def read(self, wanted: Wanted, *, locking: bool) -> Found:  # noqa: ARG002  # locked by being here
         """Store the claims, read heads and facts; no other writer is here."""
@@ -126,7 +112,8 @@ class SqliteTransaction:
         stored = [
             claim.id
             for claim in wanted.claims
-            if run(_CLAIM, (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)).rowcount == 1
+            if run(statements.CLAIM, (claim.id, claim.tenant, claim.kind, claim.holder, claim.until)).rowcount
+            == 1
         ]
         rows = (row for tenant in wanted.tenants for row in self.rows("ledger_head", {"tenant": tenant}))
         self._heads = {str(row["tenant"]): head_of(row) for row in rows}
@@ -142,7 +129,9 @@ class SqliteTransaction:
 
     def _facts(self, table: str, column: str, keys: Sequence[Key]) -> dict[Key, tuple[Row, ...]]:
         text, values = select_any(table, column, [key.value for key in keys], mark=_MARK)
-        rows = self._connection.execute(text, values).fetchall()
+        cursor = self._connection.execute(text, values)
+        names, cursor.row_factory = [each[0] for each in cursor.description], None
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         if len(keys) == 1:
             return {keys[0]: tuple(rows)}
         found: dict[Key, tuple[Row, ...]] = dict.fromkeys(keys, ())
@@ -170,19 +159,22 @@ class SqliteTransaction:
             )
         for write in changes.writes:
             run(*write_statement(write, mark=_MARK))
-        for begin in range(0, len(changes.rows), _APPEND_AT_ONCE):
-            rows = changes.rows[begin : begin + _APPEND_AT_ONCE]
-            run(_append(len(rows)), [row[name] for row in rows for name in AUDIT_COLUMNS])
+        for begin in range(0, len(changes.rows), statements.APPEND_AT_ONCE):
+            rows = changes.rows[begin : begin + statements.APPEND_AT_ONCE]
+            run(statements.append(len(rows)), [row[name] for row in rows for name in AUDIT_COLUMNS])
         for tenant, (before, after) in changes.heads.items():
             values = (after.policy_seq, after.audit_no, after.link, tenant, before.policy_seq, before.epoch)
-            if run(_TOUCH, values).rowcount != 1:
+            if run(statements.TOUCH, values).rowcount != 1:
                 raise HeadMoved
             counts = changes.counts.get(tenant)
-            if counts and run(_COUNTED, (after.audit_no, tenant, before.audit_no)).rowcount == 1:
-                self._connection.executemany(_ADD, [(tenant, *key, *tally) for key, tally in counts.items()])
+            if counts and run(statements.COUNTED, (after.audit_no, tenant, before.audit_no)).rowcount == 1:
+                self._connection.executemany(
+                    statements.ADD, [(tenant, *key, *tally) for key, tally in counts.items()]
+                )
 
     def commit(self) -> None:
         """Make it durable: the write-ahead log is synced before this returns."""
+        self._decided()
         self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
@@ -215,10 +207,12 @@ class SqliteLedger(Generic[S]):
         self._path = Path(path)
         self._patience = patience
         self._snapshots = Snapshots(load)
+        hand_over = HandOver(patience=STANDING_ASIDE)
         self._committer: Committer[S] = Committer(
-            lambda: SqliteStore(self._path, patience=patience),
+            lambda: SqliteStore(self._path, patience=patience, decided=hand_over.decided),
             Law(self._snapshots, check_chain_key(chain_key), counting),
             deadline=deadline,
+            hand_over=hand_over,
         )
         self._readers = Readers(self._connect_reader)
 
@@ -232,8 +226,8 @@ class SqliteLedger(Generic[S]):
         with closing(connect(self._path, patience=self._patience)) as connection:
             with write_gate(self._path, patience=self._patience):
                 connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_OPEN, (tenant, new_epoch(), genesis(tenant)))
-            connection.execute(_OPEN_COUNTS, (tenant,))
+            connection.execute(statements.OPEN, (tenant, new_epoch(), genesis(tenant)))
+            connection.execute(statements.OPEN_COUNTS, (tenant,))
             connection.execute("COMMIT")
 
     def start(self) -> None:
@@ -330,13 +324,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.row_factory = _row
-
-
-@lru_cache(maxsize=_APPEND_AT_ONCE)
-def _append(rows: int) -> str:
-    """The statement that stores so many audit rows."""
-    marks = f"({', '.join([_MARK] * len(AUDIT_COLUMNS))})"
-    return f"INSERT INTO audit ({', '.join(AUDIT_COLUMNS)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608  # our own names
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Line:
         self._urgent: deque[Job] = deque()
         self._clients: OrderedDict[str, deque[Job]] = OrderedDict()
         self._count = 0
+        self._called = False
         self._open = False
         self._closed = False
 
@@ -67,11 +68,13 @@ class Line:
             self._place(job.entry).append(job)
             self._count += 1
             if wake:
+                self._called = True
                 self._changed.notify()
 
     def wake(self) -> None:
         """Tell the writer that there are jobs."""
         with self._changed:
+            self._called = True
             self._changed.notify()
 
     def take(self, patience: float | None) -> list[Job]:
@@ -80,8 +83,10 @@ class Line:
         Empty after ``patience`` seconds without one (None: for ever), or when all is done.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._count or not self._open, patience)
-            return [self._next() for _ in range(min(self._count, MOST_IN_A_BATCH))]
+            self._changed.wait_for(lambda: self._called or not self._open, patience)
+            jobs = [self._next() for _ in range(min(self._count, MOST_IN_A_BATCH))]
+            self._called = self._count > 0
+            return jobs
 
     def _place(self, entry: Entry[Any, Any]) -> deque[Job]:
         if entry.urgent:

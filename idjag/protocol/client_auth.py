@@ -25,6 +25,7 @@ from idjag.protocol.jose.json import JsonValue
 __all__ = ["Presented", "Proof", "Registration", "hash_secret", "present", "verify"]
 
 _MAX_CLIENT_ID = 2048
+_UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]++")
 _PLAIN = re.compile(rb"[^%\x00-\x1f\x7f-\xff]*+(?:%[0-9A-Fa-f]{2}[^%\x00-\x1f\x7f-\xff]*+)*+")
 
 
@@ -150,6 +151,8 @@ def _basic(authorization: bytes) -> Presented:
 
 
 def _form_decoded(part: bytes) -> str:
+    if _UNRESERVED.fullmatch(part):
+        return part.decode("ascii")  # as nearly all are
     try:
         plain = _PLAIN.fullmatch(part) is not None
         text_ = unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")

@@ -13,6 +13,7 @@ __all__ = ["Form", "parse"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Runs of plain octets in one step each: tokens are long.
+_PLAIN = re.compile(rb"[^%+\x00-\x20\x7f-\xff]*+")
 _ENCODED = re.compile(rb"[^%\x00-\x20\x7f-\xff]*+(?:%[0-9A-Fa-f]{2}[^%\x00-\x20\x7f-\xff]*+)*+")
 _REPEATABLE = frozenset({"audience", "resource"})  # RFC 8693 section 2.1
 _NAME = re.compile(r"[a-z_]{1,40}")
@@ -71,10 +72,10 @@ def parse(body: bytes) -> Form:
 
 
 def _decode(part: bytes) -> str:
+    if _PLAIN.fullmatch(part):
+        return part.decode("ascii")  # most are tokens and names
     if not _ENCODED.fullmatch(part):
         raise Refused(Reason.MALFORMED_FORM, problem="encoding")
-    if b"%" not in part and b"+" not in part:
-        return part.decode("ascii")  # most are tokens and names, and what is left after _ENCODED is harmless
     try:
         text = unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:

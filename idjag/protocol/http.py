@@ -19,6 +19,7 @@ PUBLIC_MAX_AGE = 300  # seconds; a new key is published longer than this before 
 # Two DPoP headers are an invalid proof and no invalid request: dpop.proof_of says so (attack case 108).
 _ONCE = (b"authorization", b"content-type", b"host")
 _FORM_TYPE = b"application/x-www-form-urlencoded"
+_TO_TEXT = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def form_of(request: TokenRequest) -> Form:
     """
     if request.method != "POST":
         raise Refused(Reason.METHOD_WRONG)
+    names = [name for name, _ in request.headers]
     for name in _ONCE:
-        request.header(name)
+        if names.count(name) > 1:
+            raise Refused(Reason.DUPLICATE_HEADER, header=name.decode("ascii"))
     media_type, _, parameters = (request.header(b"content-type") or b"").partition(b";")
     if media_type.strip().lower() != _FORM_TYPE:
         raise Refused(Reason.MEDIA_TYPE_WRONG)
@@ -82,13 +85,12 @@ def form_of(request: TokenRequest) -> Form:
 
 def json_reply(members: Mapping[str, object], *, status: int = 200) -> Reply:
     """A JSON answer that nobody may cache."""
-    body = json.dumps(members, separators=(",", ":")).encode()
-    return Reply(status, (JSON_TYPE, *NO_STORE), body)
+    return Reply(status, (JSON_TYPE, *NO_STORE), _TO_TEXT.encode(members).encode())
 
 
 def public_reply(members: Mapping[str, object], *, if_none_match: bytes | None = None) -> Reply:
     """A document that anybody may read from anywhere and keep for minutes (MET-10, interop fact 10)."""
-    body = json.dumps(members, separators=(",", ":")).encode()
+    body = _TO_TEXT.encode(members).encode()
     etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
     headers = (
         (b"cache-control", b"public, max-age=%d" % PUBLIC_MAX_AGE),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from idjag.protocol import names
 from idjag.protocol.claims import (
@@ -25,6 +26,7 @@ from idjag.protocol.names import ID_TOKEN_MARKER, ID_TOKEN_MARKER_VALUE, MAX_SUB
 __all__ = ["IdToken", "claims", "subject_token"]
 
 # Claims that other token kinds carry and an ID token of ours never does (A-06)
+_REMEMBERED = 2048
 _FOREIGN = ("client_id", "scope", "events", "cnf", "htm")
 
 
@@ -86,15 +88,25 @@ def subject_token(
     Source: draft section 4.3.3; XCH-36 to XCH-42.
     """
     try:
-        jwt = jws.parse(token, max_bytes=MAX_SUBJECT_TOKEN)
-        if jwt.typ != "jwt":  # XCH-41: at+jwt, oauth-id-jag+jwt, logout+jwt, dpop+jwt ...
-            raise Refused(Reason.SUBJECT_TOKEN_TYPE, typ=jwt.typ or "absent")
-        verified = jws.verify(jwt, keys=keys, algorithms=names.ASYMMETRIC)
+        verified = _signed(token, keys)
         return _accept(verified, issuer=issuer, client_id=client_id, brokers=brokers, now=now)
     except JoseError as wrong:
         raise Refused(Reason.SUBJECT_TOKEN_INVALID, problem=wrong.code) from None
     except ClaimError as wrong:
         raise Refused(Reason.SUBJECT_TOKEN_INVALID, claim=wrong.claim, problem=wrong.problem) from None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _signed(token: str, keys: KeySet) -> Mapping[str, JsonValue]:
+    """What a token of the right type says, once its signature is right under these very keys.
+
+    Remembered, since an app presents the same ID token wherever its user goes.  That is arithmetic and no
+    verdict: other keys are another question, and what the claims mean is decided every time.
+    """
+    jwt = jws.parse(token, max_bytes=MAX_SUBJECT_TOKEN)
+    if jwt.typ != "jwt":  # XCH-41: at+jwt, oauth-id-jag+jwt, logout+jwt, dpop+jwt ...
+        raise Refused(Reason.SUBJECT_TOKEN_TYPE, typ=jwt.typ or "absent")
+    return jws.verify(jwt, keys=keys, algorithms=names.ASYMMETRIC)
 
 
 def _accept(

@@ -15,6 +15,7 @@ from idjag import setting_values
 from idjag.asgi import ASGIApp, trusted_networks
 from idjag.forwarded import CertificateHeaders, certificate_header
 from idjag.protocol.jose import PrivateKey
+from idjag.ras.access_token import RotatingSigner
 from idjag.ras.model import Account, Link, RasConfig
 from idjag.ras.places import DatabasePlace
 from idjag.ras.receipts import Receipts
@@ -213,6 +214,7 @@ class Standalone:
     ras: Ras
     app: ASGIApp
     database: Database
+    signer: RotatingSigner
     receipts: Receipts | None
     _open: ExitStack = field(repr=False)
 
@@ -255,6 +257,7 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
         now, key = clock(), loaded.receipt_key
         receipts = Receipts(key, fetcher, clock=clock) if key else None
         bring_in(database.ledger, loaded.accounts, loaded.links, now=now, decision_id=new_id())
+        signer = database.signer(loaded.alg, now=now, clock=clock)
         ras = Ras(
             loaded.config,
             keys=Jwks(fetcher),
@@ -263,12 +266,12 @@ def build(loaded: Loaded, *, clock: Callable[[], int] = system_clock) -> Standal
             nonce_key=hmac.digest(database.chain_key, _NONCES, "sha256"),
             accounts=database.store,
             store=database.store,
-            signer=database.signer(loaded.alg, now=now),
+            signer=signer,
             clock=clock,
         )
         opening.callback(ras.close)
         app = standalone(
             ras, trusted_proxies=loaded.trusted_proxies, receipt_keys=receipts.public if receipts else None
         )
-        return Standalone(ras, app, database, receipts, opening.pop_all())
+        return Standalone(ras, app, database, signer, receipts, opening.pop_all())
     raise AssertionError("unreachable")

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from idjag.arrivals import Arrivals
 from idjag.protocol.jose import KeySet
-from idjag.ras.access_token import JwtSigner
+from idjag.ras.access_token import JwtSigner, RotatingSigner
 from idjag.ras.flights import Busy, Flights
 from idjag.ras.model import Client
 from idjag.ras.ports import (
@@ -17,7 +17,10 @@ from idjag.ras.ports import (
     AwaitedKeys,
     Clients,
     IssuerKeys,
+    KnowsPeople,
     Outcome,
+    Person,
+    Query,
     Receipts,
     Record,
     Report,
@@ -44,6 +47,7 @@ from idjag.ras.steps import (
     Tell,
 )
 from idjag.ras.subjects import look_up
+from idjag.ras.together import Together
 from idjag.trust.publications import Publications
 
 __all__ = ["Driver"]
@@ -80,6 +84,10 @@ class Driver:
         self._publications = publications
         self._receipts = receipts
         self._arrivals = Arrivals()
+        self._people: Together[Query, Person] | None = None
+        kept: object = accounts
+        if isinstance(store, KnowsPeople) and kept is store:
+            self._people = Together(store.people)
         self._fetches: Flights[KeySet] = Flights("idjag-keys", threads=_FETCHING, most=_MOST_FETCHES)
         self._writes: Flights[Outcome] = Flights("idjag-strangers", threads=1, most=_MOST_WRITES)
 
@@ -122,7 +130,9 @@ class Driver:
                 )
             case NeedKeys():
                 return await self._akeys(step)
-            case Sign() | NeedIssuedKeys() if type(self._signer) is JwtSigner:
+            case NeedPerson() if self._people is not None:
+                return await self._people.of(step.query)
+            case Sign() | NeedIssuedKeys() if self._signs_at_once():
                 return self.answer(step)  # nothing is waited for; a host's own may ask a key service
             case Tell():
                 return self.answer(step)  # nothing is waited for
@@ -158,6 +168,11 @@ class Driver:
         self._writes.close(finish=True)
         if self._receipts is not None:
             self._receipts.close()
+
+    def _signs_at_once(self) -> bool:
+        """Whether our own signer would wait for nobody: of a host's own nobody can say."""
+        signer = self._signer
+        return type(signer) is JwtSigner or (type(signer) is RotatingSigner and signer.at_once())
 
     def _tell(self, report: Report) -> None:
         """The redemption stands, whatever becomes of its receipt."""

@@ -5,7 +5,7 @@ Implementations are blocking and thread-safe; the async doors call them in a thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -26,6 +26,7 @@ __all__ = [
     "Clients",
     "Committed",
     "IssuerKeys",
+    "KnowsPeople",
     "LinkMoved",
     "Lost",
     "Once",
@@ -222,6 +223,15 @@ class Tokens(Protocol):
 
     def standing(self, grounds: Grounds) -> Standing:
         """How account, issuer and person stand now."""
+        ...
+
+
+@runtime_checkable
+class KnowsPeople(Protocol):
+    """What a Store that is the Accounts too may have: many people looked up in one go cost one thread."""
+
+    def people(self, queries: Sequence[Query]) -> Sequence[Person]:
+        """What ``linked``, ``by_id`` and the others would say of each, in the order of the queries."""
         ...
 
 

@@ -55,7 +55,17 @@ class Reloading:
             case {"do": "forget", "issuer": str(issuer)}:
                 self._built.ras.forget(issuer)
                 return None
+            case {"do": "keys"}:
+                return self._look_at_keys()
         return "the server does not know this command: it runs another version"
+
+    def _look_at_keys(self) -> str | None:
+        try:
+            self._built.signer.look()
+        except Exception as failed:
+            log.exception("signing keys not read again")
+            return f"the server failed: {type(failed).__name__}; its log says more"
+        return None
 
     def reload(self, *, by: str) -> str | None:
         """Why the file is refused, and the old configuration stays; None when the new one is in force."""

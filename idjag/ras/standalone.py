@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -112,7 +113,8 @@ def _metadata(ras: Ras, more: Mapping[str, object]) -> Answer:
 
 def _keys(public: Callable[[], KeySet]) -> Answer:
     async def answer(request: TokenRequest) -> Reply:
-        return public_reply(public().to_dict(), if_none_match=request.header(b"if-none-match"))
+        keys = await asyncio.to_thread(public)  # may look into the database
+        return public_reply(keys.to_dict(), if_none_match=request.header(b"if-none-match"))
 
     return answer
 

@@ -56,14 +56,6 @@ def test_what_is_not_built_is_refused_by_name(
     assert capsys.readouterr().err == f"idjag: {name}: not built\n"
 
 
-@pytest.mark.parametrize("action", ["create", "reset"])
-def test_an_action_that_is_not_built_is_refused_by_name(action: str) -> None:
-    err = io.StringIO()
-
-    assert cli.run(["admin", action, "alice"], environ={}, out=io.StringIO(), err=err) == 2
-    assert err.getvalue() == f"idjag: admin {action}: not built\n"
-
-
 def test_the_list_of_commands_says_which_are_not_built() -> None:
     lines = [line.split() for line in said()[1].splitlines()]
     marked = {line[0] for line in lines if line[-2:] == ["(not", "built)"]}

@@ -56,7 +56,7 @@ def test_its_other_pieces_of_state_are_read_as_they_stand(root: Path) -> None:
     _, *further = blocks(page(root), "yaml")
     files = [read(document(f"version: 1\n{piece}", source="page")).state for piece in further]
 
-    assert [sorted(file.model_fields_set) for file in files] == [["sign_in", "version"]]
+    assert [sorted(file.model_fields_set) for file in files] == [["apps", "version"], ["sign_in", "version"]]
 
 
 def _pattern(shown: str) -> str:

@@ -44,7 +44,7 @@ def file_of(chat: RasDeployment) -> Path:
 def sealed_under(chat: RasDeployment) -> set[bytes]:
     """The keys that values are under; opening the database proves that all of them can be read."""
     with closing(open_database(places(chat.file).database, kek_file=file_of(chat))) as database:
-        assert database.signing_key() is not None
+        assert database.keys.signing(now=NOW) is not None
         return {key_id_of(value) for value in Rewrapping(database, NOW).sealed()}
 
 

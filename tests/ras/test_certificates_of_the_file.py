@@ -14,12 +14,14 @@ from idjag.protocol import names
 from idjag.protocol.client_auth import Registration
 from idjag.protocol.client_certificate import SUBJECTS, Subject
 from idjag.ras.callers import Callers, Revoker
-from idjag.ras.config import SettingsWrong, load
+from idjag.ras.config import SettingsWrong, build, load
 from idjag.ras.model import RasConfig
 from idjag.yaml_file import FileError, FileErrors
+from tests.asgi_parts import Exchange, chunk
 from tests.certificates import shown
+from tests.ras.test_config import CONTRACT, write
 from tests.ras.test_two_secrets import ENVIRON, file
-from tests.ras.world import CLIENT, IDP, World, client, config
+from tests.ras.world import CLIENT, IDP, NOW, World, client, config, request
 
 NAMED = {
     **ENVIRON,
@@ -138,3 +140,21 @@ def test_pages_of_browsers_have_no_certificates() -> None:
     assert client(registration=registration).origins == frozenset()
     with pytest.raises(ValueError, match="origins are for clients that have no secret"):
         replace(client(registration=registration), origins=frozenset({"https://wiki.example"}))
+
+
+def test_the_program_takes_what_its_proxy_tells(tmp_path: Path) -> None:
+    """CAU-08: from the file and the environment to a token; what is missing stands in test_certificates."""
+    subject = '{method: tls_client_auth, tls_client_auth_subject_dn: "CN=Wiki,O=Acme\\\\, Inc."}'
+    text = CONTRACT.replace('{method: client_secret, secret: "env:WIKI_CHAT_SECRET"}', subject)
+    good = request({"client_id": CLIENT}, authorization=None)
+    headers = [(b"host", b"acme.chat.example"), *good.headers, (b"client-cert", shown().byte_sequence)]
+    with build(load(write(tmp_path, text), NAMED), clock=lambda: NOW) as built:
+        statuses = []
+        for peer in ("192.0.2.1", "10.0.0.1"):
+            sent = Exchange(headers=headers, client=(peer, 1), messages=[chunk(good.body)])
+            statuses.append(sent.through(built.app).status)
+        assert statuses == [401, 200]
+        document = Exchange(
+            method="GET", path="/.well-known/oauth-authorization-server", headers=headers[:1]
+        ).through(built.app)
+        assert {*names.MUTUAL_TLS} <= {*document.json["token_endpoint_auth_methods_supported"]}

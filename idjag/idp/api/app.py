@@ -15,7 +15,7 @@ from litestar.openapi.config import OpenAPIConfig
 from idjag.asgi import trusted_networks
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.administrators import ADMINISTRATORS
-from idjag.idp.api.audit import read_audit
+from idjag.idp.api.audit import AUDIT
 from idjag.idp.api.bodies import LONGEST
 from idjag.idp.api.described import Described
 from idjag.idp.api.discovery import DISCOVERY
@@ -25,7 +25,9 @@ from idjag.idp.api.office import Lookups, Office, Visit
 from idjag.idp.api.problem import Problem, response
 from idjag.idp.api.routes import HANDLERS
 from idjag.idp.api.sessions import SESSIONS
+from idjag.idp.lookups import TooMuch
 from idjag.idp.services import Services
+from idjag.idp.store.schema import SchemaRefused
 from idjag.ledger.entry import Unavailable
 from idjag.seal import KekRefused
 
@@ -51,7 +53,7 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
         [
             Router(
                 "/v1",
-                route_handlers=[*HANDLERS, *DISCOVERY, *ADMINISTRATORS, *SESSIONS, read_audit, *routers()],
+                route_handlers=[*HANDLERS, *DISCOVERY, *ADMINISTRATORS, *SESSIONS, *AUDIT, *routers()],
             )
         ],
         path=base,
@@ -96,6 +98,10 @@ def _problem(error: Exception) -> Problem:
         return error
     if isinstance(error, Unavailable):
         return Problem(503, "The database cannot be reached now; nothing was changed.", headers=_SOON)
+    if isinstance(error, TooMuch):
+        return Problem(422, f"{error}.")
+    if isinstance(error, SchemaRefused):
+        return Problem(503, "The database cannot be read now.", headers=_SOON)
     if isinstance(error, KekRefused):
         return Problem(503, "The keys of this server are not its own to change.")
     if isinstance(error, HTTPException) and error.status_code < 500:

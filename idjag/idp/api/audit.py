@@ -1,32 +1,47 @@
-"""The audit log through the admin API: a page at a time, the latest first, of the last day by default."""
+"""The audit log through the admin API: a page at a time, or as a file; of the last day by default."""
 
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
 
 from litestar import get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
+from litestar.response import Stream
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
+from idjag.idp.audit_reading import WrongWindow, noted, window
 from idjag.ledger import trail
-from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
+from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
 
-__all__ = ["read_audit"]
+__all__ = ["AUDIT"]
 
-_DAY: Final = 24 * 3600
-_LONGEST_WINDOW: Final = 31 * _DAY
 _MOST: Final = 500
 _LONGEST: Final = 256
 _LAST: Final = 2**53
 
 
-@get("/audit", opt=needs(Permission.AUDIT), sync_to_thread=True)
-def read_audit(
-    *,
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for in the log: columns, a time (NumericDate), words."""
+
+    about: dict[str, str]
+    since: int | None
+    until: int | None
+    text: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As the audit log says what somebody looked for."""
+        return {**self.about, **({"text": self.text} if self.text else {})}
+
+
+def _wanted(
     office: NamedDependency[Office],
-    visit: NamedDependency[Visit],
+    *,
     event: FromQuery[str | None] = None,
     decision_id: FromQuery[str | None] = None,
     jti: FromQuery[str | None] = None,
@@ -34,64 +49,100 @@ def read_audit(
     requesting_app: FromQuery[str | None] = None,
     resource_app: FromQuery[str | None] = None,
     reason: FromQuery[str | None] = None,
+    text: FromQuery[str | None] = None,
     since: FromQuery[int | None] = None,
     until: FromQuery[int | None] = None,
+) -> Wanted:
+    asked = {
+        "event": event,
+        "decision_id": decision_id,
+        "jti": jti,
+        "subject": subject,
+        "requesting_app": requesting_app,
+        "resource_app": resource_app,
+        "reason": reason,
+    }
+    about = {name: value for name, value in asked.items() if value is not None}
+    if any(len(value) > _LONGEST or not value.isprintable() for value in (*about.values(), text or "")):
+        raise Problem(400, f"A value to look for has at most {_LONGEST} visible characters.")
+    _check_numbers(since, until)
+    if text or (decision_id is None and jti is None):
+        try:
+            since, until = window(since, until, now=office.clock())
+        except WrongWindow as wrong:
+            raise Problem(400, str(wrong)) from None
+    return Wanted(about, since, until, text or "")
+
+
+Question: TypeAlias = NamedDependency[Wanted]
+_WANTED: Final = {"wanted": Provide(_wanted, sync_to_thread=False)}
+
+
+@get("/audit", opt=needs(Permission.AUDIT), dependencies=_WANTED, sync_to_thread=True)
+def read_audit(
+    *,
+    office: NamedDependency[Office],
+    visit: NamedDependency[Visit],
+    wanted: Question,
     before: FromQuery[int | None] = None,
     limit: FromQuery[int] = 100,
 ) -> dict[str, Any]:
     """Events with the fields of the log; ``next`` leads on as ``before``.  Times are NumericDate.
 
-    By decision_id or jti the whole log is looked through, else a window of 31 days at most.
+    By decision_id or jti the whole log is looked through, else a window of 31 days at most; ``text`` stands
+    anywhere in an event, and is looked for in a window alone.
     """
-    about = {
-        name: value
-        for name, value in {
-            "event": event,
-            "decision_id": decision_id,
-            "jti": jti,
-            "subject": subject,
-            "requesting_app": requesting_app,
-            "resource_app": resource_app,
-            "reason": reason,
-        }.items()
-        if value is not None
-    }
-    _check(about, since, until, before, limit=limit)
-    if decision_id is None and jti is None:
-        since, until = _window(since, until, now=office.clock())
-    rows = office.lookups.audit(about=about, since=since, until=until, before_no=before, limit=limit + 1)
-    _note(office, visit, about)
+    if not 1 <= limit <= _MOST:
+        raise Problem(400, f"limit: 1 to {_MOST}.")
+    _check_numbers(before)
+    rows = office.lookups.audit(
+        about=wanted.about,
+        since=wanted.since,
+        until=wanted.until,
+        before_no=before,
+        limit=limit + 1,
+        text=wanted.text,
+    )
+    noted(office, actor=visit.actor, source=_source(visit), about=wanted.told)
     events = [trail.event_of(row) for row in rows[:limit]]
     return {"items": events, "next": events[-1]["id"] if len(rows) > limit else None}
 
 
-def _check(about: dict[str, str], *numbers: int | None, limit: int) -> None:
-    if not 1 <= limit <= _MOST:
-        raise Problem(400, f"limit: 1 to {_MOST}.")
-    if any(len(value) > _LONGEST or not value.isprintable() for value in about.values()):
-        raise Problem(400, f"A value to look for has at most {_LONGEST} visible characters.")
+@get(
+    "/audit/export",
+    opt=needs(Permission.AUDIT),
+    dependencies=_WANTED,
+    sync_to_thread=True,
+    media_type="application/x-ndjson",
+)
+def export_audit(
+    *,
+    office: NamedDependency[Office],
+    visit: NamedDependency[Visit],
+    wanted: Question,
+    file: FromQuery[Literal["ndjson", "csv"]] = "ndjson",
+) -> Stream:
+    """Everything that the same question finds, the latest first, as NDJSON or CSV."""
+    about = {**wanted.told, "format": file}
+    noted(office, actor=visit.actor, source=_source(visit), about=about, event="audit.exported")
+    events = (
+        trail.event_of(row)
+        for row in office.lookups.export(
+            about=wanted.about, since=wanted.since, until=wanted.until, text=wanted.text
+        )
+    )
+    lines: Iterator[str] = as_csv_lines(events) if file == "csv" else as_ndjson_lines(events)
+    kind = "text/csv" if file == "csv" else "application/x-ndjson"
+    return Stream(lines, media_type=f"{kind}; charset=utf-8")
+
+
+AUDIT: Final = (read_audit, export_audit)
+
+
+def _source(visit: Visit) -> dict[str, str]:
+    return {"decision_id": visit.decision_id, "ip": visit.ip, "user_agent": visit.user_agent}
+
+
+def _check_numbers(*numbers: int | None) -> None:
     if any(number is not None and not 0 <= number <= _LAST for number in numbers):
         raise Problem(400, "Times and numbers are whole and not negative.")
-
-
-def _window(since: int | None, until: int | None, *, now: int) -> tuple[int, int]:
-    end = now + 1 if until is None else until
-    begin = end - _DAY if since is None else since
-    if not 0 < end - begin <= _LONGEST_WINDOW:
-        raise Problem(400, "since and until: at most 31 days apart, and in this order.")
-    return begin, end
-
-
-def _note(office: Office, visit: Visit, about: dict[str, str]) -> None:
-    """Whoever looks is looked at, too (attack case 203)."""
-    said = {"actor": dict(visit.actor), "decision_id": visit.decision_id, "ip": visit.ip}
-    event = Event("audit.read", {**said, "user_agent": visit.user_agent, "after": {"about": about}})
-
-    def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
-        return Verdict(None, (event,))
-
-    office.ledger.commit(Entry(office.tenant, visit.decision_id, office.clock(), decide, _never_lost))
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"reading consumes nothing, and {one_time.kind} was lost")

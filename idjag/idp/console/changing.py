@@ -12,11 +12,13 @@ from idjag.idp.administration.roles import Permission
 from idjag.idp.api.changes import BY_HAND, change, document_of, source_of
 from idjag.idp.api.entries import as_seen, entry_now, etag
 from idjag.idp.api.problem import Problem
+from idjag.idp.catalog.sign_in import sign_in_entry
 from idjag.idp.console.connections_effect import effect
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.state.apply import How, Outcome
 from idjag.idp.state.changes import Change
+from idjag.idp.state.current import Current
 from idjag.idp.state.draft import FILE
 from idjag.idp.state.export import as_yaml
 from idjag.idp.state.file import SECTIONS, Section
@@ -24,10 +26,13 @@ from idjag.idp.state.show import change_lines, plan_json
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply
 
-__all__ = ["PLACES", "SECTION", "Opened", "Proposal", "opened", "review", "widens"]
+__all__ = ["PLACES", "SECTION", "TENANT", "Opened", "Proposal", "opened", "review", "widens"]
 
 SECTION: Final[Mapping[str, Section]] = MappingProxyType({each.noun: each for each in SECTIONS})
 """The section of the state file by the noun in it."""
+
+TENANT: Final = "tenant"
+"""The noun of how people sign in, which is one and has no key."""
 
 _PATH: Final = "/admin/change"
 _LONGEST_REASON: Final = 500
@@ -55,7 +60,17 @@ class Proposal:
         """As a state file that says this one thing."""
         if self.entry is None:
             return b'{"version": 1}'
+        if self.noun == TENANT:
+            return json.dumps({"version": 1, "sign_in": dict(self.entry)}, ensure_ascii=False).encode()
         return document_of(SECTION[self.noun].name, dict(self.entry))
+
+    def as_seen(self, current: Current) -> None:
+        """Raises Problem 404, 412, 428 unless the entry is the one that the form was filled with."""
+        if self.noun != TENANT:
+            gone = self.entry is None
+            as_seen(SECTION[self.noun], self.key, self.seen or None, gone=gone)(current)
+        elif etag(sign_in_entry(current.settings)) != self.seen:
+            raise Problem(412, "Somebody else has changed it: read it again.")
 
     @property
     def yaml(self) -> str:
@@ -65,7 +80,7 @@ class Proposal:
         entry = dict(self.entry)
         if self.secret:
             entry["auth"] = {**entry["auth"], "secret": None}
-        return as_yaml({SECTION[self.noun].name: [entry]})
+        return as_yaml({"sign_in": entry} if self.noun == TENANT else {SECTION[self.noun].name: [entry]})
 
     @property
     def secret(self) -> str:
@@ -120,7 +135,7 @@ def _narrows(one: Change) -> bool:
 
 
 def _outcome(desk: Desk, visit: Visit, proposal: Proposal, *, only_look: bool, reason: str = "") -> Outcome:
-    octets, section = proposal.octets, SECTION[proposal.noun]
+    octets = proposal.octets
     return change(
         desk.office,
         visit.caller,
@@ -128,7 +143,7 @@ def _outcome(desk: Desk, visit: Visit, proposal: Proposal, *, only_look: bool, r
         octets=octets,
         how=proposal.how.because(reason),
         only_look=only_look,
-        as_seen=as_seen(section, proposal.key, proposal.seen or None, gone=proposal.entry is None),
+        as_seen=proposal.as_seen,
     )
 
 
@@ -172,7 +187,7 @@ def _proposal(visit: Visit) -> Proposal:
         entry = json.loads(asked.one("entry"))
     except ValueError:
         raise Refused(Reason.PARAMETER_WRONG, parameter="entry") from None
-    if asked.one("noun") not in SECTION or not (entry is None or isinstance(entry, dict)):
+    if asked.one("noun") not in (*SECTION, TENANT) or not (entry is None or isinstance(entry, dict)):
         raise Refused(Reason.PARAMETER_WRONG, parameter="noun")
     back = asked.one("back")
     if not back.startswith("/admin") or "\\" in back:

@@ -34,6 +34,7 @@ _HOURS: Final = ("tz", "from", "to")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MIDNIGHT: Final = "T00:00:00Z"
 
+_DEFAULTS: Final = "default_scopes has what the rule does not allow"
 _SAID: Final[Mapping[str, str]] = MappingProxyType(
     {
         "names nobody: say everyone: true, or groups, or users": "Choose everyone, or name groups or people.",
@@ -66,7 +67,12 @@ RULE_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 
 def plainly(problems: Mapping[str, str]) -> dict[str, str]:
     """What the catalog says in the words of the file, in the words of the form, as sentences."""
-    return {name: _SAID.get(said, said[:1].upper() + said[1:]) for name, said in problems.items()}
+    found = {}
+    for name, said in problems.items():
+        # the catalog says this of the rule as a whole
+        whole = name == "" and said.startswith(_DEFAULTS)
+        found["default_scopes" if whole else name] = _SAID.get(said, said[:1].upper() + said[1:])
+    return found
 
 
 def date_said(entry: Mapping[str, Any]) -> str:

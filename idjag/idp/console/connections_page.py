@@ -103,6 +103,7 @@ def _show(desk: Desk, visit: Visit, *, check: Checked | None = None, wrong: str 
         for rule in sorted(connection.rules, key=lambda rule: rule.key)
     ]
     snapshot = desk.office.ledger.fresh(desk.office.tenant)
+    people = _count(desk, connection, connection.rules)
     return desk.show(
         "connection.html",
         visit,
@@ -112,8 +113,8 @@ def _show(desk: Desk, visit: Visit, *, check: Checked | None = None, wrong: str 
         standing=status_of(connection, now=desk.now),
         holds=[(hold, _said(hold, policy, names)) for hold in held],
         rules=rules,
-        people=_count(desk, connection, connection.rules),
-        allowed=_allowed(desk, found),
+        people=people,
+        allowed=_allowed(desk, found, people),
         guardrails=[guardrail_sentence(one, policy=policy, names=names) for one in guardrails],
         use=use,
         history=history(desk, _thing(connection), limit=_RECENT + 1, before_no=begins(visit)),
@@ -156,11 +157,14 @@ def _count(desk: Desk, connection: Connection, rules: tuple[Rule, ...]) -> int |
         return None
 
 
-def _allowed(desk: Desk, found: Found) -> list[Allowed]:
-    """Everything that the rules allow, before guardrails and conditions, with the people of those rules."""
+def _allowed(desk: Desk, found: Found, people: int | None) -> list[Allowed]:
+    """Everything that the rules allow, before guardrails and conditions, with the people of those rules.
+
+    ``people`` are those of all rules together.
+    """
     connection, declared = found.connection, found.policy.declared(found.target)
     pairs = found.policy.rule_pairs(connection, declared)
-    counted: dict[frozenset[str], int | None] = {}
+    counted: dict[frozenset[str], int | None] = {frozenset(rule.id for rule in connection.rules): people}
     rows = []
     for scope, resource in sorted(declared.pairs):
         rules = tuple(

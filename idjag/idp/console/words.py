@@ -16,6 +16,12 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "held": "Stopped. It holds from the next request on, on every node, until somebody releases it.",
         "released": "Released.",
         "removed": "Removed.",
+        "rotated": "Published. They sign when everybody has had the time to fetch them.",
+        "revoked": "Trusted no more, from the next request on.",
+        "signed_out": "Signed out everywhere: sessions, refresh tokens and remembered browsers have ended.",
+        "unlocked": "The failed attempts are forgotten.",
+        "factors_gone": "The second factors are gone, and everything that they were signed in with has ended.",
+        "imported": "Imported.",
         "retired": "Ended. It does not count from the next request on.",
     }
 )

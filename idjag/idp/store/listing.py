@@ -34,6 +34,7 @@ class Listing:
     def __init__(self, url: str, tenant: str, *, ask: Asking | None = None) -> None:
         self._ask = ask or Asking(url)
         self._tenant = tenant
+        self._reach = reach.Reach(self._ask, tenant)
 
     def close(self) -> None:
         """Close the connections that are idle."""
@@ -75,6 +76,10 @@ class Listing:
         """What was changed about a thing."""
         return log.history(self._ask, self._tenant, thing, before_no=before_no, limit=limit)
 
+    def changes(self, *, before_no: int | None = None, limit: int = 50) -> Sequence[Row]:
+        """What was changed about anything."""
+        return log.changes(self._ask, self._tenant, before_no=before_no, limit=limit)
+
     def counts(self, *, since: int, until: int, step: Step) -> Sequence[Count]:
         """Events of each hour or day."""
         return counts.counts(self._ask, self._tenant, since=since, until=until, step=step)
@@ -87,7 +92,7 @@ class Listing:
         """When each rule last allowed something."""
         return counts.rules_used(self._ask, self._tenant, pair)
 
-    def pair_uses(self, pairs: Collection[Pair] | None = None, *, limit: int = 10_000) -> Sequence[PairUse]:
+    def pair_uses(self, pairs: Collection[Pair] | None = None, *, limit: int = 1_000) -> Sequence[PairUse]:
         """How much these pairs, or all, are used."""
         return counts.pair_uses(self._ask, self._tenant, pairs, limit=limit)
 
@@ -136,6 +141,7 @@ class Listing:
         resource_app: str | None = None,
         after: str = "",
         limit: int = 50,
+        people: bool = True,
     ) -> Sequence[ConnectionLine]:
         """Connections in the order of their keys."""
         return connections.connections(
@@ -149,6 +155,7 @@ class Listing:
             resource_app=resource_app,
             after=after,
             limit=limit,
+            reach=self._reach if people else None,
         )
 
     def expiring(self, *, now: int, until: int, limit: int = 50) -> Sequence[ConnectionLine]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -40,6 +40,20 @@ _TYPES: dict[str, type[JoserfcKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey
 _MODELS: dict[str, JWSAlgModel] = {model.name: model for model in JWS_ALGORITHMS if model.name in ALGORITHMS}
 
 
+class _Ready:
+    """A key of joserfc for one operation, which it has checked once and would check again every time."""
+
+    __slots__ = ("_native", "curve_key_size")
+
+    def __init__(self, key: JoserfcKey, operation: Literal["sign", "verify"]) -> None:
+        self._native = key.get_op_key(operation)
+        self.curve_key_size = key.curve_key_size if isinstance(key, ECKey) else 0
+
+    def get_op_key(self, _operation: str) -> object:
+        """What joserfc's algorithms ask a key for."""
+        return self._native
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A verification key and the only algorithm that it is used with; made by ``import_public``.
@@ -52,6 +66,10 @@ class PublicKey:
     members: tuple[tuple[str, str], ...] = field(repr=False)
     _key: JoserfcKey = field(repr=False, compare=False)
     certificate: bytes | None = field(default=None, repr=False)
+    _ready: _Ready = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ready", _Ready(self._key, "verify"))
 
     @property
     def spki(self) -> bytes:
@@ -67,7 +85,7 @@ class PublicKey:
 
     def fits(self, message: bytes, signature: bytes) -> bool:
         """Whether the raw JWS signature (RFC 7518 section 3) is this key's over the message."""
-        return _MODELS[self.alg].verify(message, signature, self._key)
+        return _MODELS[self.alg].verify(message, signature, self._ready)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,6 +94,10 @@ class PrivateKey:
 
     public: PublicKey
     _key: JoserfcKey = field(compare=False)
+    _ready: _Ready = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ready", _Ready(self._key, "sign"))
 
     @classmethod
     def generate(cls, alg: str, *, kid: str) -> PrivateKey:
@@ -133,7 +155,7 @@ class PrivateKey:
 
     def sign(self, message: bytes) -> bytes:
         """The raw JWS signature (RFC 7518 section 3) over the message."""
-        return _MODELS[self.alg].sign(message, self._key)
+        return _MODELS[self.alg].sign(message, self._ready)
 
     def __repr__(self) -> str:
         return f"PrivateKey(kid={self.kid!r}, alg={self.alg!r})"

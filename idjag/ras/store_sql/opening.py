@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from idjag.ledger.entry import (
-    Entry,
-    Event,
-    Facts,
-    Head,
-    Insert,
-    Key,
-    Reader,
-    Row,
-    Update,
-    Value,
-    Verdict,
-    Write,
-)
+from idjag.ledger.entry import Head, Reader, Row, Value
 from idjag.ledger.sqlite import SqliteLedger, connect, write_gate
-from idjag.protocol.jose import PrivateKey, thumbprint
-from idjag.ras.access_token import JwtSigner
+from idjag.ras.access_token import RotatingSigner
 from idjag.ras.places import DatabasePlace, PostgresUrl
+from idjag.ras.server import system_clock
+from idjag.ras.store_sql.keys import Keys
 from idjag.ras.store_sql.secrets import open_secrets
 from idjag.ras.store_sql.store import SqlStore
 from idjag.ras.store_sql.tables import TENANT, additions, statements
-from idjag.seal import SealBroken, Sealer, context_of
+from idjag.seal import Sealer
 
 if TYPE_CHECKING:
     from idjag.ledger.postgres import PostgresLedger
@@ -50,21 +38,21 @@ class Database:
     sealer: Sealer = field(repr=False)
     chain_key: bytes = field(repr=False)
 
-    def signer(self, alg: str, *, now: int) -> JwtSigner:
-        """The signer of the active key of this algorithm, made when there is none.
+    @property
+    def keys(self) -> Keys:
+        """What tokens are signed with."""
+        return Keys(self)
 
-        Keys of another algorithm stop signing; all are published until they are taken out by hand.
+    def signer(
+        self, alg: str, *, now: int, clock: Callable[[], int] = system_clock, fresh: float = 5.0
+    ) -> RotatingSigner:
+        """The signer of the keys of this algorithm, the first of which is made when there is none.
+
+        Keys of another algorithm stop signing, and are published until their last token has expired.
         """
-        rows = self.ledger.read([Key("ras_key", "status", "active")])(Key("ras_key", "status", "active"))
-        if not any(row["alg"] == alg for row in rows):
-            self._make_key(alg, now=now)
-        everything = [*self._keys("active"), *self._keys("retiring")]
-        [active] = [key for key in self._keys("active") if key.alg == alg]
-        return JwtSigner(active, published=tuple(key.public for key in everything if key.kid != active.kid))
-
-    def signing_key(self) -> PrivateKey | None:
-        """The key that signs now; None when nothing was ever signed here."""
-        return next(iter(self._keys("active")), None)
+        keys = self.keys
+        keys.ensure(alg, now=now)
+        return RotatingSigner(keys.now, alg=alg, clock=clock, fresh=fresh)
 
     def look(self, text: str, values: Sequence[Value]) -> list[Row]:
         """The rows that answer a question of our own text, ``%s`` for each value; on a connection of its own.
@@ -81,46 +69,6 @@ class Database:
     def close(self) -> None:
         """Finish what is queued and close the database."""
         self.ledger.close()
-
-    def _keys(self, status: str) -> list[PrivateKey]:
-        key = Key("ras_key", "status", status)
-        return [self._opened(row) for row in self.ledger.read([key])(key)]
-
-    def _opened(self, row: Row) -> PrivateKey:
-        kid, sealed = str(row["id"]), row["sealed"]
-        if not isinstance(sealed, bytes):
-            raise SealBroken(f"signing key {kid} is not there")
-        pem = self.sealer.open(sealed, context=context_of(TENANT, "ras_key", "sealed", kid))
-        return PrivateKey.from_pem(pem, alg=str(row["alg"]), kid=kid)
-
-    def _make_key(self, alg: str, *, now: int) -> None:
-        """Make the active key, and retire those of other algorithms; two processes make one."""
-        made = PrivateKey.generate(alg, kid="new")
-        kid = thumbprint(made.public)[:22]
-        place = context_of(TENANT, "ras_key", "sealed", kid)
-        sealed = self.sealer.seal(made.to_pem(), context=place)
-        active = Key("ras_key", "status", "active")
-        row: Row = {"id": kid, "alg": alg, "status": "active", "sealed": sealed, "created": now}
-
-        def decide(_: None, facts: Facts) -> Verdict[None]:
-            rows = facts(active)
-            if any(each["alg"] == alg for each in rows):
-                return Verdict(None, events=())
-            writes: list[Write] = [
-                Update("ras_key", {"id": each["id"]}, {"status": "retiring"}) for each in rows
-            ]
-            event = Event("key.created", {"actor": {"kind": "system", "id": "ras"}, "after": {"kid": kid}})
-            return Verdict(None, events=(event,), writes=(*writes, Insert("ras_key", row)))
-
-        entry: Entry[None, None] = Entry(
-            tenant=TENANT,
-            holder=f"key-{kid}",
-            now=now,
-            reads=(active,),
-            decide=decide,
-            lost=lambda _: Verdict(None, events=()),
-        )
-        self.ledger.commit(entry)
 
 
 def open_database(at: DatabasePlace, *, kek_file: Path) -> Database:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict, Write
 from idjag.protocol.sub_id import SamlNameId
 from idjag.ras.model import Account, Link
-from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Outcome, Record, Stopped
+from idjag.ras.ports import Committed, LinkMoved, Lost, Once, Outcome, Person, Query, Record, Stopped
 from idjag.ras.standing import Grounds, Kept, Standing, objection
-from idjag.ras.store_sql import name_ids, tokens
+from idjag.ras.store_sql import lookups, name_ids, tokens
 from idjag.ras.store_sql.tables import TENANT, account_of, account_row, link_key, link_of, link_row
+from idjag.ras.subjects import look_up
 
 __all__ = ["Ledger", "SqlStore"]
 
@@ -67,6 +69,14 @@ class SqlStore:
         rows = self._rows(name_ids.looked_up(name_id))
         accounts = (self.by_id(str(row["account_id"])) for row in rows if row["tenant"] == tenant)
         return tuple(account for account in accounts if account is not None)
+
+    def people(self, queries: Sequence[Query]) -> list[Person]:
+        """All that is known about them, from two reads for all of them."""
+        known = lookups.Known(self._ledger.read)
+        known.add(key for query in queries for key in lookups.about(query))
+        known.add([key for query in queries for key in lookups.after(query, known)])
+        store = SqlStore(known)
+        return [look_up(query, accounts=store, store=store) for query in queries]
 
     def commit(self, record: Record) -> Outcome:
         """Write it all, or say what stands against it; raises ``idjag.ledger.entry.Unavailable``."""

@@ -59,7 +59,9 @@ CREATE TABLE IF NOT EXISTS ras_key (
     alg TEXT NOT NULL,
     status TEXT NOT NULL,
     sealed {octets} NOT NULL,
-    created BIGINT NOT NULL
+    created BIGINT NOT NULL,
+    activated BIGINT,
+    retires BIGINT
 )""",
     """\
 CREATE TABLE IF NOT EXISTS ras_secret (
@@ -69,7 +71,12 @@ CREATE TABLE IF NOT EXISTS ras_secret (
 )
 
 
-_ADDED = (("account", "scopes", "TEXT"), ("account", "sub_ids", "TEXT"))
+_ADDED = (
+    ("account", "scopes", "TEXT"),
+    ("account", "sub_ids", "TEXT"),
+    ("ras_key", "activated", "BIGINT"),
+    ("ras_key", "retires", "BIGINT"),
+)
 
 
 def statements(dialect: Dialect) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,9 +15,9 @@ from idjag.idp.administration.roles import Role
 from idjag.idp.catalog.user import UserEntry
 from idjag.idp.facts import PersonFacts
 from idjag.idp.passwords.setting import NewPassword, credential_key, password_hashes
-from idjag.ledger.entry import Delete, Key
+from idjag.ledger.entry import Key
+from tests.idp.administration.meeting import together
 from tests.idp.factors.acme import ALICE, BOB, ISSUER, Acme
-from tests.idp.factors.test_races import at_once
 from tests.idp.signin.seeds import hold, update
 
 OPERATOR = operator({"kind": "operator", "id": "1000@host"})
@@ -185,30 +184,27 @@ def test_a_reset_is_for_administrators_and_keeps_their_role(here: Acme) -> None:
 
 def test_one_link_at_two_nodes_at_once_is_used_once(nodes: tuple[Acme, Acme]) -> None:
     """Attack case 197, promise P4: safe under two parallel uses."""
-    one, _ = nodes
-    for _ in range(3):
-        value = create(one)
-        person = whose(one, value, now=one.now)
-        assert person is not None
-        done = at_once(*(partial(send, node, value, person, "hash") for node in nodes))
-        assert sorted(done) == [False, True]
-        assert len(hashes(one, ALICE)) == 1
-        nobody(one)
+    one, two = nodes
+    value = create(one)
+    person = whose(two, value, now=one.now)
+    assert person is not None
+    done = together(
+        nodes,
+        lambda node: send(node, value, person, "hash of one"),
+        lambda node: send(node, value, person, "hash of two"),
+    )
+    assert sorted(done) == [False, True]
+    assert len(hashes(one, ALICE)) == 1
+    assert roles(two) == {"alice": Role.OWNER}
 
 
 def test_of_two_links_at_two_nodes_at_once_one_makes_the_owner(nodes: tuple[Acme, Acme]) -> None:
     """Attack case 197: dead once an owner exists, also when that owner comes to be at this moment."""
     one, two = nodes
-    for _ in range(3):
-        values = create(one, "alice"), create(two, "bob")
-        people = [whose(one, value, now=one.now) for value in values]
-        assert None not in people
-        done = at_once(*map(partial, [send] * 2, nodes, values, people))
-        assert sorted(done) == [False, True]
-        assert list(roles(one).values()) == [Role.OWNER]
-        nobody(one)
-
-
-def nobody(here: Acme) -> None:
-    """As it was before: no administrators."""
-    here.write(Delete("administrator", {"tenant_id": here.tenant}))
+    alices, bobs = create(one, "alice"), create(two, "bob")
+    alice, bob = whose(one, alices, now=one.now), whose(two, bobs, now=two.now)
+    assert alice is not None
+    assert bob is not None
+    done = together(nodes, lambda node: send(node, alices, alice), lambda node: send(node, bobs, bob))
+    assert sorted(done) == [False, True]
+    assert list(roles(one).values()) == [Role.OWNER]

@@ -11,7 +11,7 @@ from idjag.idp.administration.administrators import operator
 from idjag.idp.administration.appointments import give
 from idjag.idp.administration.roles import Permission, Role
 from idjag.idp.api.bodies import RoleName
-from idjag.ledger.entry import Insert, Update
+from idjag.ledger.entry import Insert, Key, Update
 from tests.idp.api.bureau import OPERATOR, Bureau
 from tests.idp.grants.acme import TENANT
 
@@ -134,6 +134,20 @@ def test_a_child_ends_with_the_person_behind_it(office: Bureau) -> None:
 def test_nobody_but_an_owner_makes_tokens(office: Bureau, role: str) -> None:
     assert created(office, role).status_code == 403
     assert created(office, "owner", role=role, lifetime="30m").status_code == 201
+
+
+def test_who_is_deleted_leaves_no_role_behind(office: Bureau) -> None:
+    """A user who is made again under the name has none, nor has anybody with the row."""
+    alice = token_of(office, "alice", Role.OWNER)
+    token_of(office, "bob", Role.OWNER)
+    person = office.acme.person("bob")
+    assert office("bob", "GET", "/me").status_code == 200
+    assert office(alice, "DELETE", "/users/bob", headers=MATCH).status_code == 200
+    assert office("bob", "GET", "/me").status_code == 401
+    key = Key("administrator", "person_id", person)
+    assert office.acme.ledger.read((key,))(key) == ()
+    assert office(alice, "PUT", "/users/bob", json={}).status_code == 200
+    assert office(alice, "GET", BOB).status_code == 404
 
 
 def session(office: Bureau, row_id: str, username: str = "alice", **changes: Any) -> None:

@@ -31,3 +31,24 @@ def viewer(site: Site) -> Iterator[Administrator]:
     """Bob, who may look."""
     with Administrator(site, Role.VIEWER, "bob") as bob:
         yield bob
+
+
+@pytest.fixture(scope="module")
+def shared_site(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One Acme for a whole module, whose tests put back what they change."""
+    with acme(host, tmp_path_factory.mktemp("acme")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_owner(shared_site: Site) -> Iterator[Administrator]:
+    """Alice, who may do everything there."""
+    with Administrator(shared_site) as alice:
+        yield alice
+
+
+@pytest.fixture(scope="module")
+def shared_viewer(shared_site: Site) -> Iterator[Administrator]:
+    """Bob, who may look there."""
+    with Administrator(shared_site, Role.VIEWER, "bob") as bob:
+        yield bob

@@ -82,7 +82,8 @@ def inputs(form: str) -> dict[str, list[str]]:
         if "name" in said:
             filled.setdefault(unescape(said["name"]), []).append(unescape(said.get("value", "")))
     for name, text in _AREA.findall(form):
-        filled[unescape(name)] = [unescape(text)]
+        # beside boxes of the same name, for what no box says
+        filled.setdefault(unescape(name), []).append(unescape(text))
     for name, options in _SELECT.findall(form):
         chosen = [value for value, selected in _OPTION.findall(options) if selected]
         first = [value for value, _ in _OPTION.findall(options)][:1]

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import httpx
 import pytest
 
-from idjag.idp.administration import links
-from idjag.idp.administration.administrators import Administrator, operator
 from idjag.idp.administration.appointments import end, give
 from idjag.idp.administration.roles import MAY, Role
-from idjag.idp.catalog.user import UserEntry
 from idjag.idp.console import entrance
 from idjag.idp.signin import browser as brought
 from idjag.ledger.entry import Delete, Insert, Write
-from idjag.protocol.http import TokenRequest
+from tests.idp.console.gate import COOKIE, OPERATOR, SIGN_IN, enter, inside, inside_after, sign_in
 from tests.idp.signin.factors import forms, next_page, seed_on, send, settings, with_app
 from tests.idp.signin.seeds import PASSWORDS, hold, release, update
 from tests.idp.signin.site import Host, Site, running
 from tests.idp.signin.visit import Browser, form_of
 
-OPERATOR = operator({"kind": "operator", "id": "1000@host"})
-SIGN_IN = "/signin?page=admin&max_age=600&to=%2Fadmin"
-COOKIE = "idjag_t1_admin"
-NEW = "three unrelated words here"
+
+@pytest.fixture
+def site(host: Host) -> Iterator[Site]:
+    """In memory: nothing of the console but its entrance."""
+    with running(host) as site:
+        yield site
 
 
 @pytest.fixture
@@ -42,24 +40,6 @@ def alice(site: Site) -> Iterator[Browser]:
     with Browser(site) as alice:
         sign_in(alice)
         yield alice
-
-
-def sign_in(browser: Browser, name: str = "alice") -> httpx.Response:
-    return browser.fill(browser.get(SIGN_IN), username=name, password=PASSWORDS[name])
-
-
-def enter(browser: Browser, path: str = "/admin/enter") -> httpx.Response:
-    page = browser.get(path)
-    assert page.status_code == 200, page.headers.get("location", page.text)
-    return browser.post("/admin/enter", data=form_of(page))
-
-
-def inside(browser: Browser, *, value: str | None = None) -> Administrator | None:
-    """Whose console the browser's cookie opens."""
-    cookie = browser.cookies.get(COOKIE) if value is None else value
-    headers = ((b"cookie", f"{COOKIE}={cookie}".encode()),)
-    site = browser.site
-    return entrance.signed_in(TokenRequest("GET", headers=headers), site.services, now=site.clock.now)
 
 
 def test_an_owner_comes_in_by_an_entrance_of_its_own(site: Site) -> None:
@@ -176,7 +156,7 @@ def test_it_ends_with_what_it_stands_on_at_once(site: Site, alice: Browser) -> N
     enter(alice)
     person = "p-alice"
     session, console = (str(site.rows(table)[0]["id"]) for table in ("session", "console_session"))
-    (role,) = site.rows("administrator")
+    (role,), (row,) = site.rows("administrator"), site.rows("person", id=person)
     ends: dict[str, tuple[Write, Write]] = {
         "disabled": (update("person", person, status="disabled"), update("person", person, status="active")),
         "held": (hold("user", person), release("user")),
@@ -193,6 +173,7 @@ def test_it_ends_with_what_it_stands_on_at_once(site: Site, alice: Browser) -> N
             update("console_session", console, tenant_id="t2"),
             update("console_session", console, tenant_id="t1"),
         ),
+        "deleted": (Delete("person", {"id": person}), Insert("person", row)),
         "role": (Delete("administrator", {"id": role["id"]}), Insert("administrator", role)),
     }
     for how, (stop, undo) in ends.items():
@@ -314,52 +295,3 @@ def test_recent_is_ten_minutes_from_the_sign_in_that_was_entered_with(site: Site
     assert entrance.recent(who, now=who.auth_time + 600)
     assert not entrance.recent(who, now=who.auth_time + 601)
     assert not entrance.recent(who, now=who.auth_time - 1)
-
-
-def test_a_link_makes_the_first_owner_from_nothing(site: Site) -> None:
-    """Attack case 197: the value is in no address that a server sees; opening the page uses nothing up."""
-    link = links.create(site.services, UserEntry(username="root"), Role.OWNER, by=OPERATOR)
-    with Browser(site) as root:
-        first = root.get("/admin/first")
-        assert ("data-link" in first.text, "link.js" in first.text) == (True, True)
-        assert "script-src 'self'" in first.headers["content-security-policy"]
-        brought_ = root.post("/admin/first", data={**form_of(first), "link": link.url})
-        assert (brought_.status_code, brought_.headers["location"]) == (303, "/admin/first")
-        page = root.get("/admin/first")
-        assert "root" in page.text
-        fields = {"new_password": NEW, "again": NEW}
-        for wrong in ({"again": "x"}, {"new_password": "short", "again": "short"}, {"form_token": "x"}):
-            refused = root.post("/admin/first", data={**form_of(page), **fields, **wrong})
-            assert (refused.status_code, "Problem" in refused.text) == (400, True)
-        done = root.post("/admin/first", data={**form_of(page), **fields})
-        assert (done.status_code, done.headers["location"]) == (303, "/admin/enter")
-        signed = root.fill(root.get(SIGN_IN), username="root", password=NEW)
-        assert signed.headers["location"] == "/admin/enter?to=%2Fadmin"
-        assert inside_after(root).role is Role.OWNER
-        again = root.post("/admin/first", data={**form_of(root.get("/admin/first")), "link": link.url})
-        assert again.status_code == 410
-
-
-def test_a_link_is_sent_by_our_page_alone_and_a_dead_one_says_so(site: Site) -> None:
-    value = links.create(site.services, UserEntry(username="root"), Role.OWNER, by=OPERATOR).url.partition(
-        "#"
-    )[2]
-    with Browser(site) as root:
-        form = form_of(root.get("/admin/first"))
-        elsewhere = {"origin": "https://evil.example"}
-        assert root.post("/admin/first", data={**form, "link": value}, headers=elsewhere).status_code == 403
-        assert root.post("/admin/first", data={"link": value}).status_code == 403
-        for dead in (value[::-1], "", "x" * 900, "\u00e9"):
-            assert root.post("/admin/first", data={**form, "link": dead}).status_code == 410
-        assert root.post("/admin/first", data={**form, "new_password": NEW}).status_code == 410
-        assert root.post("/admin/first", data={**form, "link": value}).status_code == 303
-        site.clock.now += links.LIFETIME
-        late = root.post("/admin/first", data={"new_password": NEW, "again": NEW})
-        assert late.status_code == 410
-
-
-def inside_after(browser: Browser) -> Administrator:
-    enter(browser)
-    who = inside(browser)
-    assert who is not None
-    return who

@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from idjag.idp.audit import Source
 from idjag.idp.limits import Count, Limit, account_key
-from idjag.idp.signin.guesses import KNOWN, Attempt, Kind, forgotten
-from idjag.ledger.entry import Delete, Event, Key, Row, Upsert, Write
-
-NOW = 1_800_000_000
-HERE, ELSEWHERE, BROWSER = "203.0.113.5", "198.51.100.9", "b" * 43
-
-
-@dataclass
-class Rows:
-    """The shared rows, and what was said of them."""
-
-    now: int = NOW
-    rows: dict[str, Row] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-
-    def __call__(self, key: Key) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows.values() if row.get(key.column) == key.value)
-
-    def carry_out(self, writes: Iterable[Write]) -> None:
-        for write in writes:
-            match write:
-                case Upsert("throttle", row):
-                    self.rows[str(row["id"])] = {**self.rows.get(str(row["id"]), {}), **row}
-                case Delete("throttle", where):
-                    ((column, value),) = where.items()
-                    self.rows = {id_: row for id_, row in self.rows.items() if row.get(column) != value}
-                case _:
-                    raise AssertionError(write)
-
-    def attempt(
-        self, account: str = "alice", ip: str = HERE, browser: str | None = None, kind: Kind = Kind.PASSWORD
-    ) -> Attempt:
-        return Attempt("t1", account, Source("d", self.now, ip, "curl"), browser, kind)
-
-    def wrong(self, attempt: Attempt, person_id: str | None = "p-alice") -> str:
-        """One wrong guess, as the sign-in treats it."""
-        attempt = replace(attempt, source=replace(attempt.source, now=self.now))
-        if attempt.ended(self):
-            return "ended"
-        if attempt.stopped(self):
-            return "stopped"
-        locked = attempt.locked(self)
-        noted = attempt.failed(self, person_id)
-        self.carry_out(noted.writes)
-        self.events += noted.events
-        return "locked" if locked else "wrong"
-
-    def right(self, attempt: Attempt, *, finished: bool = True) -> str:
-        """The right password, likewise; ``finished``: nothing else was asked for."""
-        attempt = replace(attempt, source=replace(attempt.source, now=self.now))
-        if attempt.ended(self):
-            return "ended"
-        if attempt.stopped(self):
-            return "stopped"
-        if attempt.locked(self):
-            self.carry_out(attempt.failed(self, "p-alice").writes)
-            return "locked"
-        self.carry_out(attempt.succeeded(self))
-        if finished:
-            self.carry_out(attempt.admitted())
-        return "in"
+from idjag.idp.signin.guesses import KNOWN, Kind
+from idjag.ledger.entry import Delete
+from tests.idp.signin.guessing import BROWSER, ELSEWHERE, HERE, NOW, Rows, addresses
 
 
 @pytest.fixture
 def rows() -> Rows:
     return Rows()
-
-
-def addresses(count: int) -> Iterator[str]:
-    return (f"192.0.{number // 250}.{number % 250 + 1}" for number in range(count))
 
 
 def test_five_mistakes_are_borne_and_the_sixth_waits(rows: Rows) -> None:
@@ -251,86 +187,6 @@ def test_a_stolen_password_makes_no_browser_known(rows: Rows) -> None:
         factor = rows.attempt(browser=browser, ip=f"192.0.2.{number}", kind=Kind.SECOND_FACTOR)
         said.append(rows.wrong(factor))
     assert said == ["wrong"] * 20 + ["locked"] * 4
-
-
-def codes_wrong(rows: Rows, times: int, browser: str | None = None) -> list[str]:
-    """Wrong codes so far apart that no pause stops them; what was said of each."""
-    said = []
-    for _ in range(times):
-        rows.now += 3601
-        said.append(rows.wrong(rows.attempt(kind=Kind.SECOND_FACTOR, browser=browser)))
-    return said
-
-
-def test_after_a_hundred_wrong_codes_in_a_row_no_code_is_accepted(rows: Rows) -> None:
-    """NIST SP 800-63B-4 section 3.2.2, decision 0039: from nowhere, in no browser, a year long."""
-    rows.right(rows.attempt(browser=BROWSER))
-    assert codes_wrong(rows, 101) == ["wrong"] * 100 + ["ended"]
-    for factor in (
-        rows.attempt(kind=Kind.SECOND_FACTOR, ip=ELSEWHERE, browser=browser) for browser in (None, BROWSER)
-    ):
-        assert rows.right(factor) == "ended"
-    assert rows.right(rows.attempt()) == "in"
-    rows.now += 30 * 86_400
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "ended"
-    (event,) = [one for one in rows.events if one.fields["inputs"]["count"] == "in_a_row"]  # type: ignore[index]
-    assert (event.name, event.fields["subject"]) == ("login.locked", "p-alice")
-
-
-def test_a_right_code_begins_the_row_anew(rows: Rows) -> None:
-    codes_wrong(rows, 99)
-    rows.now += 3601
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "in"
-    assert codes_wrong(rows, 100) == ["wrong"] * 100
-
-
-def test_codes_that_a_known_browser_gets_wrong_are_of_the_row(rows: Rows) -> None:
-    """Whoever has stolen the browser's cookie and the password guesses no longer than others."""
-    rows.right(rows.attempt(browser=BROWSER))
-    assert codes_wrong(rows, 101, BROWSER)[-1] == "ended"
-
-
-def test_codes_that_nobody_has_looked_at_are_not_of_the_row(rows: Rows) -> None:
-    """Who is kept waiting has learnt nothing, and does not shorten the owner's row."""
-    for ip in addresses(120):
-        rows.wrong(rows.attempt(ip=ip, kind=Kind.SECOND_FACTOR))
-    rows.now += 86_400
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "in"
-
-
-def test_wrong_passwords_and_passkeys_end_nothing(rows: Rows) -> None:
-    """Decision 0038: everybody who knows a name could do that."""
-    for kind in (Kind.PASSWORD, Kind.PASSKEY):
-        for _ in range(120):
-            rows.now += 3601
-            assert rows.wrong(rows.attempt(kind=kind)) == "wrong"
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "in"
-
-
-def test_a_new_password_opens_what_wrong_codes_have_ended(rows: Rows) -> None:
-    codes_wrong(rows, 100)
-    rows.carry_out([forgotten("t1", "bob")])
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "ended"
-    rows.carry_out([forgotten("t1", "alice")])
-    assert rows.right(rows.attempt(kind=Kind.SECOND_FACTOR)) == "in"
-
-
-def test_wrong_passkeys_from_everywhere_are_no_lock_of_an_account(rows: Rows) -> None:
-    """A signature cannot be guessed: nobody is told of a lock that there is not."""
-    for ip in addresses(30):
-        assert rows.wrong(rows.attempt(ip=ip, kind=Kind.PASSKEY)) == "wrong"
-    assert rows.events == []
-    assert rows.right(rows.attempt(ip=ELSEWHERE, kind=Kind.PASSKEY)) == "in"
-
-
-def test_passkeys_of_many_are_a_flood_with_the_passwords_of_that_network(rows: Rows) -> None:
-    """One count of a network for all that is tried there; a right passkey is let in before it is a flood."""
-    for number in range(99):
-        rows.wrong(rows.attempt(f"user-{number}", kind=Kind.PASSKEY if number % 2 else Kind.PASSWORD))
-    assert rows.right(rows.attempt(kind=Kind.PASSKEY)) == "in"
-    rows.wrong(rows.attempt("", kind=Kind.PASSKEY), None)
-    assert rows.right(rows.attempt("carol", kind=Kind.PASSKEY)) == "stopped"
-    assert rows.right(rows.attempt("carol", ip=ELSEWHERE, kind=Kind.PASSKEY)) == "in"
 
 
 def test_a_lock_is_recorded_where_each_pause_begins(rows: Rows) -> None:

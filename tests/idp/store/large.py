@@ -1,4 +1,4 @@
-"""Two tenants in one database whose rows differ in their ids alone, for questions that must see one of them."""
+"""Rows of a tenant and its log, stored without the ledger: for questions about many of them."""
 
 from __future__ import annotations
 
@@ -60,20 +60,21 @@ def fill(
     url: str, tenant: str, events: Sequence[Mapping[str, Any]], rows: Mapping[str, Sequence[Any]]
 ) -> None:
     """Store a tenant: its log, counted, and its rows by table."""
-    columns = ("decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
+    texts = ("decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
     with schema.writing(url) as connection:
         for table, some in rows.items():
             if some:
                 connection.execute(TABLES[table].insert(), list(some))
         for no, fields in enumerate(events, start=1):
-            row = {name: fields.get(name) for name in columns}
+            row = {name: fields.get(name) for name in texts}
             row |= {"tenant": tenant, "no": no, "time": fields["time"], "event": fields["event"]}
             row |= {"body": json.dumps({**fields, "tenant": tenant}, ensure_ascii=False, sort_keys=True)}
             names = [*row, "salts", "prev_hash", "hash"]
             marks = ", ".join(f":{name}" for name in names)
             statement = f"INSERT INTO audit ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
             connection.execute(text(statement), {**row, "salts": "{}", "prev_hash": "", "hash": ""})
-        head = "INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (:t, 'e', 1, :no, :link)"
+        columns = "(tenant, epoch, policy_seq, audit_no, link)"
+        head = f"INSERT INTO ledger_head {columns} VALUES (:t, 'e', 1, :no, :link)"  # noqa: S608 - our own
         connection.execute(text(head), {"t": tenant, "no": len(events), "link": b""})
     Counting(Log(url), url, tenant).run()
 

@@ -1,112 +1,19 @@
-"""The lists of the console: one tenant's rows, a page at a time, on both databases; two tenants share each."""
+"""The audit log and its counts, looked through: one tenant's rows, a page at a time, on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from idjag.idp.lookups import GroupLine, PairUse, Thing, Use
+from idjag.idp.lookups import PairUse, Thing, TooMuch, Use
 from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.idp.store.lists.asking import Asking
 from idjag.ledger import trail
 from idjag.policy.model import Who
-from tests.cluster import Cluster
-from tests.idp.store import large
-from tests.idp.store.large import DAY, NOW, event
-
-A, B = "acme", "beta"
-TODAY = NOW - NOW % DAY
-Numbers = Sequence[Any]
-
-
-def log(t: str) -> Iterator[dict[str, Any]]:
-    """What happened in a tenant, one after the other."""
-    pair = {"requesting_app": f"{t}-wiki", "resource_app": f"{t}-chat"}
-    other = {"requesting_app": f"{t}-wiki", "resource_app": f"{t}-files"}
-    rules = {"rule_ids": [f"{t}-wiki-chat-readers"], "scopes_granted": ["chat.read"]}
-    about = {"actor": {"kind": "user", "id": f"{t}-alice"}}
-    made = {"row": f"{t}-wiki-chat", "key": "wiki-chat"}
-    yield event("connection.created", NOW - 40 * DAY, **pair, **about, after=made)  # 1
-    yield event("group.created", NOW - 40 * DAY, **about, after={"row": f"{t}-eng", "key": "eng"})  # 2
-    yield event("id_jag.issued", NOW - 35 * DAY, **pair, **rules, subject=f"{t}-alice", jti=f"{t}-j1")  # 3
-    for _ in range(25):  # 4 to 28
-        yield event("id_jag.denied", NOW - 3600, **other, subject=f"{t}-bob", reason="not_allowed")
-    yield event(
-        "rule.updated", NOW - 1800, **pair, **about, before={"row": "r"}, after={"row": f"{t}-rule"}
-    )  # 29
-    yield event("user.updated", NOW - 900, **about, subject=f"{t}-bob", after={"row": f"{t}-bob"})  # 30
-    yield event("hold.placed", NOW - 800, **about, subject=f"{t}-bob", after={"row": f"{t}-hold"})  # 31
-    yield event("id_jag.issued", NOW - 60, **pair, **rules, subject=f"{t}-alice", jti=f"{t}-j2")  # 32
-    yield event("id_jag.redeemed", NOW - 50, **pair, jti=f"{t}-j2", reason=None)  # 33
-    yield event("id_jag.refused", NOW - 40, **pair, jti=f"{t}-j2", reason="replayed")  # 34
-    yield event("login.succeeded", NOW - 30, subject=f"{t}-alice", user_agent='a "browser" 100%_')  # 35
-
-
-def tables(t: str) -> dict[str, list[dict[str, Any]]]:
-    """A small company."""
-    everyone, eng, sales = large.who(everyone=True), large.who(f"{t}-eng"), large.who(f"{t}-sales")
-    rules = {"readers": eng, "writers": large.who(f"{t}-eng", except_people=[f"{t}-alice"])}
-    named = large.who(people=[f"{t}-bob", f"{t}-dave"])
-    return {
-        "person": list(large.people(t)),
-        **large.groups(t, {"eng": ["alice", "bob", "dave"], "sales": ["carol", "erin"], "empty": []}),
-        "app": [
-            large.app(t, "wiki", "The 100%_ Wiki", everyone),
-            large.app(t, "notes", "Notes", eng),
-            large.app(t, "chat-rp", "Chat sign-in", sales),
-        ],
-        "resource_app": [
-            large.target(t, "chat", "Chat"),
-            large.target(t, "files", "Files"),
-            large.target(t, "mail", "Mail", "chat-rp"),
-        ],
-        "connection": [
-            large.connection(t, ("wiki", "chat"), rules, owner="IT@acme.example"),
-            large.connection(t, ("wiki", "files"), {"all": everyone}, expires=NOW + 5 * DAY),
-            large.connection(t, ("notes", "chat"), {"all": everyone}, expires=NOW - DAY, owner="it2"),
-            large.connection(t, ("notes", "files"), {"named": named}, status="draft"),
-            large.connection(t, ("wiki", "mail"), {"sales": sales, "eng": eng}, created=NOW - DAY),
-            large.connection(t, ("notes", "mail"), {}, status="paused", expires=NOW + DAY),
-        ],
-        "hold": [
-            _hold(t, "user", f"{t}-bob", None),
-            _hold(t, "user", f"{t}-carol", NOW - 1),
-            _hold(t, "connection", f"{t}-wiki-chat", None),
-        ],
-    }
-
-
-def _hold(t: str, kind: str, target: str, until: int | None) -> dict[str, Any]:
-    told = {"kind": kind, "target": target, "app": "", "reason": "because", "by": "user a", "since": 1}
-    return {"id": f"hold-{target}", "tenant_id": t, "until": until, **told}
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database with both; nothing here changes it."""
-    if request.param == "sqlite":
-        folder: Path = tmp_path_factory.mktemp("lists")
-        folder.chmod(0o700)
-        made = f"sqlite:///{folder / 'idjag.db'}"
-    else:
-        postgres: Cluster = request.getfixturevalue("postgres")
-        made = postgres.schema()
-    schema.upgrade(made)
-    for tenant in (A, B):
-        large.fill(made, tenant, list(log(tenant)), tables(tenant))
-    return made
-
-
-@pytest.fixture(scope="module")
-def lists(url: str) -> Iterator[Listing]:
-    """What Acme looks up."""
-    with closing(Listing(url, A)) as listing:
-        yield listing
+from tests.idp.store.company import DAY, NOW, TODAY, A, B
 
 
 def found(lists: Listing, since: int | None = NOW - DAY, text: str = "", **about: str) -> list[int]:
@@ -148,13 +55,13 @@ EVERY: dict[str, Callable[[Listing], object]] = {
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_nobody_sees_rows_of_another_tenant(url: str, lists: Listing, name: str) -> None:
+def test_nobody_sees_rows_of_another_tenant(two_tenants: str, lists: Listing, name: str) -> None:
     """Promise P9; the ids of Acme's things, in Beta's hands, lead nowhere."""
     ask = EVERY[name]
     of_acme = ask(lists)
     assert of_acme
     assert f"{B}-" not in repr(of_acme)
-    with closing(Listing(url, B)) as others, closing(Listing(url, "nobody")) as nobody:
+    with closing(Listing(two_tenants, B)) as others, closing(Listing(two_tenants, "nobody")) as nobody:
         assert f"{A}-" not in repr(ask(others))
         assert not ask(nobody)
 
@@ -290,142 +197,18 @@ def test_a_burst_of_denials_is_told_beside_what_is_usual(lists: Listing) -> None
     assert lists.bursts(now=NOW + 2 * DAY) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("", ["Erin", "alice", "bob", "carol", "dave"]),
-        ("AL", ["alice"]),
-        ("e", ["Erin"]),
-        ("bob@acme", ["bob"]),
-        ("carol ex", ["carol"]),
-        ("%", []),
-        ("_lice", []),
-    ],
-)
-def test_people_are_found_by_how_they_begin(lists: Listing, text: str, names: list[str]) -> None:
-    assert sorted(one.username for one in lists.find_people(text=text)) == names
-
-
-def test_a_person_is_listed_with_status_hold_and_groups(lists: Listing) -> None:
-    by_name = {one.username: one for one in lists.find_people(now=NOW)}
-    assert [name for name, one in by_name.items() if one.held] == ["bob"]  # carol's is over
-    assert [name for name, one in by_name.items() if one.status == "disabled"] == ["dave"]
-    assert by_name["alice"].groups == 1
-    assert by_name["alice"].email == "alice@acme.example"
-    disabled = lists.find_people(status="disabled")
-    assert [one.username for one in disabled] == ["dave"]
-
-
-def test_pages_of_people_follow_each_other(lists: Listing) -> None:
-    names: list[str] = []
-    while page := lists.find_people(after=names[-1] if names else "", limit=2):
-        names += [one.username for one in page]
-    assert len(names) == len(set(names)) == 5
-
-
-def test_groups_say_how_many_they_have(lists: Listing) -> None:
-    assert lists.groups() == [
-        GroupLine(f"{A}-empty", "empty", "local", 0, "file"),
-        GroupLine(f"{A}-eng", "eng", "local", 3, "file"),
-        GroupLine(f"{A}-sales", "sales", "local", 2, "file"),
-    ]
-    assert [one.name for one in lists.groups(text="E", after="empty")] == ["eng"]
-    assert [one.username for one in lists.members(f"{A}-eng", text="a")] == ["alice"]
-    assert [one.username for one in lists.members(f"{A}-eng", after="alice")] == ["bob", "dave"]
-    assert [one.name for one in lists.groups_of(f"{A}-carol")] == ["sales"]
-
-
-def keys(lists: Listing, **asked: Any) -> list[str]:
-    """The keys of the connections that are found."""
-    return [one.key for one in lists.connections(now=NOW, **asked)]
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (
-            {},
-            ["notes-chat", "notes-files", "notes-mail", "wiki-chat", "wiki-files", "wiki-mail"],
-        ),
-        ({"text": "100%_ wiki"}, ["wiki-chat", "wiki-files", "wiki-mail"]),
-        ({"text": "MAIL"}, ["notes-mail", "wiki-mail"]),
-        ({"text": "100__"}, []),
-        ({"status": "active"}, ["wiki-chat", "wiki-files", "wiki-mail"]),
-        ({"status": "expired"}, ["notes-chat"]),
-        ({"status": "draft"}, ["notes-files"]),
-        ({"status": "paused"}, ["notes-mail"]),
-        ({"owner": "it@"}, ["wiki-chat"]),
-        ({"owner": "it"}, ["notes-chat", "wiki-chat"]),
-        ({"requesting_app": f"{A}-notes", "resource_app": f"{A}-mail"}, ["notes-mail"]),
-        ({"after": "wiki-chat", "limit": 1}, ["wiki-files"]),
-    ],
-)
-def test_connections_are_searched(lists: Listing, asked: dict[str, Any], expected: list[str]) -> None:
-    assert keys(lists, **asked) == expected
-
-
-def test_a_connection_is_listed_with_its_apps_and_its_use(lists: Listing) -> None:
-    by_key = {one.key: one for one in lists.connections(now=NOW)}
-    chat = by_key["wiki-chat"]
-    assert (chat.requesting_app_name, chat.resource_app_key, chat.resource_app_name) == (
-        "The 100%_ Wiki",
-        "chat",
-        "Chat",
-    )
-    assert (chat.last_used, chat.held, chat.owner) == (NOW - 60, True, "IT@acme.example")
-    assert (by_key["wiki-files"].last_used, by_key["wiki-files"].expires) == (None, NOW + 5 * DAY)
-    assert {key: one.people for key, one in by_key.items()} == {
-        "wiki-chat": 2,  # alice and bob: dave is disabled
-        "wiki-files": 4,
-        "notes-chat": 2,  # everyone, but the app is assigned to eng
-        "notes-files": 1,  # bob and dave by name
-        "notes-mail": 0,  # no rules
-        "wiki-mail": 2,  # sales alone may sign in to it
-    }
-
-
-def test_what_needs_a_look_is_found(lists: Listing) -> None:
-    ends = [one.key for one in lists.expiring(now=NOW, until=NOW + 9 * DAY)]
-    assert ends == ["wiki-files"]
-    assert lists.expiring(now=NOW, until=NOW + 4 * DAY) == []
-    assert [one.key for one in lists.unused(now=NOW, since=NOW - 2 * DAY)] == ["wiki-files"]
-    assert [one.key for one in lists.unused(now=NOW, since=NOW)] == ["wiki-chat", "wiki-files", "wiki-mail"]
-    (rule,) = lists.unused_rules(now=NOW, since=NOW - DAY)
-    assert (rule.connection_key, rule.rule_key, rule.last) == ("wiki-chat", "writers", None)
-
-
-@pytest.mark.parametrize(
-    ("rules", "within", "people"),
-    [
-        ([Who(everyone=True)], [], 4),
-        ([Who(everyone=True, except_groups=frozenset({f"{A}-eng"}))], [], 2),
-        ([Who(groups=frozenset({f"{A}-eng"}))], [Who(everyone=True)], 2),
-        ([Who(groups=frozenset({f"{A}-eng"}))], [Who(people=frozenset({f"{A}-bob"}))], 1),
-        ([Who(groups=frozenset({f"{A}-eng"})), Who(people=frozenset({f"{A}-carol"}))], [], 3),
-        ([Who(groups=frozenset({f"{A}-eng"}), except_people=frozenset({f"{A}-bob"}))], [], 1),
-        ([Who(groups=frozenset({f"{A}-eng"}))], [Who()], 0),
-        ([Who(groups=frozenset({f"{B}-eng"}), people=frozenset({f"{B}-bob"}))], [], 0),
-        ([], [], 0),
-    ],
-)
-def test_people_reached_are_counted(lists: Listing, rules: list[Who], within: list[Who], people: int) -> None:
-    assert lists.reached(rules, within) == people
-
-
-def test_a_question_that_takes_too_long_is_given_up(url: str) -> None:
+def test_a_question_that_takes_too_long_is_given_up(two_tenants: str) -> None:
     """A list is asked for again and again; one that never ends would take a connection each time."""
-    from idjag.idp.lookups import TooMuch
-
     endless = (
         "WITH RECURSIVE more AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM more) SELECT sum(n) FROM more"
     )
-    with closing(Asking(url, seconds=1)) as ask:
+    with closing(Asking(two_tenants, seconds=1)) as ask:
         assert ask.value("SELECT 1 AS n") == 1
         with pytest.raises(TooMuch):
             ask.rows(endless)
         assert ask.value("SELECT 2 AS n") == 2
 
 
-def test_nothing_can_be_written_through_a_list(url: str) -> None:
-    with closing(Asking(url)) as ask, pytest.raises(schema.SchemaRefused, match="read|only"):
+def test_nothing_can_be_written_through_a_list(two_tenants: str) -> None:
+    with closing(Asking(two_tenants)) as ask, pytest.raises(schema.SchemaRefused, match=r"read|only"):
         ask.rows("DELETE FROM person WHERE id = :id RETURNING id", id="x")

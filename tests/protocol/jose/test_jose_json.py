@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from idjag.protocol.jose import JsonError
-from idjag.protocol.jose.json import canonical, parse, parse_object
+from idjag.protocol.jose.json import canonical, canonical_part, parse, parse_object
 from tests.protocol.jose.forge import code_of
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -184,6 +184,15 @@ def test_the_canonical_form_is_a_fixed_point(value: Any) -> None:
     else:
         assert canonical(json.loads(text)) == text
         assert json.loads(text) == value
+
+
+@given(VALUES)
+def test_a_part_is_written_as_the_whole_would_write_it(value: Any) -> None:
+    try:
+        text = canonical([value])
+    except JsonError:
+        assume(False)
+    assert f"[{canonical_part(value)}]".encode() == text
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ _POOL: Final = 4
 _STEPS: Final = 10_000  # of SQLite's machine between two looks at the clock
 _SETTINGS: Final = (
     "SET default_transaction_read_only = on",
-    "SET jit = off",  # it costs more than any of these questions
+    # they cost more than any of these questions
+    "SET jit = off",
+    "SET max_parallel_workers_per_gather = 0",
 )
 _CANCELLED: Final = "57014"
 

@@ -46,6 +46,7 @@ def statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
     row = f"(({ROW[dialect]}))" if dialect == "postgresql" else f"({ROW[dialect]})"
     return (
         *(_index(f"audit_{name}", f"audit (tenant, {name}, time)", where) for name, where in about.items()),
+        _index("audit_change", "audit (tenant, no)", CHANGE),
         _index("audit_change_pair", "audit (tenant, requesting_app, resource_app, no)", CHANGE),
         _index("audit_change_subject", "audit (tenant, subject, no)", f"{CHANGE} AND subject IS NOT NULL"),
         _index("audit_change_row", f"audit (tenant, {row}, no)", f"{CHANGE} AND {READABLE[dialect]}"),
@@ -55,13 +56,13 @@ def statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
         ),
         _index("person_inactive", "person (tenant_id, id)", "status <> 'active'"),
         _index("person_group_name", f"person_group (tenant_id, {lower.format('name')})"),
-        _index("membership_of_group", "membership (group_id, person_id)"),
+        _index("membership_of_group", "membership (tenant_id, group_id, person_id)"),
     )
 
 
 NAMES: Final = (
     *("audit_event", "audit_subject", "audit_requesting_app", "audit_resource_app", "audit_reason"),
-    *("audit_change_pair", "audit_change_subject", "audit_change_row"),
+    *("audit_change", "audit_change_pair", "audit_change_subject", "audit_change_row"),
     *("person_username", "person_email", "person_name", "person_inactive"),
     *("person_group_name", "membership_of_group"),
 )

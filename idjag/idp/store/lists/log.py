@@ -12,7 +12,7 @@ from idjag.idp.store.lists.indexes import CHANGE, NOT_ISSUED, READABLE, ROW
 from idjag.ledger.entry import Row
 from idjag.ledger.schema import AUDIT_COLUMNS
 
-__all__ = ["ABOUT", "audit", "export", "history", "thread"]
+__all__ = ["ABOUT", "audit", "changes", "export", "history", "thread"]
 
 ABOUT: Final = ("event", "decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
 """Columns of the audit log that a question may name."""
@@ -104,6 +104,14 @@ def history(ask: Asking, tenant: str, thing: Thing, *, before_no: int | None, li
     return ask.rows(
         f"{_LOG} AND no IN ({which}) ORDER BY no DESC LIMIT :limit", tenant=tenant, limit=limit, **values
     )
+
+
+def changes(ask: Asking, tenant: str, *, before_no: int | None, limit: int) -> Sequence[Row]:
+    """What was changed about anything."""
+    page = "" if before_no is None else "AND no < :before_no "
+    values = {} if before_no is None else {"before_no": before_no}
+    question = f"{_LOG} AND {CHANGE} {page}ORDER BY no DESC LIMIT :limit"
+    return ask.rows(question, tenant=tenant, limit=limit, **values)
 
 
 def _conditions(

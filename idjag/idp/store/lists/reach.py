@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from idjag.idp.store.lists.asking import Asking
+from idjag.idp.store.lists.indexes import CHANGE
 from idjag.policy.model import Who
 
-__all__ = ["Meant", "reached", "reached_each"]
+__all__ = ["Meant", "Reach", "reached"]
 
 Meant: TypeAlias = tuple[frozenset[Who], frozenset[Who]]
 """Whom one at least of the first means, and each of the second: rules, and assignments."""
@@ -19,23 +20,37 @@ Meant: TypeAlias = tuple[frozenset[Who], frozenset[Who]]
 _EVERYONE: Final = Who(everyone=True)
 _ACTIVE: Final = "FROM person AS p WHERE p.tenant_id = :tenant AND p.status = 'active'"
 # Whoever is not active is looked for, since there are few of them.
+_INACTIVE: Final = "(SELECT d.id FROM person AS d WHERE d.tenant_id = :tenant AND d.status <> 'active')"
+_LAST_CHANGE: Final = f"SELECT max(no) AS no FROM audit WHERE tenant = :tenant AND {CHANGE}"  # noqa: S608  # our own
+_MOST_KNOWN: Final = 20_000
 _TOGETHER: Final = (
-    "SELECT w.n, count(DISTINCT m.person_id) AS people FROM ({wanted}) AS w "
-    "JOIN membership AS m ON m.group_id = w.group_id AND m.tenant_id = :tenant "
-    "WHERE m.person_id NOT IN "
-    "(SELECT d.id FROM person AS d WHERE d.tenant_id = :tenant AND d.status <> 'active') GROUP BY w.n"
+    "SELECT n, count(*) AS people FROM (SELECT DISTINCT w.n, m.person_id FROM ({wanted}) AS w "  # noqa: S608  # our own
+    "JOIN membership AS m ON m.group_id = w.group_id AND m.tenant_id = :tenant) AS each "
+    f"WHERE person_id NOT IN {_INACTIVE} GROUP BY n"
 )
 
 
-def reached_each(ask: Asking, tenant: str, meant: Collection[Meant]) -> Mapping[Meant, int]:
-    """How many active people each of these reaches."""
-    different = {one: _simple(one) for one in meant}
-    by_groups = {one: groups for one, groups in different.items() if groups}
-    found = _together(ask, tenant, by_groups) if by_groups else {}
-    for one, groups in different.items():
-        if not groups:
-            found[one] = reached(ask, tenant, *one)
-    return found
+class Reach:
+    """Counts of one tenant, kept as long as nobody there has changed anything."""
+
+    def __init__(self, ask: Asking, tenant: str) -> None:
+        self._ask, self._tenant = ask, tenant
+        self._known: tuple[int | None, dict[Meant, int]] = (None, {})
+
+    def each(self, meant: Collection[Meant]) -> Mapping[Meant, int]:
+        """How many active people each of these reaches."""
+        change = self._ask.value(_LAST_CHANGE, tenant=self._tenant)
+        at, known = self._known
+        if at != change or len(known) > _MOST_KNOWN:
+            known = {}
+            self._known = (change, known)
+        missing = {one: _simple(one) for one in meant if one not in known}
+        together = {one: groups for one, groups in missing.items() if groups}
+        known |= _together(self._ask, self._tenant, together) if together else {}
+        for one, groups in missing.items():
+            if not groups:
+                known[one] = reached(self._ask, self._tenant, *one)
+        return known
 
 
 def reached(ask: Asking, tenant: str, rules: Iterable[Who], within: Iterable[Who]) -> int:
@@ -51,10 +66,10 @@ def reached(ask: Asking, tenant: str, rules: Iterable[Who], within: Iterable[Who
         values["some"] = frozenset(group for rule in rules for group in rule.groups)
         values["named"] = frozenset(person for rule in rules for person in rule.people)
         source = (
-            "FROM (SELECT person_id FROM membership WHERE group_id IN :some AND tenant_id = :tenant "
-            "UNION SELECT id FROM person WHERE id IN :named) AS one "
-            "JOIN person AS p ON p.id = one.person_id AND p.tenant_id = :tenant AND p.status = 'active' "
-            "WHERE 1 = 1"
+            "FROM (SELECT person_id AS id FROM membership "  # noqa: S608  # our own names
+            "WHERE group_id IN :some AND tenant_id = :tenant "
+            "UNION SELECT id FROM person WHERE id IN :named AND tenant_id = :tenant) AS p "
+            f"WHERE p.id NOT IN {_INACTIVE}"
         )
     if any(rule.everyone or rule.except_groups or rule.except_people for rule in rules):
         conditions.append(f"({' OR '.join(_means(rule, values) for rule in rules)})")
@@ -77,7 +92,7 @@ def _in_groups(groups: frozenset[str], values: dict[str, Any]) -> str:
     name = _noted(groups, values)
     return (
         "EXISTS (SELECT 1 FROM membership AS m "  # noqa: S608  # the names of values are ours
-        f"WHERE m.person_id = p.id AND m.group_id IN :{name})"
+        f"WHERE m.person_id = p.id AND m.group_id IN :{name} AND m.tenant_id = :tenant)"
     )
 
 

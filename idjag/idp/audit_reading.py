@@ -1,0 +1,50 @@
+"""Reading the audit log for people: the window that is looked at, and the note that somebody looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from idjag.idp.tenancy import Store
+from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
+
+__all__ = ["LONGEST_WINDOW", "WrongWindow", "noted", "window"]
+
+_DAY: Final = 24 * 3600
+LONGEST_WINDOW: Final = 31 * _DAY
+"""Seconds that one question looks at, at most."""
+
+
+class WrongWindow(ValueError):
+    """Times that make no window."""
+
+
+def window(since: int | None, until: int | None, *, now: int) -> tuple[int, int]:
+    """The last day, or from one moment to another; raises WrongWindow."""
+    end = now + 1 if until is None else until
+    begin = end - _DAY if since is None else since
+    if not 0 < end - begin <= LONGEST_WINDOW:
+        raise WrongWindow("since and until: at most 31 days apart, and in this order.")
+    return begin, end
+
+
+def noted(
+    store: Store,
+    *,
+    actor: Mapping[str, str],
+    source: Mapping[str, object],
+    about: Mapping[str, object],
+    event: str = "audit.read",
+) -> None:
+    """Whoever looks is looked at, too (attack case 203); ``source`` has decision_id, ip and user_agent."""
+    said = {"actor": dict(actor), **source, "after": {"about": dict(about)}}
+
+    def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
+        return Verdict(None, (Event(event, said),))
+
+    holder = str(source["decision_id"])
+    store.ledger.commit(Entry(store.tenant, holder, store.clock(), decide, _never_lost))
+
+
+def _never_lost(one_time: OneTime) -> Verdict[None]:
+    raise AssertionError(f"reading consumes nothing, and {one_time.kind} was lost")

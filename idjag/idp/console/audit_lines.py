@@ -1,0 +1,107 @@
+"""Events of the audit log as lines that people read: who, from where to where, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idjag.idp.console.visit import Desk
+from idjag.idp.naming import names_of
+from idjag.ledger import trail
+from idjag.ledger.entry import Row
+from idjag.policy.index import Policy
+from idjag.policy.words import Names
+
+__all__ = ["OUTCOMES", "Line", "lines"]
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "id_jag.issued": "Issued",
+    "id_jag.denied": "Denied",
+    "id_jag.redeemed": "Redeemed",
+    "id_jag.refused": "Refused by the resource app",
+}
+"""The two halves of an ID-JAG, in the words of the console."""
+
+_GOOD: Final = frozenset({"id_jag.issued", "id_jag.redeemed", "login.succeeded"})
+_DENIED: Final = "id_jag.denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event.  ``ask`` fills in the question that it answered; empty where there was none."""
+
+    no: int
+    time: int
+    event: str
+    outcome: str
+    good: bool
+    actor: str
+    subject: str
+    requesting_app: str
+    resource_app: str
+    reason: str
+    decision_id: str
+    jti: str
+    ask: tuple[tuple[str, str], ...]
+    fields: Mapping[str, Any]
+
+
+def lines(desk: Desk, rows: Sequence[Row]) -> list[Line]:
+    """Rows of the log in words; ids of people and apps by their names, as far as these are there still."""
+    events: list[dict[str, Any]] = [dict(trail.event_of(row)) for row in rows]
+    people = {str(event["subject"]) for event in events if event["subject"]}
+    people |= {str(who["id"]) for event in events if (who := event["actor"] or {}).get("kind") == "person"}
+    names = names_of(desk.office, (), people=people)
+    policy = desk.office.ledger.fresh(desk.office.tenant).policy
+    return [_line(event, names, policy) for event in events]
+
+
+def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
+    app, target = policy.apps.get(event["requesting_app"]), policy.resource_apps.get(event["resource_app"])
+    subject = str(event["subject"] or "")
+    return Line(
+        no=int(event["id"]),
+        time=int(event["time"]),
+        event=str(event["event"]),
+        outcome=OUTCOMES.get(str(event["event"]), str(event["event"])),
+        good=event["event"] in _GOOD,
+        actor=_actor(event["actor"] or {}, names, policy),
+        subject=names.person(subject) if subject else "",
+        requesting_app=app.name if app else str(event["requesting_app"] or ""),
+        resource_app=target.name if target else str(event["resource_app"] or ""),
+        reason=str(event["reason"] or ""),
+        decision_id=str(event["decision_id"] or ""),
+        jti=str(event["jti"] or ""),
+        ask=_ask(event, names, policy) if event["event"] == _DENIED and app and target else (),
+        fields={name: value for name, value in event.items() if value not in (None, "", [], {})},
+    )
+
+
+def _actor(actor: Mapping[str, Any], names: Names, policy: Policy) -> str:
+    who, kind = str(actor.get("id", "")), actor.get("kind")
+    if kind == "person":
+        return names.person(who)
+    if kind == "app" and who in policy.apps:
+        return policy.apps[who].name
+    return f"{kind or 'somebody'} {actor.get('name') or who}".strip()
+
+
+def _ask(event: Mapping[str, Any], names: Names, policy: Policy) -> tuple[tuple[str, str], ...]:
+    """The fields of the page Ask, as the question was; what was decided is decided again now."""
+    asked: Mapping[str, Any] = event["inputs"] or {}
+    age = int(event["time"]) - int(event["auth_time"]) if event["auth_time"] else 0
+    filled = {
+        "user": names.people.get(str(event["subject"]), ""),
+        "from": policy.apps[event["requesting_app"]].key,
+        "to": policy.resource_apps[event["resource_app"]].key,
+        "scopes": " ".join(event["scopes_requested"] or ()),
+        "resources": " ".join(event["resources"] or ()),
+        "acr": str(event["acr"] or ""),
+        "auth_age": f"{age}s" if age > 0 else "",
+        "address": str(asked.get("address") or ""),
+        "signin_address": str(asked.get("signin_address") or ""),
+        "key_bound": "yes" if asked.get("key_bound") else "",
+    }
+    methods = [("amr", str(method)) for method in event["amr"] or ()]
+    return (*((name, value) for name, value in filled.items() if value), *methods)

@@ -1,0 +1,98 @@
+"""Keys and discovery: what signs, what comes next, what is trusted no more; and where others find us."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idjag.idp.administration.roles import Permission
+from idjag.idp.api.problem import Problem
+from idjag.idp.catalog.durations import parse_duration
+from idjag.idp.console.places import Place
+from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.key_rotation import SOONEST, Keys, KeyUnknown
+from idjag.ledger.entry import Key, Row
+from idjag.protocol import metadata
+from idjag.protocol.http import Reply
+
+__all__ = ["PLACES"]
+
+_HERE: Final = "/admin/keys"
+_ALGS: Final = ("ES256", "RS256", "Ed25519")
+_USES: Final = {
+    "ES256": "ID-JAGs, unless a resource app says otherwise",
+    "RS256": "ID tokens, unless an app says otherwise",
+    "Ed25519": "where an app or a resource app says so",
+}
+_LONGEST_AHEAD: Final = 30 * 86400
+_LONGEST_REASON: Final = 500
+
+
+def _show(desk: Desk, visit: Visit) -> Reply:
+    issuer = desk.office.issuer
+    return desk.show(
+        "keys.html",
+        visit,
+        keys=_rows(desk),
+        algs=[(alg, f"{alg}: {_USES[alg]}") for alg in _ALGS],
+        addresses=[
+            ("Issuer URL", issuer),
+            ("OpenID configuration", _absolute(issuer, metadata.openid_path(issuer))),
+            ("Authorization server metadata", _absolute(issuer, metadata.authorization_server_path(issuer))),
+            ("JWK Set", desk.services.base + "/jwks"),
+        ],
+    )
+
+
+def _absolute(issuer: str, path: str) -> str:
+    scheme, _, rest = issuer.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{path}"
+
+
+def _rows(desk: Desk) -> list[Row]:
+    """The newest first, those that are gone at the end."""
+    key = Key("signing_key", "tenant_id", desk.office.tenant)
+    rows = desk.office.ledger.read((key,))(key)
+    order = {"active": 0, "next": 1, "retiring": 2}
+    return sorted(rows, key=lambda row: (order.get(str(row["status"]), 3), str(row["alg"]), str(row["id"])))
+
+
+def _rotate(desk: Desk, visit: Visit) -> Reply:
+    """Publish the next keys; they sign when everybody has fetched them."""
+    algs = [alg for alg in _ALGS if alg in visit.asked.every("alg")]
+    if not algs:
+        raise Problem(422, "Tick at least one kind of key.")
+    try:
+        ahead = parse_duration(visit.asked.one("ahead"))
+    except ValueError as wrong:
+        raise Problem(422, f"How long before they sign: {wrong}.") from None
+    if not SOONEST <= ahead <= _LONGEST_AHEAD:
+        raise Problem(
+            422, f"Between {SOONEST // 60} minutes, so that everybody has fetched them, and 30 days."
+        )
+    _keys(desk).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
+    return desk.go(_HERE, done="rotated")
+
+
+def _revoke(desk: Desk, visit: Visit) -> Reply:
+    reason = visit.asked.one("reason")[:_LONGEST_REASON]
+    if not reason:
+        raise Problem(422, "Say why: everything that this key has signed is refused from now on.")
+    try:
+        _keys(desk).revoke(visit.asked.one("id"), reason=reason, now=desk.now, actor=visit.actor)
+    except KeyUnknown:
+        raise Problem(404, "No living key has this kid.") from None
+    return desk.go(_HERE, done="revoked")
+
+
+def _keys(desk: Desk) -> Keys:
+    sealer = desk.services.sealer
+    if sealer is None:
+        raise Problem(503, "The keys of this server are not its own to change.")
+    return Keys(desk.office.ledger, sealer, desk.office.tenant, desk.office.new_id)
+
+
+PLACES: Final = {
+    _HERE: Place(Permission.READ, show=_show, under=_HERE),
+    "/admin/keys/rotate": Place(Permission.KEYS, change=_rotate, recent=True, under=_HERE),
+    "/admin/keys/revoke": Place(Permission.KEYS, change=_revoke, recent=True, under=_HERE),
+}

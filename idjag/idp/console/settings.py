@@ -1,0 +1,73 @@
+"""Settings: how people sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from idjag.idp.administration.roles import Permission
+from idjag.idp.api.entries import etag
+from idjag.idp.api.problem import Problem
+from idjag.idp.catalog.sign_in import sign_in_entry
+from idjag.idp.console.asked import Asked
+from idjag.idp.console.changing import TENANT, Proposal, review
+from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
+from idjag.idp.console.places import Place
+from idjag.idp.console.visit import Desk, Visit
+from idjag.ledger.entry import Key
+from idjag.protocol.http import Reply
+
+__all__ = ["PLACES"]
+
+_HERE: Final = "/admin/settings"
+_PATHS: Final[Mapping[str, str]] = {
+    "second_factor": "second_factor",
+    "session.idle": "idle",
+    "session.absolute": "absolute",
+    "remember_device": "remember_device",
+    "password.min_length": "min_length",
+}
+
+
+def _show(desk: Desk, visit: Visit) -> Reply:
+    entry = _now(desk)
+    return _shown(desk, visit, entry, seen=etag(entry))
+
+
+def _now(desk: Desk) -> dict[str, Any]:
+    key = Key("tenant", "id", desk.office.tenant)
+    return sign_in_entry(next(iter(desk.office.ledger.read((key,))(key)), None))
+
+
+def _check(desk: Desk, visit: Visit) -> Reply:
+    entry, seen = _entry(visit.asked), visit.asked.one("seen")
+    try:
+        return review(desk, visit, Proposal(TENANT, "", entry, seen, _HERE))
+    except Problem as problem:
+        return _shown(desk, visit, entry, seen=seen, wrong=wrong(problem, _PATHS, depth=1))
+
+
+def _entry(asked: Asked) -> dict[str, Any]:
+    length = asked.one("min_length")
+    entry: dict[str, Any] = {
+        "second_factor": asked.one("second_factor"),
+        "session": {"idle": asked.one("idle"), "absolute": asked.one("absolute")},
+        "remember_device": asked.one("remember_device") or "none",
+        "password": {"min_length": int(length) if length.isdecimal() and len(length) < 4 else length},
+    }
+    if not length:
+        entry["password"] = {}
+    return entry
+
+
+def _shown(
+    desk: Desk, visit: Visit, entry: Mapping[str, Any], *, seen: str, wrong: Wrong = NOTHING_WRONG
+) -> Reply:
+    return desk.show(
+        "settings.html", visit, status=422 if wrong.problem else 200, entry=entry, seen=seen, wrong=wrong
+    )
+
+
+PLACES: Final = {
+    _HERE: Place(Permission.READ, show=_show, change=_check, changing=Permission.SETTINGS, under=_HERE),
+}
