@@ -42,18 +42,16 @@ class HandOver:
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
         self._calling = None
-        if not self._patience:
-            wake()
-            return
         with self._lock:
             if self._writing:
-                # While it waits for the disk, what comes meanwhile gathers: fewer batches, and larger ones.
+                # While it waits for the database, what comes gathers: fewer batches, and larger ones.
                 self._next = loop, wake
                 return
             self._writing = True
             self._decided.clear()
         wake()
-        self._decided.wait(self._patience)
+        if self._patience:
+            self._decided.wait(self._patience)
 
     def decided(self) -> None:
         """From the writer: nothing is left but to wait for the disk."""

@@ -112,11 +112,19 @@ def test_a_loop_that_has_ended_leaves_no_entry_behind() -> None:
     writer.threads[-1].join(LONG)
 
 
-def test_without_patience_the_writer_is_woken_at_once_whatever_it_does() -> None:
-    writer = Writer(HandOver())
+def test_without_patience_the_loop_goes_on_at_once_and_entries_gather_all_the_same() -> None:
+    hand_over, woken = HandOver(), list[str]()
 
-    def call(loop: asyncio.AbstractEventLoop, _: list[str]) -> None:
-        writer.hand_over.call(loop, writer.wake)
+    async def twice() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            hand_over.call(loop, lambda: woken.append("woken"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert woken == ["woken"]
+        hand_over.done()
+        for _ in range(5):
+            await asyncio.sleep(0.001)
 
-    assert in_a_loop(call, writer).count("woken") == 1
-    assert in_a_loop(call, writer).count("woken") == 2
+    asyncio.run(twice())
+    assert woken == ["woken"] * 2

@@ -1,7 +1,8 @@
 """How somebody becomes an administrator, gets another role, and ends being one.
 
-Each change is one audited entry.  All of them move the policy on, so that of two at once, on any nodes, the
-second is decided on what the first has left: there is always an owner who can come in.
+Each change is one audited entry, and of two at once, on any nodes, the second is decided on what the first
+has left.  All of them move the policy on, so that a plan to disable or delete people, which was made on the
+owners of before, is made again: there is always an owner who can come in.
 """
 
 from __future__ import annotations
@@ -85,13 +86,8 @@ def give(
 
     def judged(found: Facts) -> _No | Verdict[bool | _No]:
         person, before = facts.person(found, person_id), everybody.role(found, person_id)
-        may = _may(everybody, found, by, now=source.now)
-        if Permission.ADMINISTRATORS not in may:
-            return Denied("only an owner gives roles")
-        if by.person_id == person_id:
-            return Denied("nobody changes their own role: another owner can")
-        if not MAY[role] <= may:
-            return Denied("nobody gives more than they have")
+        if denied := _denied(_may(everybody, found, by, now=source.now), by, person_id, role):
+            return denied
         if person is None:
             return NoSuch("the user was deleted just now")
         if before is None and not everybody.able(found, person_id, now=source.now):
@@ -210,6 +206,17 @@ def appointed(person: PersonFacts, role: Role, *, before: Row | None, by: By, so
         return event("admin.created", person.person.id, person, source=source, by=by, after=after)
     had: dict[str, object] = {"role": string(before, "role")}
     return event("admin.updated", person.person.id, person, source=source, by=by, before=had, after=after)
+
+
+def _denied(may: frozenset[Permission], by: By, person_id: str, role: Role) -> Denied | None:
+    """Why they may not give this person this role, if so."""
+    if Permission.ADMINISTRATORS not in may:
+        return Denied("only an owner gives roles")
+    if by.person_id == person_id:
+        return Denied("nobody changes their own role: another owner can")
+    if not MAY[role] <= may:
+        return Denied("nobody gives more than they have")
+    return None
 
 
 def _may(everybody: Everybody, found: Facts, by: By, *, now: int) -> frozenset[Permission]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeVar
 
 from idjag.idp import facts
@@ -139,18 +139,12 @@ def create(
     by = f"{actor['kind']} {actor['id']}"
     token = ApiToken(handle, name, role, by, now, now + lifetime, None, None)
     row: Row = {
+        **asdict(token),
         "id": _digest(value),
         "tenant_id": store.tenant,
-        "handle": handle,
-        "name": name,
         "role": role.value,
         "creator": creator,
         "parent": parent,
-        "by": by,
-        "created": now,
-        "expires": token.expires,
-        "last_used": None,
-        "revoked": None,
     }
     decision_id = store.new_id()
     event = _event("api_token.created", token, actor, decision_id)

@@ -1,6 +1,5 @@
 """Administrators through the admin API, and their roles; If-Match tells whose edit comes second."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from idjag.idp.api.entries import etag
 from idjag.idp.api.nouns import IfMatch
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
+from idjag.idp.api.refusals import appointed
 from idjag.idp.questions import UnknownName, find_person
 
 __all__ = ["ADMINISTRATORS"]
@@ -55,7 +55,7 @@ def put_administrator(
     person_id = _person(office, username)
     seen = _as_seen(administrators.find(office, person_id), if_match)
     source, by = visit.source(office.clock()), visit.caller.by
-    _told(lambda: appointments.give(office, person_id, role, by=by, seen=seen, source=source))
+    appointed(lambda: appointments.give(office, person_id, role, by=by, seen=seen, source=source))
     shown = _shown(_found(office, person_id))
     return Response(shown, headers={"ETag": etag(shown)})
 
@@ -72,7 +72,7 @@ def end_administrator(
     person_id = _person(office, username)
     seen = _as_seen(_found(office, person_id), if_match)
     source, by = visit.source(office.clock()), visit.caller.by
-    _told(lambda: appointments.end(office, person_id, by=by, seen=seen, source=source))
+    appointed(lambda: appointments.end(office, person_id, by=by, seen=seen, source=source))
 
 
 def _shown(one: Listed) -> dict[str, Any]:
@@ -100,20 +100,6 @@ def _as_seen(now: Listed | None, if_match: str | None) -> Role | None:
     if if_match is not None and (now is None or if_match not in {"*", etag(_shown(now))}):
         raise Problem(412, "Somebody else has changed it: read it again.")
     return None if now is None else now.role
-
-
-def _told(act: Callable[[], object]) -> None:
-    """Do it, and say why not in the words of the API."""
-    try:
-        act()
-    except appointments.Denied as denied:
-        raise Problem(403, f"Nothing was changed: {denied}.") from None
-    except appointments.NoSuch as no:
-        raise Problem(422, f"Nothing was changed: {no}.") from None
-    except appointments.Stale as stale:
-        raise Problem(412, f"Nothing was changed: {stale}.") from None
-    except appointments.LastOwner as last:
-        raise Problem(409, f"Nothing was changed: {last}.") from None
 
 
 ADMINISTRATORS: Final = [list_administrators, read_administrator, put_administrator, end_administrator]

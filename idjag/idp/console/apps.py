@@ -24,6 +24,7 @@ from idjag.idp.lookups import Thing
 from idjag.idp.naming import names_of
 from idjag.idp.questions import UnknownName, find_app
 from idjag.policy.words import who_words
+from idjag.protocol.client_certificate import SUBJECTS
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
@@ -41,6 +42,7 @@ _BASIC: Final = (
     Field("redirect_uris", kind="lines"),
     Field("method", "auth.method"),
     Field("jwks_uri", "auth.jwks_uri"),
+    *(Field(name, f"auth.{name}") for name in SUBJECTS),
     Field("grants", kind="boxes"),
     Field("scopes", kind="boxes"),
     Field("status"),
@@ -77,10 +79,26 @@ KINDS: Final = (
 )
 _METHODS: Final = (
     ("client_secret", "Client secret"),
+    ("client_secret_basic", "Client secret, in the header alone (client_secret_basic)"),
+    ("client_secret_post", "Client secret, in the body alone (client_secret_post)"),
     ("private_key_jwt", "Key of its own (private_key_jwt)"),
+    ("tls_client_auth", "Certificate that an authority has signed (tls_client_auth)"),
+    ("self_signed_tls_client_auth", "Certificate of its own (self_signed_tls_client_auth)"),
     ("none", "Not at all: it cannot keep a secret"),
     ("client_id_metadata_document", "As its client ID metadata document says"),
 )
+_SUBJECTS: Final = {
+    "tls_client_auth_subject_dn": ("Its subject", "As RFC 4514 writes it: CN=wiki,O=Acme."),
+    "tls_client_auth_san_dns": ("A DNS name in it", ""),
+    "tls_client_auth_san_uri": ("A URI in it", "Compared exactly."),
+    "tls_client_auth_san_ip": ("An IP address in it", ""),
+    "tls_client_auth_san_email": ("An email address in it", ""),
+}
+_FITTING: Final[Mapping[str, tuple[str, ...]]] = {
+    "private_key_jwt": ("jwks", "jwks_uri"),
+    "self_signed_tls_client_auth": ("jwks", "jwks_uri"),
+    "tls_client_auth": SUBJECTS,
+}
 _GRANTS: Final = (
     ("authorization_code", "People sign in to it here"),
     ("token_exchange", "It may act at other apps on people's behalf"),
@@ -170,10 +188,10 @@ def _auth(auth: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
         had = before.get("method") in SECRET_METHODS
         return {"method": method, "secret": None if had else new_secret()}
     others = {name: value for name, value in auth.items() if name not in ("method", "secret")}
-    return {
-        "method": method,
-        **(others if method == before.get("method") or method == "private_key_jwt" else {}),
-    }
+    if method != before.get("method"):
+        fitting = _FITTING.get(str(method), ())
+        others = {name: value for name, value in others.items() if name in fitting}
+    return {"method": method, **others}
 
 
 def _remove(desk: Desk, visit: Visit) -> Reply:
@@ -186,13 +204,17 @@ def _remove(desk: Desk, visit: Visit) -> Reply:
 def _shown(
     desk: Desk, visit: Visit, entry: Mapping[str, Any], *, seen: str, wrong: Wrong = NOTHING_WRONG
 ) -> Reply:
-    who = WhoForm.of(entry.get("assigned"))
+    who, values = WhoForm.of(entry.get("assigned")), filled(entry, _BASIC)
     return desk.show(
         "app_edit.html",
         visit,
         status=422 if wrong.problem else 200,
         key=entry.get("id", ""),
-        values=filled(entry, _BASIC),
+        values=values,
+        subjects=[
+            {"name": name, "label": label, "value": values[name], "hint": hint}
+            for name, (label, hint) in _SUBJECTS.items()
+        ],
         seen=seen,
         wrong=wrong,
         who=who,

@@ -37,7 +37,10 @@ _METHODS: Final = (
 
 def _show(desk: Desk, visit: Visit) -> Reply:
     asked = visit.asked
-    if not any(asked.one(name) for name in ("user", "from", "to")):
+    # a link may have chosen the apps, or the person, already: nothing was asked yet
+    if not all(asked.has(name) for name in ("user", "from", "to")) or not any(
+        asked.one(name) for name in ("user", "from", "to")
+    ):
         return _shown(desk, visit)
     try:
         question = ask_of(checked(_entry(asked), AskEntry))

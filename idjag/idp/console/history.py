@@ -26,6 +26,10 @@ _VERBS: Final[Mapping[str, str]] = {
     "hold.placed": "Stopped it (hold)",
     "hold.released": "Released the hold",
     "connection.checked": "Checked it",
+    "admin.entered": "Entered the console",
+    "password.link_made": "Made a set-password link",
+    "user.unlocked": "Forgot the failed attempts",
+    "session.ended": "Signed them out everywhere",
 }
 """By the event, or by the end of its name."""
 

@@ -12,6 +12,7 @@ from idjag.idp.api.problem import Problem
 from idjag.idp.audit import Source
 from idjag.idp.console import (
     access_map,
+    administrators,
     app_secrets,
     apps,
     ask,
@@ -29,6 +30,7 @@ from idjag.idp.console import (
     overview,
     people,
     people_accounts,
+    people_import,
     resource_apps,
     settings,
 )
@@ -36,8 +38,10 @@ from idjag.idp.console.asked import Asked, read
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.facts import string
+from idjag.idp.lookups import TooMuch
 from idjag.idp.signin import browser, problems
 from idjag.idp.signin.pages import Pages, Viewer, redirect
+from idjag.idp.store.schema import SchemaRefused
 from idjag.ledger.entry import Key, Unavailable
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest
@@ -47,6 +51,7 @@ __all__ = ["PLACES", "Console"]
 PLACES: Final[Mapping[str, Place]] = {
     **overview.PLACES,
     **access_map.PLACES,
+    **administrators.PLACES,
     **app_secrets.PLACES,
     **apps.PLACES,
     **ask.PLACES,
@@ -61,6 +66,7 @@ PLACES: Final[Mapping[str, Place]] = {
     **keys.PLACES,
     **people.PLACES,
     **people_accounts.PLACES,
+    **people_import.PLACES,
     **resource_apps.PLACES,
     **settings.PLACES,
     **changing.PLACES,
@@ -84,7 +90,7 @@ class Console:
             return self._answer(request, path, source)
         except Refused as refused:
             return self._refused(refused.reason, source)
-        except Unavailable:
+        except (Unavailable, SchemaRefused):
             return self._refused(Reason.UNAVAILABLE, source)
 
     def _answer(self, request: TokenRequest, path: str, source: Source) -> Reply:
@@ -115,6 +121,8 @@ class Console:
             return answer(self._desk, visit)
         except Problem as problem:
             return self._desk.show("problem.html", visit, status=problem.status, problem=problem)
+        except TooMuch:
+            return self._desk.show("problem.html", visit, status=422, problem=_TOO_MUCH)
 
     def _visit(
         self,
@@ -146,6 +154,9 @@ class Console:
 
 
 _ANYBODY: Final = Viewer(("en",))
+_TOO_MUCH: Final = Problem(
+    422, "This takes too long: ask for a shorter time, or for something in particular."
+)
 
 
 def _back(request: TokenRequest, path: str, place: Place) -> str:

@@ -20,7 +20,7 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "revoked": "Trusted no more, from the next request on.",
         "signed_out": "Signed out everywhere: sessions, refresh tokens and remembered browsers have ended.",
         "unlocked": "The failed attempts are forgotten.",
-        "factors_gone": "The second factors are gone, and everything that they were signed in with has ended.",
+        "factors_gone": "The second factors are gone, and all sessions have ended.",
         "imported": "Imported.",
         "retired": "Ended. It does not count from the next request on.",
     }

@@ -70,8 +70,8 @@ _REPORT: Final = (
     (
         "{who} says at My access at {place} that the app {app} did something in their name which they did "
         "not do or do not want:\n\n{reason}\n\n"
-        "Nothing was stopped by this. The report is in the audit log as app.reported (ref {ref}); what the "
-        "app was given stands there as id_jag.issued. To stop it for this person at once, place a hold.\n"
+        "{then} The report is in the audit log as app.reported (ref {ref}); what the "
+        "app was given stands there as id_jag.issued.\n"
     ),
 )
 
@@ -88,7 +88,14 @@ def changed_letter(to: str, place: str, language: str) -> Letter:
     return Letter(to, subject, body.format(place=place))
 
 
-def report_letter(to: str, place: str, who: str, app: str, reason: str, *, ref: str) -> Letter:
+def report_letter(to: str, place: str, who: str, app: str, reason: str, *, ref: str, stopped: bool) -> Letter:
     """What a person says about an app; ``reason`` is one line of theirs."""
-    subject, body = (each.format(who=who, app=app, place=place, reason=reason, ref=ref) for each in _REPORT)
+    then = (
+        "They have stopped it for themselves."
+        if stopped
+        else "Nothing was stopped by this: to stop it for this person at once, place a hold."
+    )
+    subject, body = (
+        each.format(who=who, app=app, place=place, reason=reason, ref=ref, then=then) for each in _REPORT
+    )
     return Letter(to, subject, body)

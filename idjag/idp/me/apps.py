@@ -65,6 +65,8 @@ def stop(desk: Desk, visit: Visit) -> Reply:
     if not actor.stops:
         target = _target(visit, actor)
         holds.place(desk.services, target, actor=visit.actor, reason=reason or "stopped at My access")
+        if reason:  # whoever says what happened wants it read
+            reports.report(desk.services, visit, actor, reason, stopped=True)
     return desk.go("/me", done="stopped")
 
 

@@ -24,8 +24,11 @@ _LETTERS: Final = Limit(5, memory=24 * 3600, fixed=True)
 log = logging.getLogger("idjag.idp.me")
 
 
-def report(services: Services, visit: Visit, actor: Actor, reason: str) -> None:
-    """Record it, and tell those who can read it; ``reason`` are the person's words.  Raises Unavailable."""
+def report(services: Services, visit: Visit, actor: Actor, reason: str, *, stopped: bool = False) -> None:
+    """Record it, and tell those who can read it; ``reason`` are the person's words.  Raises Unavailable.
+
+    ``stopped``: the person has stopped the app just now.
+    """
     if _recorded(services, visit, actor, reason) and services.mail is not None:
         try:
             addresses = _addresses(services, now=visit.source.now)
@@ -36,7 +39,9 @@ def report(services: Services, visit: Visit, actor: Actor, reason: str) -> None:
         place = services.issuer.partition("://")[2].rstrip("/")
         who, ref = visit.person.person.username, visit.source.decision_id
         for to in addresses:
-            services.mail.post(report_letter(to, place, who, actor.app.name, reason, ref=ref))
+            services.mail.post(
+                report_letter(to, place, who, actor.app.name, reason, ref=ref, stopped=stopped)
+            )
 
 
 def _recorded(services: Services, visit: Visit, actor: Actor, reason: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from idjag.idp.state.current import Current, load
 from idjag.idp.state.draft import FILE
 from idjag.idp.state.events import events
 from idjag.idp.state.file import StateFile
+from idjag.idp.state.named import named_connections, named_people
 from idjag.idp.state.plan import Plan, Problems, plan
 from idjag.ledger.entry import (
     Conflict,
@@ -217,26 +218,9 @@ def _load(store: Store, state: StateFile, how: How) -> Current:
     """Everyone, if the file is about people or their attributes must be unique; else those it names."""
     attributes = any(target.aud_sub for target in state.resource_apps or ())
     everyone = state.users is not None or attributes
-    usernames = {*_named(state), *how.unwanted.get("user", ())}
-    return load(store.ledger, store.tenant, everyone=everyone, usernames=usernames)
-
-
-def _named(state: StateFile) -> Iterator[str]:
-    """The user names that the file mentions outside its own users section."""
-    for app in state.apps or ():
-        yield from _users(app.assigned)
-    for connection in state.connections or ():
-        for rule in connection.rules:
-            yield from _users(rule.who)
-    for guardrail in state.guardrails or ():
-        yield from _users(guardrail.who)
-    yield from (test.ask.user for test in state.tests)
-
-
-def _users(who: Any) -> Iterator[str]:
-    if who is not None:
-        yield from who.users or ()
-        yield from (who.exceptions and who.exceptions.users) or ()
+    usernames = {*named_people(state), *how.unwanted.get("user", ())}
+    connections = None if how.prune else named_connections(state, how.unwanted)
+    return load(store.ledger, store.tenant, everyone=everyone, usernames=usernames, connections=connections)
 
 
 def _secrets(state: StateFile, credentials: Credentials) -> dict[str, str]:

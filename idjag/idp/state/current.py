@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -66,17 +66,29 @@ class Current:
         )
 
 
-def load(ledger: Reads, tenant: str, *, everyone: bool, usernames: Iterable[str] = ()) -> Current:
+def load(
+    ledger: Reads,
+    tenant: str,
+    *,
+    everyone: bool,
+    usernames: Iterable[str] = (),
+    connections: Collection[tuple[str, str]] | None = None,
+) -> Current:
     """Read a tenant: with every person, or with those alone whom the policy or ``usernames`` name.
 
+    ``connections``: (id, requesting app) of those that matter, by their names; with them come those of the
+    same apps, and no others.  None reads all of them, and there may be thousands.
     The head is read first: whatever moves the policy while the rest is read shows in ``policy_seq`` when the
     change is committed.
     """
     head = Key("ledger_head", "tenant", tenant)
-    whole = {table: Key(table, "tenant_id", tenant) for table in (*_POLICY_TABLES, "person_group", "hold")}
+    tables = [table for table in _POLICY_TABLES if table != "connection" or connections is None]
+    whole = {table: Key(table, "tenant_id", tenant) for table in (*tables, "person_group", "hold")}
     own = Key("tenant", "id", tenant)
     facts = ledger.read((head, own, *whole.values()))
     rows = {table: facts(key) for table, key in whole.items()}
+    if connections is not None:
+        rows["connection"] = _around(ledger, tenant, rows["app"], connections)
     if everyone:
         people = _everyone(ledger, tenant)
     else:
@@ -97,6 +109,18 @@ def load(ledger: Reads, tenant: str, *, everyone: bool, usernames: Iterable[str]
         credentialed=frozenset(str(row["person_id"]) for row in people.credentials),
         held=frozenset(str(row[name]) for row in rows["hold"] for name in ("target", "app")),
     )
+
+
+def _around(
+    ledger: Reads, tenant: str, apps: Iterable[Row], connections: Collection[tuple[str, str]]
+) -> tuple[Row, ...]:
+    """The connections of these names, and those of these apps: two of one pair would clash."""
+    named = {app for _, app in connections}
+    keys = [Key("connection", "key", key) for key in sorted({key for key, _ in connections})]
+    keys += [Key("connection", "app_id", str(row["id"])) for row in apps if row["key"] in named]
+    facts = ledger.read(keys)
+    found = {row["id"]: row for key in keys for row in facts(key) if row["tenant_id"] == tenant}
+    return tuple(found.values())
 
 
 class _People(NamedTuple):

@@ -40,19 +40,20 @@ class Pages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The counts of one tenant, in the database of a URL."""
+    """The counts of one tenant, in the database of a URL; ``page`` is how many rows are counted at once."""
 
     log: Pages = field(repr=False)
     url: str = field(repr=False)
     tenant: str
+    page: int = _PAGE
 
     def run(self, stopping: Callable[[float], bool] = lambda _seconds: False) -> None:
         """Count everything that is not counted yet; raises Unavailable, SchemaRefused."""
         while self._behind():
             began = time.monotonic()
             counted = self._counted()
-            page = self.log.audit_rows(self.tenant, after_no=counted, limit=_PAGE)
-            if len(page) < _PAGE:
+            page = self.log.audit_rows(self.tenant, after_no=counted, limit=self.page)
+            if len(page) < self.page:
                 self._finish()
             else:
                 self._add(page, counted)
@@ -100,9 +101,9 @@ class Counting:
             end = int(connection.execute(text(_HEAD + lock), {"tenant": self.tenant}).scalar_one())
             before = _mark(connection, self.tenant)
             page = "SELECT * FROM audit WHERE tenant = :tenant AND no > :before ORDER BY no LIMIT :limit"
-            asked = {"tenant": self.tenant, "before": before, "limit": 2 * _PAGE}
+            asked = {"tenant": self.tenant, "before": before, "limit": 2 * self.page}
             rows = connection.execute(text(page), asked).mappings().all()
-            after = end if len(rows) < 2 * _PAGE else _number(dict(rows[-1]))
+            after = end if len(rows) < 2 * self.page else _number(dict(rows[-1]))
             self._write(connection, [dict(row) for row in rows], before=before, after=after)
 
     def _write(self, connection: Connection, rows: Sequence[Row], *, before: int, after: int) -> None:

@@ -145,6 +145,24 @@ def test_the_last_owner_who_can_sign_in_stays(here: Acme) -> None:
     assert roles(here) == {BOB: Role.OWNER}
 
 
+def test_what_was_planned_on_the_owners_of_before_is_planned_again(here: Acme) -> None:
+    """A plan holds on to the policy that it was made on (apply, a user who is disabled)."""
+
+    def seq() -> int:
+        return here.ledger.fresh(TENANT).policy.seq
+
+    seen = [seq()]
+    for act in (
+        lambda: give(here, ALICE, Role.OWNER, by=OPERATOR),
+        lambda: give(here, BOB, Role.OWNER, by=OPERATOR),
+        lambda: give(here, BOB, Role.VIEWER, by=OPERATOR),
+        lambda: end(here, BOB, by=OPERATOR),
+    ):
+        act()
+        seen.append(seq())
+    assert seen == [*range(seen[0], seen[0] + 5)]
+
+
 def test_of_two_who_decide_at_once_the_second_is_told(here: Acme) -> None:
     give(here, ALICE, Role.OWNER, by=OPERATOR)
     give(here, BOB, Role.VIEWER, by=OPERATOR, seen=None)

@@ -78,8 +78,9 @@ def test_a_link_makes_a_new_person_the_first_owner(here: Acme) -> None:
 
 
 def test_a_link_makes_somebody_who_is_there_the_owner_and_ends_what_they_had(here: Acme) -> None:
-    old, epoch = hashes(here, ALICE), here.person().epoch
+    old, epoch, seq = hashes(here, ALICE), here.person().epoch, here.ledger.fresh(here.tenant).policy.seq
     assert use(here, create(here))
+    assert here.ledger.fresh(here.tenant).policy.seq == seq + 1
     assert roles(here) == {"alice": Role.OWNER}
     assert (hashes(here, ALICE), here.person().epoch) == (["a-hash"], epoch + 1)
     assert old != ["a-hash"]
@@ -168,9 +169,11 @@ def test_a_reset_takes_password_and_factors_and_brings_an_owner_back(here: Acme)
 
 
 def test_a_reset_is_for_administrators_and_keeps_their_role(here: Acme) -> None:
+    here.add_totp(BOB)
     with pytest.raises(NoSuch):
         links.reset(here, BOB, by=OPERATOR)
     assert hashes(here, BOB) != []
+    assert len(here.factors(BOB)) == 1
     give(here, BOB, Role.VIEWER, by=OPERATOR)
     value = value_of(links.reset(here, BOB, by=OPERATOR))
     person = whose(here, value, now=here.now)

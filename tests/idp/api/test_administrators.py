@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import pytest
-
 from idjag.idp.administration import tokens
 from idjag.idp.administration.administrators import operator
 from idjag.idp.administration.appointments import give
@@ -130,10 +128,10 @@ def test_a_child_ends_with_the_person_behind_it(office: Bureau) -> None:
     assert office("child", "GET", "/me").status_code == 401
 
 
-@pytest.mark.parametrize("role", ["viewer", "rule_editor", "app_admin", "auditor"])
-def test_nobody_but_an_owner_makes_tokens(office: Bureau, role: str) -> None:
-    assert created(office, role).status_code == 403
-    assert created(office, "owner", role=role, lifetime="30m").status_code == 201
+def test_nobody_but_an_owner_makes_tokens(office: Bureau) -> None:
+    for role in ("viewer", "rule_editor", "app_admin", "auditor"):
+        assert created(office, role).status_code == 403
+        assert created(office, "owner", role=role, lifetime="30m").status_code == 201
 
 
 def test_who_is_deleted_leaves_no_role_behind(office: Bureau) -> None:

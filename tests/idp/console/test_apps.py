@@ -124,3 +124,38 @@ def test_apps_are_searched_and_paged(owner: Administrator) -> None:
     assert "wiki" in owner.page(LIST, q="wik").text
     assert "/admin/app?id=wiki" not in owner.page(LIST, q="nothing").text
     assert "/admin/app?id=wiki" not in owner.page(LIST, after="wiki").text
+
+
+def test_an_app_may_be_registered_by_its_certificate(owner: Administrator) -> None:
+    """CAU-08: a name that no certificate could have is refused at its field."""
+    name = "tls_client_auth_subject_dn"
+    refused = registered(owner, method="tls_client_auth", **{name: "Mail"})
+    assert refused.status_code == 422
+    assert f'id="{name}-problem"' in refused.text
+    review = registered(owner, method="tls_client_auth", **{name: "CN=mail,O=Acme"})
+    assert not _SECRET.search(review.text)
+    owner.agree(review)
+    assert 'value="CN=mail,O=Acme"' in owner.page(EDIT, id="mail").text
+
+
+def test_how_an_app_authenticates_stays_when_something_else_changes(owner: Administrator) -> None:
+    """CAU-08, CAU-09: the form knows every method, or saving it would choose another one."""
+    subject = {"tls_client_auth_san_dns": "mail.example"}
+    certified = {"method": "tls_client_auth", **subject}
+    for number, auth in enumerate((certified, {"method": "client_secret_basic"})):
+        owner.agree(registered(owner, id=f"mail-{number}", **auth))
+        owner.agree(owner.submit(owner.page(EDIT, id=f"mail-{number}"), EDIT, name="Letters"))
+        page = owner.page(EDIT, id=f"mail-{number}").text
+        assert f'value="{auth["method"]}" selected' in page
+        assert ('value="mail.example"' in page) == (auth is certified)
+
+
+def test_what_belongs_to_another_method_goes_with_it(owner: Administrator) -> None:
+    """CAU-09: nothing that is not compared stays in the row."""
+    owner.agree(registered(owner, method="tls_client_auth", tls_client_auth_san_dns="mail.example"))
+    page = owner.page(EDIT, id="mail")
+    keys = {"method": "self_signed_tls_client_auth", "jwks_uri": "https://mail.example/jwks"}
+    owner.agree(owner.submit(page, EDIT, **keys))
+    text = owner.page(EDIT, id="mail").text
+    assert 'value="https://mail.example/jwks"' in text
+    assert 'value="mail.example"' not in text

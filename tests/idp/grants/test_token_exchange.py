@@ -200,7 +200,7 @@ def test_an_alias_resolves_to_the_issuer() -> None:
 
 
 def test_the_grant_carries_what_the_resource_app_may_see() -> None:
-    """JAG-19 to JAG-22."""
+    """JAG-19 to JAG-22, TEN-07: what an administrator has said, and nothing where nobody has."""
     seen = chat(release=["email", "name"], aud_sub={"attribute": "chat_id"}, aud_tenant="acme")
     with acme(state(resource_apps=[seen])) as idp:
         grant = idp.exchange(idp.sign_in()).grant
@@ -211,7 +211,7 @@ def test_the_grant_carries_what_the_resource_app_may_see() -> None:
         )
         assert (grant["aud_sub"], grant["aud_tenant"]) == ("U1", "acme")
     with acme() as idp:
-        assert not {"email", "name", "aud_sub"} & idp.exchange(idp.sign_in()).grant.keys()
+        assert not {"email", "name", "aud_sub", "aud_tenant"} & idp.exchange(idp.sign_in()).grant.keys()
 
 
 def test_the_subject_is_the_one_that_the_audiences_own_relying_party_gets() -> None:

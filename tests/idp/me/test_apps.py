@@ -90,7 +90,7 @@ def test_a_stop_ends_what_the_app_can_do_as_me_and_nothing_else(site: Site, alic
     page = alice.app_page
     stopped = alice.press(page, "/me/app/stop", reason="It wrote  to everybody. Stop.")
     assert stopped.headers["location"] == "/me?done=stopped"
-    event = site.last_event()
+    (event,) = [one for one in site.events() if one["event"] == "hold.placed"]
     assert (event["event"], event["actor"]) == ("hold.placed", {"kind": "person", "id": "p-alice"})
     assert (event["subject"], event["requesting_app"]) == ("p-alice", "app-wiki")
     assert event["after"]["reason"] == "It wrote to everybody. Stop."

@@ -49,9 +49,12 @@ def test_a_change_without_the_form_of_this_session_changes_nothing(
     site: Site, alice: Person, forged: str
 ) -> None:
     """OIDC-25, attack case 183; each test of a change is a control."""
-    with Person(site, "bob") as bob:
+    # with two sessions each there are forms to end them
+    with Person(site, "bob") as bob, Person(site, "bob"), Person(site):
         before = len(site.events())
+        assert token(bob, "/me/sessions/end-others")
         for path in CHANGES:
+            assert token(alice, other(path))
             tokens = {
                 "missing": {},
                 "made up": {"form_token": "x" * 43},

@@ -62,6 +62,19 @@ def test_a_report_goes_to_an_owner_with_who_what_and_where_to_look(
     assert f"(ref {event['decision_id']})" in letter.text
 
 
+def test_what_somebody_says_as_they_stop_an_app_is_a_report_too(
+    site: Site, alice: Person, letters: Letters
+) -> None:
+    """The page says that administrators read it; without words it is a stop and nobody is written to."""
+    alice.press(alice.app_page, "/me/app/stop", reason="it wrote to everybody")
+    (letter,) = letters.sent
+    assert ("it wrote to everybody" in letter.text, "They have stopped it" in letter.text) == (True, True)
+    assert [one["event"] for one in site.events()][-2:] == ["hold.placed", "app.reported"]
+    alice.press(alice.app_page, "/me/app/release")
+    alice.press(alice.app_page, "/me/app/stop")
+    assert (len(letters.sent), len(site.rows("hold"))) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("role", "told"),
     [("owner", True), ("auditor", True), ("viewer", False), ("rule_editor", False), ("app_admin", False)],

@@ -28,7 +28,7 @@ __all__ = [
 
 NOW = 1_800_000_000 // 86_400 * 86_400 + 12 * 3600
 DAY = 86_400
-TABLES = tables.SQLModel.metadata.tables
+TABLES = tables.Person.metadata.tables
 
 
 class Log:

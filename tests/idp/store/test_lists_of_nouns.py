@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from idjag.idp.lookups import GroupLine
+from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.policy.model import Who
-from tests.idp.store.company import DAY, NOW, A, B
+from tests.idp.store import large
+from tests.idp.store.company import DAY, NOW, A, B, log, tables
 
 
 @pytest.mark.parametrize(
@@ -132,3 +137,26 @@ def test_what_needs_a_look_is_found(lists: Listing) -> None:
 )
 def test_people_reached_are_counted(lists: Listing, rules: list[Who], within: list[Who], people: int) -> None:
     assert lists.reached(rules, within) == people
+
+
+def test_how_many_are_reached_is_asked_again_after_a_change(tmp_path: Path) -> None:
+    """Who is counted for a page is kept only as long as the log has no new change."""
+    tmp_path.chmod(0o700)
+    url = f"sqlite:///{tmp_path / 'idjag.db'}"
+    schema.upgrade(url)
+    large.fill(url, A, list(log(A)), tables(A))
+
+    def run(statement: str) -> None:
+        with schema.writing(url) as connection:
+            connection.execute(text(statement))
+
+    with closing(Listing(url, A)) as listing:
+
+        def people() -> int | None:
+            return next(one.people for one in listing.connections(now=NOW) if one.key == "wiki-chat")
+
+        assert people() == 2
+        run("DELETE FROM membership WHERE person_id = 'acme-bob'")
+        assert people() == 2
+        run("UPDATE audit SET no = 99, event = 'user.updated' WHERE no = 35")
+        assert people() == 1

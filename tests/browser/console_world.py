@@ -1,0 +1,190 @@
+"""An organisation worth looking at in the console: apps and agents, what they may reach, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.browser.looking import Visitor, visitor
+from tests.idp.console.desk import Administrator, acme
+from tests.idp.me.person import administer, policy
+from tests.idp.signin.site import Host
+
+__all__ = ["PAGES", "STATE", "inside", "organisation"]
+
+
+def _app(key: str, name: str, kind: str = "web") -> dict[str, Any]:
+    return {
+        "id": key,
+        "name": name,
+        "kind": kind,
+        "redirect_uris": [f"https://{key}.acme.example/callback"],
+        "auth": {"method": "private_key_jwt", "jwks_uri": f"https://{key}.acme.example/jwks"},
+        "grants": ["authorization_code", "token_exchange"],
+        "assigned": {"everyone": True},
+    }
+
+
+def _target(key: str, name: str, *scopes: str) -> dict[str, Any]:
+    api = {"uri": f"https://api.{key}.example/", "scopes": list(scopes)}
+    return {"id": key, "name": name, "issuer": f"https://{key}.example/", "resources": [api]}
+
+
+def _connection(app: str, target: str, *scopes: str, **more: Any) -> dict[str, Any]:
+    rule = {
+        "id": "daily-work",
+        "who": {"groups": more.pop("groups", ["staff"])},
+        "scopes": list(scopes),
+        **({"conditions": more.pop("conditions")} if "conditions" in more else {}),
+    }
+    return {
+        "id": f"{app}-{target}",
+        "from": app,
+        "to": target,
+        "client_id": f"{app}-at-{target}",
+        "owner": "it@acme.example",
+        "reason": "people asked for it",
+        "rules": [rule],
+        **more,
+    }
+
+
+_MFA: Final = {"acr": ["urn:idjag:acr:mfa"], "max_auth_age": "8h"}
+
+STATE: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "groups": [{"name": name} for name in ("staff", "engineering", "finance", "contractors")],
+    "users": [
+        {
+            "username": f"{first}.{last}".lower(),
+            "name": f"{first} {last}",
+            "email": f"{first}.{last}@acme.example".lower(),
+            "groups": ["staff", group],
+        }
+        for first, last, group in (
+            ("Ada", "Okafor", "engineering"),
+            ("Björn", "Lindqvist", "finance"),
+            ("Chiyo", "Tanaka", "engineering"),
+            ("Dara", "Nguyen", "contractors"),
+            ("Elif", "Demir", "finance"),
+        )
+    ],
+    "apps": [
+        _app("robin", "Robin", "ai_agent"),
+        _app("scout", "Scout", "ai_agent"),
+        _app("planner", "Planner"),
+        _app("reports", "Reports", "service"),
+    ],
+    "resource_apps": [
+        _target("mail", "Mail", "mail.read", "mail.send"),
+        _target("drive", "Drive", "files.read", "files.write"),
+        _target("ledger", "Ledger", "invoices.read", "invoices.pay"),
+        _target("code", "Code", "repos.read", "repos.write"),
+    ],
+    "connections": [
+        _connection("robin", "mail", "mail.read"),
+        _connection("robin", "drive", "files.read", groups=["engineering"]),
+        _connection("robin", "chat", "chat.read", "chat.history", conditions=_MFA),
+        _connection("scout", "code", "repos.read", groups=["engineering"], conditions=_MFA),
+        _connection("scout", "ledger", "invoices.read", groups=["finance"], status="draft"),
+        _connection("planner", "mail", "mail.send", expires="2027-02-01T00:00:00Z"),
+        _connection("reports", "ledger", "invoices.read", groups=["finance"]),
+        _connection("reports", "drive", "files.read", status="paused"),
+    ],
+    "guardrails": [
+        {
+            "id": "no-payments-by-agents",
+            "who": {"everyone": True},
+            "from": ["robin", "scout"],
+            "scopes": ["invoices.pay"],
+            "reason": "money moves by hand",
+        },
+        {
+            "id": "contractors-stay-out-of-code",
+            "who": {"groups": ["contractors"]},
+            "to": ["code"],
+            "reason": "contracts say so",
+        },
+    ],
+}
+
+
+@contextmanager
+def organisation(host: Host, folder: Path) -> Iterator[Administrator]:
+    """Alice, owner of it, after a morning's work."""
+    with acme(host, folder, policy()) as site:
+        administer(site, STATE)
+        with Administrator(site) as alice:
+            _work(alice)
+            yield alice
+
+
+def _work(alice: Administrator) -> None:
+    for hour in range(4):
+        for _ in range(hour + 1):
+            assert alice.act().status_code == 200
+        assert alice.act(scope="chat.history").status_code == 400
+        alice.site.clock.now += 60
+    page = alice.page("/admin/app", id="scout")
+    alice.submit(page, "/admin/hold", reason="it asked for more than it needs")
+    # the session of the console is as old as that work; what comes next wants a recent one
+    alice.press(alice.get("/admin/enter"), "/admin/enter")
+
+
+PAGES: Final[Mapping[str, str]] = {
+    "overview": "/admin",
+    "map": "/admin/map",
+    "map of a person": "/admin/map?user=ada.okafor",
+    "map of an app": "/admin/map?app=robin",
+    "matrix": "/admin/matrix",
+    "connections": "/admin/connections",
+    "connection": "/admin/connection?id=robin-chat",
+    "wizard": "/admin/connect",
+    "guardrails": "/admin/guardrails",
+    "guardrail": "/admin/guardrail/edit?id=no-payments-by-agents",
+    "ask": "/admin/ask",
+    "ask, allowed": "/admin/ask?user=alice&from=wiki&to=chat&scopes=chat.read",
+    "ask, denied": "/admin/ask?user=dara.nguyen&from=scout&to=code&scopes=repos.read",
+    "ask, wrong": "/admin/ask?user=nobody&from=wiki&to=chat",
+    "audit": "/admin/audit",
+    "audit, wrong": "/admin/audit?since=yesterday",
+    "thread": "/admin/audit/thread?jti=unknown",
+    "apps": "/admin/apps",
+    "app": "/admin/app?id=robin",
+    "app held": "/admin/app?id=scout",
+    "app edit": "/admin/app/edit?id=wiki",
+    "app new": "/admin/app/edit",
+    "resource apps": "/admin/resource-apps",
+    "resource app": "/admin/resource-app?id=mail",
+    "resource app new": "/admin/resource-app/edit",
+    "people": "/admin/people",
+    "person": "/admin/person?id=ada.okafor",
+    "person edit": "/admin/person/edit?id=ada.okafor",
+    "person new": "/admin/person/edit",
+    "people import": "/admin/people/import",
+    "groups": "/admin/groups",
+    "group": "/admin/group?id=engineering",
+    "group new": "/admin/group/edit",
+    "holds": "/admin/holds",
+    "keys": "/admin/keys",
+    "settings": "/admin/settings",
+    "administrators": "/admin/administrators",
+    "nothing": "/admin/connection?id=unknown",
+}
+
+
+@contextmanager
+def inside(chromium: Browser, alice: Administrator, *, script: bool = True) -> Iterator[Visitor]:
+    """Alice's window, already in the console."""
+    with visitor(chromium, alice.site, script=script) as window:
+        _carry(alice, window.context)
+        yield window
+
+
+def _carry(alice: Administrator, context: BrowserContext) -> None:
+    for cookie in alice.cookies.jar:
+        context.add_cookies([{"name": cookie.name, "value": str(cookie.value), "url": alice.site.issuer}])
