@@ -10,7 +10,17 @@ from pathlib import Path
 TREE = Path(__file__).parents[2]
 LISTS = Path(__file__).parent
 RARE = frozenset(
-    {"administration", "discover", "factors", "me", "oidc", "operations", "passwords", "signin_steps"}
+    {
+        "administration",
+        "console_people",
+        "discover",
+        "factors",
+        "me",
+        "oidc",
+        "operations",
+        "passwords",
+        "signin_steps",
+    }
 )
 """Lists that `make soak` has no time for; `make guards` has all of them."""
 

@@ -225,6 +225,39 @@ def test_documents_of_clients_are_advertised_only_where_they_work() -> None:
     assert (idp[name], ras[name]) == (True, True)
 
 
+def test_certificates_are_advertised_only_where_they_can_be_told() -> None:
+    """CAU-08, MET-08: at every endpoint that takes a form, before what is no authentication at all."""
+    told = list(names.MUTUAL_TLS)
+    idp = metadata.identity_provider(IDP, base=IDP, scopes=[], acrs=[], certificates=told)
+    ras = metadata.resource_authorization_server(RAS, base=RAS, scopes=[], certificates=told, public=True)
+    beside = metadata.beside_token_endpoint("introspect", base=RAS, certificates=told)
+    usual = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    assert idp["token_endpoint_auth_methods_supported"] == [*usual, *told, "none"]
+    assert idp["revocation_endpoint_auth_methods_supported"] == [*usual, *told, "none"]
+    assert idp["introspection_endpoint_auth_methods_supported"] == [*usual, *told]
+    assert ras["token_endpoint_auth_methods_supported"] == [*usual, *told, "none"]
+    assert beside["introspection_endpoint_auth_methods_supported"] == [*usual, *told]
+    everything = metadata.beside_token_endpoint("global-token-revocation", base=RAS, certificates=told)
+    assert "tls" not in json.dumps(everything)
+    assert "mtls_endpoint_aliases" not in idp
+
+
+def test_the_place_where_certificates_are_asked_for_has_every_endpoint_of_clients() -> None:
+    """CAU-08, MET-01, RFC 8705 section 5: all at which they authenticate, and none for browsers."""
+    there = "https://mtls.acme.example"
+    idp = metadata.identity_provider(IDP, base=IDP, scopes=[], acrs=[], mtls_base=there)
+    aliases = idp["mtls_endpoint_aliases"]
+    assert isinstance(aliases, dict)
+    assert {name: str(idp[name]).replace(IDP, there) for name in aliases} == aliases
+    assert aliases.keys() == {
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "pushed_authorization_request_endpoint",
+        "token_exchange_target_service_discovery_endpoint",
+    }
+
+
 def test_every_algorithm_that_is_advertised_is_one_that_works() -> None:
     """MET-08, attack case 235."""
     for name in ("id_token_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported"):

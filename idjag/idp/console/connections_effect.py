@@ -58,15 +58,16 @@ def effect(desk: Desk, key: str, entry: Mapping[str, Any] | None) -> Effect:
         rules = sorted(connection.rules, key=lambda rule: rule.key) if connection else ()
         return tuple(rule_sentence(rule, app=app.name if app else "", names=names) for rule in rules)
 
-    return Effect(sentences(before), sentences(after), _effective(desk, before), _effective(desk, after))
+    people_before, people_after = _effective(desk, policy, before), _effective(desk, policy, after)
+    return Effect(sentences(before), sentences(after), people_before, people_after)
 
 
-def _effective(desk: Desk, connection: Connection | None) -> int | None:
+def _effective(desk: Desk, policy: Policy, connection: Connection | None) -> int | None:
     if connection is None or connection.status is not ConnectionStatus.ACTIVE:
         return 0
     if connection.expires is not None and connection.expires <= desk.now:
         return 0
-    app = desk.office.ledger.fresh(desk.office.tenant).policy.apps.get(connection.app)
+    app = policy.apps.get(connection.app)
     if connection.client_id is None and not (app and app.by_document):
         return 0
     try:

@@ -153,8 +153,9 @@ def test_a_viewer_sees_no_button_and_changes_nothing(
     for action in (STATUS, REMOVE, CHECK, "/admin/hold"):
         assert shared_owner.has(mine, action)
         assert not shared_viewer.has(page, action)
-        token = shared_viewer.post(action, data={"id": KEY, "to": "paused", "form_token": ""})
-        assert token.status_code == 403
+        sent = shared_viewer.post(action, data={"id": KEY, "to": "paused", "form_token": ""})
+        assert sent.status_code == 403
+        assert "Not for your role" in sent.text
     for form in (f"{PAGE}/edit?id={KEY}", f"{PAGE}/rule?id={KEY}", "/admin/connect"):
         assert shared_viewer.get(form).status_code == 403
         assert shared_owner.get(form).status_code == 200

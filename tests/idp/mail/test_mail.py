@@ -269,6 +269,7 @@ def test_only_this_machine_is_spoken_to_without_tls(
         pytest.param({"IDJAG_MAIL_SERVER": "smtp://mail.acme.example:70000"}, "must be smtps://", id="port"),
         pytest.param({"IDJAG_MAIL_FROM": "Acme <a@b.example>"}, "must be one address", id="a name"),
         pytest.param({"IDJAG_MAIL_FROM": "a@b\nBcc: x@y"}, "must be one address", id="two lines"),
+        pytest.param({"IDJAG_MAIL_REPORTS": "the desk"}, "must be one address", id="reports to a name"),
         pytest.param({"IDJAG_MAIL_USER": "idjag"}, "belong together", id="a user without password"),
         pytest.param({"IDJAG_MAIL_PASSWORD": SECRET}, "belong together", id="a password without user"),
         pytest.param(
@@ -291,6 +292,14 @@ def test_settings_of_mail_that_cannot_be_meant_stop_the_start(
 def test_half_of_the_settings_of_mail_stop_the_start(tmp_path: Path, missing: str) -> None:
     with pytest.raises(SettingsWrong, match=f"{missing} is missing"):
         settings(tmp_path, **{name: value for name, value in SERVER.items() if name != missing})
+
+
+def test_reports_go_to_one_address_and_not_without_a_server(tmp_path: Path) -> None:
+    named = {"IDJAG_MAIL_REPORTS": "soc@acme.example"}
+    assert settings(tmp_path, **SERVER, **named).mail_reports == "soc@acme.example"
+    assert settings(tmp_path, **SERVER).mail_reports is None
+    with pytest.raises(SettingsWrong, match="IDJAG_MAIL_SERVER is missing"):
+        settings(tmp_path, **named)
 
 
 def test_the_password_comes_from_a_file_that_only_we_can_read(tmp_path: Path) -> None:
