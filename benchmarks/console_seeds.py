@@ -1,4 +1,5 @@
 """A large tenant in PostgreSQL for the console's questions, made by the server itself: no row is sent."""
+# ruff: noqa: S608 - every text here is made of our own constants
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ FROM (
            CASE WHEN event LIKE 'id_jag.%%' OR event LIKE 'connection.%%'
                 THEN 'r' || lpad((1 + c / 40)::text, 21, '0') END AS target,
            CASE WHEN event = 'id_jag.denied'
-                THEN (ARRAY['not_allowed', 'held', 'not_assigned', 'scope_nothing'])[1 + no %% 4] END AS reason
+                THEN (ARRAY['not_allowed', 'held', 'not_assigned', 'no_scope'])[1 + no %% 4] END AS reason
     FROM (
         SELECT no, (1 + floor(power(random(), 3) * {CONNECTIONS}))::int AS c,
                CASE WHEN roll < 0.70 THEN 'id_jag.issued' WHEN roll < 0.82 THEN 'id_jag.redeemed'
@@ -116,7 +117,8 @@ FROM audit WHERE tenant = '{TENANT}' GROUP BY 1, 3, 4, 7""",
     f"""
 INSERT INTO audit_count
 SELECT tenant, 'day', event, time - time % 86400, requesting_app, resource_app,
-       CASE WHEN event = 'id_jag.issued' THEN substr(md5(requesting_app), 1, 16) ELSE coalesce(reason, '') END,
+       CASE WHEN event = 'id_jag.issued' THEN substr(md5(resource_app), 1, 16)
+            ELSE coalesce(reason, '') END,
        CASE WHEN event = 'id_jag.issued'
             THEN min(json_build_object('rules', body::json -> 'rule_ids', 'scopes',
                      body::json -> 'scopes_granted')::text) ELSE '{{}}' END,
@@ -159,7 +161,8 @@ def fill(url: str, rows: int) -> None:
             run(statement.encode())
         head = (TENANT, "0" * 32, 1, rows, b"")
         run(
-            b"INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) VALUES (%s, %s, %s, %s, %s)",
+            b"INSERT INTO ledger_head (tenant, epoch, policy_seq, audit_no, link) "
+            b"VALUES (%s, %s, %s, %s, %s)",
             head,
         )
         run(b"INSERT INTO audit_counted (tenant, no) VALUES (%s, %s)", (TENANT, rows))

@@ -23,7 +23,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Exit 1 when a step of --once did not come out as it says."""
-    from idjag.demo.files import PEOPLE
+    from idjag.demo.files import OWNER, PEOPLE
     from idjag.demo.once import NotAsSaid, once
     from idjag.demo.world import PORTS, world
 
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
         print(f"Chat, the resource app:    {made.at.chat}", file=out)
         for username, password in PEOPLE.items():
             print(f"Sign in as:                {username} / {password}", file=out)
-        print("Signing out is not built: open a private window to sign in as somebody else.", file=out)
+        print(f"The console, for {OWNER}:    {made.at.idp}/admin", file=out)
+        print(f"Sign out at:               {made.at.idp}/logout", file=out)
         print("Ctrl-C stops everything.", file=out, flush=True)
         _until_stopped()
     return 0

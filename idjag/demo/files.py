@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-__all__ = ["PEOPLE", "RECEIPT_KEY", "Addresses", "ras_file", "state_file"]
+__all__ = ["OWNER", "PEOPLE", "RECEIPT_KEY", "Addresses", "ras_file", "state_file"]
 
 # Literal passwords are accepted because the issuer is loopback; nowhere else.
 PEOPLE = {"alice": "alice-demo-password", "bob": "bob-demo-password"}
+OWNER = "alice"
+"""Who looks after Acme in the console."""
 RECEIPT_KEY = "receipts.pem"
 """The file, beside ras.yaml, with the key that Chat signs its receipts with."""
 

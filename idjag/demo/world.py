@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from idjag.asgi import ASGIApp, Door, router
-from idjag.demo.files import RECEIPT_KEY, Addresses, ras_file, state_file
+from idjag.demo.files import OWNER, RECEIPT_KEY, Addresses, ras_file, state_file
 from idjag.demo.servers import listen, running
 from idjag.demo.site import site
 from idjag.demo.wiki import Wiki
-from idjag.idp.app import serving
+from idjag.idp.administration.administrators import operator
+from idjag.idp.administration.appointments import give
+from idjag.idp.administration.roles import Role
+from idjag.idp.app import open_store, serving
+from idjag.idp.questions import find_person
 from idjag.idp.settings import Settings
 from idjag.protocol.http import Reply, TokenRequest, json_reply
 from idjag.protocol.jose import PrivateKey
@@ -100,6 +104,7 @@ def world(command: Command, *, ports: tuple[int, int, int] = PORTS) -> Iterator[
         at = Addresses(*(url for _, url in sockets))
         made = _world(at, folder, command)
         made.apply()
+        _own(Settings.load(made.environ, None))
         apps = (
             stack.enter_context(serving(Settings.load(made.environ, None))),
             site(made.wiki),
@@ -128,6 +133,12 @@ def _world(at: Addresses, folder: Path, command: Command) -> World:
     )
     environ = {"IDJAG_ISSUER": at.idp, "IDJAG_DATA_DIR": str(folder / "idp")}
     return World(at, wiki, Clock(), folder, environ, ("calendar-at-chat", other), command)
+
+
+def _own(settings: Settings) -> None:
+    """Alice looks after Acme: the console is hers."""
+    with open_store(settings) as store:
+        give(store, find_person(store, OWNER), Role.OWNER, by=operator({"kind": "operator", "id": "demo"}))
 
 
 @contextmanager

@@ -113,7 +113,6 @@ def read_audit(
     opt=needs(Permission.AUDIT),
     dependencies=_WANTED,
     sync_to_thread=True,
-    media_type="application/x-ndjson",
 )
 def export_audit(
     *,

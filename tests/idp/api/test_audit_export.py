@@ -22,7 +22,7 @@ def test_a_question_is_answered_as_lines_of_json(office: Bureau) -> None:
     for number in range(3):
         held(office, f"r{number}")
     answer = office("auditor", "GET", "/audit/export", params={"event": "hold.placed"})
-    assert answer.headers["content-type"] == "application/x-ndjson; charset=utf-8"
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
     events = [json.loads(line) for line in answer.text.splitlines()]
     assert [event["after"]["reason"] for event in events] == ["r2", "r1", "r0"]
     page = office("auditor", "GET", "/audit", params={"event": "hold.placed"}).json()["items"]
@@ -38,7 +38,7 @@ def test_no_cell_is_a_formula(office: Bureau, begins: str) -> None:
     (event,) = map(json.loads, office("auditor", "GET", "/audit/export", params=query).text.splitlines())
     assert event["user_agent"] == agent
     exported = office("auditor", "GET", "/audit/export", params={**query, "file": "csv"})
-    assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+    assert exported.headers["content-type"].startswith("text/csv")
     names, row = csv.reader(io.StringIO(exported.text))
     assert tuple(names) == FIELDS
     assert row[FIELDS.index("user_agent")] == f"'{agent}"

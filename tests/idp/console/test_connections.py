@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idjag.idp.console.connections_use import DAYS, usage
+from idjag.idp.holds import find, place, release
 from idjag.idp.lookups import Use
 from tests.idp.console.desk import Administrator
 from tests.idp.me.person import administer, policy
@@ -111,7 +112,7 @@ def test_pausing_is_shown_first_then_denies_and_resuming_needs_a_reason(
     shared_owner: Administrator, shared_site: Site
 ) -> None:
     review = shared_owner.submit(shared_owner.page(HERE), STATUS)
-    assert "It reaches" in review.text
+    assert 'It reaches <strong class="figure">0</strong> people' in review.text
     assert shared_owner.act().status_code == 200
     saved = shared_owner.agree(review, reason="an incident")
     assert saved.headers["location"] == f"{HERE}&done=saved"
@@ -137,6 +138,16 @@ def test_one_click_with_a_reason_stops_it_until_it_is_released(shared_owner: Adm
     assert released.status_code == 303
     assert shared_owner.act().status_code == 200
     assert "Nothing found" in shared_owner.page(f"{LIST}?status=held").text
+
+
+def test_a_hold_that_is_over_is_not_listed_as_one(shared_owner: Administrator, shared_site: Site) -> None:
+    services, actor = shared_site.services, {"kind": "operator", "id": "root"}
+    target = find(services, "connection", KEY)
+    place(services, target, actor=actor, reason="until just now", until=services.clock())
+    assert "Nothing found" in shared_owner.page(f"{LIST}?status=held").text
+    place(services, target, actor=actor, reason="until later", until=services.clock() + 60)
+    assert HERE in shared_owner.page(f"{LIST}?status=held").text
+    release(services, target, actor=actor, reason="over")
 
 
 def test_the_check_button_says_why_nothing_could_be_asked(shared_owner: Administrator) -> None:

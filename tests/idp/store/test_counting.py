@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from idjag.idp.store import schema
 from idjag.idp.store.counting import Counting
+from idjag.ledger.entry import Row
 from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.sqlite import SqliteLedger
 from tests.cluster import Cluster
@@ -120,6 +121,28 @@ def test_two_nodes_may_count_while_others_write(place: Place) -> None:
     place.counting.run()
     same(place.node)
     assert len(audit(place.node)) == 80
+
+
+class Overtaken:
+    """A log, whose reader is overtaken by another node as soon as it has a page."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.first = place, True
+
+    def audit_rows(self, tenant: str, *, after_no: int, limit: int) -> list[Row]:
+        """A page, and what happened meanwhile."""
+        rows = self.place.node.audit_rows(tenant, after_no=after_no, limit=limit)
+        if self.first:
+            self.first = False
+            self.place.counting.run()
+        return rows
+
+
+def test_a_page_that_another_node_has_counted_is_left_alone(place: Place) -> None:
+    for number in range(10):
+        record(place.older, number)
+    Counting(Overtaken(place), place.url, T, page=4).run()
+    same(place.node)
 
 
 def test_what_is_about_forgotten_times_alone_goes(place: Place) -> None:
