@@ -24,6 +24,7 @@ from idjag.idp.lookups import Thing
 from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.idp.store.lists.asking import Asking
+from idjag.ledger.schema import AUDIT_COLUMNS
 from idjag.policy.model import Who
 from tests.cluster import Cluster, binaries, cluster
 
@@ -32,6 +33,7 @@ __all__ = ["LINES", "measurements"]
 LINES: Final = ("console.postgres",)
 ROWS: Final = int(os.environ.get("BENCH_ROWS", "100000"))
 _CALLS: Final = 40
+_LONGEST: Final = 24  # lines of a plan; what is below tells nothing new
 _DAY: Final = 86_400
 _WINDOW: Final = {"since": END - _DAY, "until": END + 1}
 _MONTH: Final = {"since": END - 30 * _DAY, "until": END + 1}
@@ -195,20 +197,26 @@ def _page() -> Iterator[str]:
             ask.plans.clear()
             question(listing, 3)
             yield from ("", f"## {name}")
-            for asked, plan in ask.plans:
-                yield from ("", "```sql", _folded(asked), "```", "", "```", _cleaned(plan), "```")
+            for asked, plan in {_folded(asked): plan for asked, plan in ask.plans}.items():
+                yield from ("", "```sql", asked, "```", "", "```", _cleaned(plan), "```")
 
 
 def _folded(question: str) -> str:
-    """Broken before its clauses, so that it can be read."""
+    """Broken before its clauses, so that it can be read; a list of columns or of groups is cut short."""
+    question = question.replace(", ".join(AUDIT_COLUMNS), "...")
+    question = re.sub(
+        r"(SELECT 0 AS n.{40}).*(SELECT 1 AS n.{40}).*?\) AS w", r"\1 ... \2 ...) AS w", question
+    )
     return re.sub(r" (FROM|WHERE|AND|JOIN|GROUP BY|HAVING|ORDER BY|UNION) ", r"\n    \1 ", question)
 
 
 def _cleaned(plan: str) -> str:
-    """Without what differs from run to run."""
-    noise = re.compile(r"(Memory|Heap Blocks|Buckets|Disk|Workers|Planning|Execution)")
+    """Without what differs from run to run, and without what stands there many times."""
+    noise = re.compile(
+        r"(Memory|Heap Blocks|Buckets|Disk|Workers|Planning|Execution|->  Result|Cache|Hits:|Sort M)"
+    )
     kept = [line[:140] for line in plan.splitlines() if not noise.search(line)]
-    return re.sub(r"(p|g|a|r|c)0{12,}(\d+)", r"\1...\2", "\n".join(kept))
+    return re.sub(r"(p|g|a|r|c)0{12,}(\d+)", r"\1...\2", "\n".join(kept[:_LONGEST]))
 
 
 if __name__ == "__main__":

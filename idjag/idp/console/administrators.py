@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from idjag.idp.administration import appointments, tokens
-from idjag.idp.administration.administrators import By, find, listed
+from idjag.idp.administration.administrators import find, listed
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.api.problem import Problem
 from idjag.idp.api.refusals import appointed
@@ -65,14 +65,14 @@ def _give(desk: Desk, visit: Visit) -> Reply:
         raise Problem(409, f"{username} is an administrator already: change the role in the list.")
     before = now.role if now else None
     appointed(
-        lambda: appointments.give(desk.office, person, role, by=_by(visit), seen=before, source=visit.source)
+        lambda: appointments.give(desk.office, person, role, by=visit.caller.by, seen=before, source=visit.source)
     )
     return desk.go(_HERE, done="saved")
 
 
 def _end(desk: Desk, visit: Visit) -> Reply:
     person = _person(desk, visit.asked.one("id"))
-    appointed(lambda: appointments.end(desk.office, person, by=_by(visit), source=visit.source))
+    appointed(lambda: appointments.end(desk.office, person, by=visit.caller.by, source=visit.source))
     return desk.go(_HERE, done="removed")
 
 
@@ -81,17 +81,11 @@ def _make_token(desk: Desk, visit: Visit) -> Reply:
     role, name = _role(visit, "token_role"), visit.asked.one("name")
     if not 0 < len(name) <= _LONGEST_NAME:
         raise Problem(422, "Say what the token is for, in at most 100 characters.")
-    if not MAY[role] <= visit.administrator.permissions:
-        raise Problem(403, "No token may do more than whoever makes it.")
     try:
-        made = tokens.create(
-            desk.office,
-            name=name,
-            role=role,
-            lifetime=parse_duration(visit.asked.one("lifetime")),
-            actor=visit.actor,
-            creator=visit.administrator.person_id,
-        )
+        lifetime = parse_duration(visit.asked.one("lifetime"))
+        made = tokens.issue(desk.office, visit.caller, name=name, role=role, lifetime=lifetime)
+    except tokens.TokenDenied as denied:
+        raise Problem(403, f"Nothing was made: {denied}.") from None
     except ValueError as wrong:
         raise Problem(422, f"How long it lives: {wrong}.") from None
     return desk.show("token.html", visit, made=made)
@@ -115,10 +109,6 @@ def _person(desk: Desk, username: str) -> str:
         return find_person(desk.office, username)
     except UnknownName as unknown:
         raise Problem(422, f"{unknown}. Make the person first, on the page People.") from None
-
-
-def _by(visit: Visit) -> By:
-    return By(visit.actor, visit.administrator.permissions, visit.administrator.person_id)
 
 
 def _place(change: Callable[[Desk, Visit], Reply]) -> Place:

@@ -42,6 +42,7 @@ def test_the_operator_makes_an_owner_who_makes_others(here: Acme) -> None:
 
 
 def test_each_change_is_one_event_with_before_and_after(here: Acme) -> None:
+    """ADM-04."""
     give(here, ALICE, Role.OWNER, by=OPERATOR)
     before = len(here.events())
     here.now += 5

@@ -180,6 +180,20 @@ def test_of_two_editors_the_second_sees_what_differs_and_loses_nothing(shared_ow
     assert "another reason" in page
 
 
+def test_of_two_who_agree_to_their_changes_the_second_changes_nothing_and_keeps_the_lines(
+    shared_owner: Administrator,
+) -> None:
+    """Attack case 193."""
+    form = shared_owner.page(f"{EDIT}?id={KEY}")
+    first, second = (shared_owner.submit(form, EDIT, owner=f"it-{one}@acme.example") for one in (4, 5))
+    assert shared_owner.agree(first).status_code == 303
+    late = shared_owner.agree(second)
+    assert late.status_code == 412
+    assert "Nothing was changed" in late.text
+    assert "owner: it-5@acme.example" in late.text
+    assert "it-4@acme.example" in shared_owner.page(HERE).text
+
+
 def test_a_rule_that_somebody_else_has_changed_is_not_overwritten_unseen(
     shared_owner: Administrator, shared_site: Site
 ) -> None:

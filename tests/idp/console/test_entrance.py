@@ -290,7 +290,7 @@ def test_a_sign_in_without_it_is_asked_for_it_at_the_entrance(remote: Site) -> N
 
 
 def test_recent_is_ten_minutes_from_the_sign_in_that_was_entered_with(site: Site, alice: Browser) -> None:
-    """Attack case 195: keys, secrets and roles."""
+    """ADM-04, attack case 195: keys, secrets and roles."""
     who = inside_after(alice)
     assert entrance.recent(who, now=who.auth_time + 600)
     assert not entrance.recent(who, now=who.auth_time + 601)

@@ -88,7 +88,7 @@ def test_a_sign_in_alone_opens_no_place(hall: Site) -> None:
 def test_each_role_comes_as_far_as_the_table_says_and_no_further(
     hall: Site, owner_of_all: Administrator, role: Role
 ) -> None:
-    """The role matrix, made from the table itself."""
+    """ADM-04: the role matrix, made from the table itself."""
     with Administrator(hall, role, "bob") as bob:
         wrong = []
         for path, method in methods():

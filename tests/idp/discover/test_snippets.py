@@ -57,7 +57,7 @@ def requests(values: Values) -> list[dict[str, str]]:
 
 
 def test_the_two_requests_are_complete() -> None:
-    """XCH-01, RAS-01: the parameters of both legs, scope and resource on each (CLI-05, CLI-06)."""
+    """XCH-01, RAS-01: the parameters of both legs, scope and resource on each."""
     exchange, redemption = requests(VALUES)
 
     assert exchange == {

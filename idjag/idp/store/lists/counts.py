@@ -48,7 +48,7 @@ _DENIED: Final = (
     "sum(CASE WHEN since = :yesterday THEN n ELSE 0 END) AS yesterday, "
     "sum(CASE WHEN since < :yesterday THEN n ELSE 0 END) AS week, max(last) AS last "
     "FROM audit_count WHERE tenant = :tenant AND span = 'day' AND event = 'id_jag.denied' "
-    "AND since >= :begin AND since <= :today GROUP BY 1, 2 "
+    "AND since IN :days GROUP BY 1, 2 "
     "HAVING sum(CASE WHEN since >= :yesterday THEN n ELSE 0 END) >= :fewest"
 )
 
@@ -101,7 +101,7 @@ def bursts(ask: Asking, tenant: str, *, now: int, limit: int) -> Sequence[Burst]
         tenant=tenant,
         today=today,
         yesterday=today - DAY,
-        begin=today - (1 + _WEEK) * DAY,
+        days=frozenset(today - day * DAY for day in range(_WEEK + 2)),
         fewest=_FEWEST,
     )
     found = [_burst(row) for row in rows]

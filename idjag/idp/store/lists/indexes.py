@@ -46,6 +46,8 @@ def statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
     row = f"(({ROW[dialect]}))" if dialect == "postgresql" else f"({ROW[dialect]})"
     return (
         *(_index(f"audit_{name}", f"audit (tenant, {name}, time)", where) for name, where in about.items()),
+        # two filters at once that are often asked together: why is this app denied?
+        _index("audit_denied_app", "audit (tenant, requesting_app, time)", "reason IS NOT NULL"),
         _index("audit_change", "audit (tenant, no)", CHANGE),
         _index("audit_change_pair", "audit (tenant, requesting_app, resource_app, no)", CHANGE),
         _index("audit_change_subject", "audit (tenant, subject, no)", f"{CHANGE} AND subject IS NOT NULL"),
@@ -62,7 +64,7 @@ def statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
 
 NAMES: Final = (
     *("audit_event", "audit_subject", "audit_requesting_app", "audit_resource_app", "audit_reason"),
-    *("audit_change", "audit_change_pair", "audit_change_subject", "audit_change_row"),
+    *("audit_denied_app", "audit_change", "audit_change_pair", "audit_change_subject", "audit_change_row"),
     *("person_username", "person_email", "person_name", "person_inactive"),
     *("person_group_name", "membership_of_group"),
 )
