@@ -1,4 +1,4 @@
-"""Retention of the identity provider's audit log, and of its counts: where they are, and what removes them."""
+"""Retention of the identity provider's audit log and of its counts: where they are, what removes them."""
 
 from __future__ import annotations
 

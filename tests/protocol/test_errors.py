@@ -76,7 +76,8 @@ TABLE: list[tuple[str, int, str]] = [
         " connection_expired profile_mismatch no_client_id_mapping guardrail no_rule condition_unmet"
         " claim_reserved claims_too_large"
         " account_unknown account_disabled password_wrong sign_in_locked step_over link_dead no_address"
-        " factor_wrong factor_replayed factor_expired factor_unknown factor_ended factor_known factor_too_many"
+        " factor_wrong factor_replayed factor_expired factor_unknown factor_ended factor_known"
+        " factor_too_many"
         " factor_last factor_changed passkey_invalid passkey_counter passkeys_unavailable",
     ),
     ("invalid_scope", 400, "scope_malformed scope_not_allowed scope_widened"),

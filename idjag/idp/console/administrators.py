@@ -63,10 +63,8 @@ def _give(desk: Desk, visit: Visit) -> Reply:
         raise Problem(412, "Somebody else has changed this role meanwhile: look again.")
     if not seen and now is not None:
         raise Problem(409, f"{username} is an administrator already: change the role in the list.")
-    before = now.role if now else None
-    appointed(
-        lambda: appointments.give(desk.office, person, role, by=visit.caller.by, seen=before, source=visit.source)
-    )
+    before, by = now.role if now else None, visit.caller.by
+    appointed(lambda: appointments.give(desk.office, person, role, by=by, seen=before, source=visit.source))
     return desk.go(_HERE, done="saved")
 
 

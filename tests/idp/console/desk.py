@@ -45,7 +45,7 @@ class Administrator(Person):
         assert entered.headers["location"] == "/admin"
         return self
 
-    def page(self, path: str, status: int = 200, **query: str) -> httpx.Response:
+    def page(self, path: str, status: int = 200, /, **query: str) -> httpx.Response:
         """A page that is there."""
         answer = self.get(path + (f"?{urlencode(query)}" if query else ""))
         assert answer.status_code == status, answer.text

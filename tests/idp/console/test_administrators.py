@@ -51,8 +51,8 @@ def test_nobody_changes_their_own_role_and_the_last_owner_stays(owner: Administr
     form = {"form_token": token, "id": "alice", "role": "viewer", "seen": "owner"}
     assert owner.post(GIVE, data=form).status_code == 403
     appointed(owner)
-    page = owner.page(HERE).text
-    end = re.findall(r'name="form_token" value="([^"]+)"', page.partition(END)[2])[0]
+    again = owner.page(HERE).text
+    end = re.findall(r'name="form_token" value="([^"]+)"', again.partition(END)[2])[0]
     assert owner.post(END, data={"form_token": end, "id": "alice"}).status_code == 409
     assert owner.post(END, data={"form_token": end, "id": "bob"}).status_code == 303
 
