@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idjag.idp import facts
-from idjag.idp.naming import mentioned, name_keys, names_in
+from idjag.idp.naming import mentioned, name_keys, names_in, names_of
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Key
@@ -107,10 +107,18 @@ def build(store: Store, ask: Ask) -> Asked:
     keys = [*facts.person_keys(person_id), *facts.hold_keys(*held), *name_keys(groups, people)]
     found = store.ledger.read(tuple(dict.fromkeys(keys)))
     person = facts.person(found, person_id)
-    known = person.person if person else None
-    question = ask.question(app.id, target.id, known, now=store.clock(), holds=facts.holds(found, *held))
+    known, holds = person.person if person else None, facts.holds(found, *held)
+    question = ask.question(app.id, target.id, known, now=store.clock(), holds=holds)
     notes, claims = tuple(_notes(snapshot, app)), tuple(_claims(target, person))
-    return Asked(policy, question, names_in(found, groups, people), notes, claims)
+    return Asked(policy, question, _and_holders(store, names_in(found, groups, people), holds), notes, claims)
+
+
+def _and_holders(store: Store, names: Names, holds: Iterable[Hold]) -> Names:
+    """Also who placed the holds, if that was somebody with a name."""
+    placed = [hold.by.partition(" ")[2] for hold in holds if hold.by.startswith("person ")]
+    if not placed:
+        return names
+    return Names(names.groups, {**names_of(store, (), people=placed).people, **names.people})
 
 
 def find_app(policy: Policy, key: str) -> App:

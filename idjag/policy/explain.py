@@ -113,7 +113,8 @@ def guardrail_sentence(guardrail: Guardrail, *, policy: Policy, names: Names) ->
 def hold_sentence(hold: Hold, *, policy: Policy, names: Names) -> str:
     """What is stopped, by whom, since when, until when and why."""
     until = f"until {moment(hold.until)}" if hold.until is not None else "until released"
-    by = f" by {hold.by}" if hold.by else ""
+    # who placed it stands there as in the audit log: kind and id
+    by = f" by {names.people.get(hold.by.partition(' ')[2], hold.by)}" if hold.by else ""
     return f"{_held(hold, policy, names)} is stopped{by} since {moment(hold.since)} {until}: {hold.reason}"
 
 

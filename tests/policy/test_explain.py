@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from idjag.policy.decide import decide
-from idjag.policy.explain import (
-    Explanation,
-    explain,
-)
+from idjag.policy.explain import Explanation, Names, explain, hold_sentence
 from idjag.policy.index import Policy
 from idjag.policy.model import (
     Guardrail,
@@ -211,3 +208,10 @@ def test_every_decision_can_be_explained_with_a_line_for_each_thing(
         (step.kind, step.key) for step in told_of
     ]
     assert explanation.headline.startswith("Allowed: " if decision.allowed else "Denied: ")
+
+
+@pytest.mark.parametrize(("by", "said"), [(f"person {ALICE_ID}", "alice"), ("person gone", "person gone")])
+def test_whoever_placed_a_hold_is_called_by_name_while_there_is_one(by: str, said: str) -> None:
+    hold = Hold("h1", HoldKind.USER, "user-9", "stolen laptop", by=by)
+    sentence = hold_sentence(hold, policy=policy(rule()), names=Names(people={ALICE_ID: "alice"}))
+    assert f"is stopped by {said} since" in sentence
