@@ -21,7 +21,7 @@ from tests.idp.telling import Node, events, sign_out
 class Dies(MemoryFetcher):
     """A process that ends while it sends."""
 
-    def post(self, *_url_and_form: object, max_bytes: int, good: tuple[int, ...] = ()) -> Fetched:
+    def post(self, *_url_and_form: object, max_bytes: int, **_good: object) -> Fetched:
         raise SystemExit(max_bytes)
 
 
