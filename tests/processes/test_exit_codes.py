@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.processes.acme import Acme
-from tests.processes.program import Finished, free_port
+from tests.processes.program import Finished, free_port, run
 
 WRONG_USE = [
     pytest.param([], id="no command"),
@@ -50,7 +50,8 @@ def test_what_cannot_be_read_is_said_with_its_place_and_without_its_text(acme: A
 
 
 def test_a_secret_that_is_not_there_is_2_and_names_where_it_was_looked_for(acme: Acme) -> None:
-    done = acme.command("ras", "serve", "-f", "ras.yaml")
+    serve = ("ras", "serve", "-f", "ras.yaml")
+    done = run(*serve, environ={}, folder=acme.folder, secrets=acme.secrets)
     assert_code(done, 2)
     assert "env:WIKI_CHAT_SECRET" in done.err
 

@@ -23,6 +23,7 @@ __all__ = ["Described"]
 
 _V1: Final = "/v1/"
 _REFUSALS: Final = ("400", "401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
+_FILES: Final = {"/v1/audit/export": ("application/x-ndjson", "text/csv")}
 _BODIES: Final[Mapping[str, type[FileEntry]]] = {
     "/v1/ask": AskEntry,
     "/v1/connections/{key}/check": CheckBody,
@@ -55,6 +56,9 @@ def _completed(described: dict[str, Any]) -> dict[str, Any]:
                 schemas |= schema.pop("$defs", {})
                 content = {"application/json": {"schema": schema}}
                 operation["requestBody"] = {"required": True, "content": content}
+            if kinds := _FILES.get(path[path.find(_V1) :]):
+                files = {kind: {"schema": {"type": "string"}} for kind in kinds}
+                operation["responses"]["200"]["content"] = files
             operation["responses"] |= dict.fromkeys(_REFUSALS, _PROBLEM)
             _say_it_is_a_mapping(operation["responses"])
     return described

@@ -129,4 +129,4 @@ def test_what_is_no_form_is_refused_with_a_page(owner_of_all: Administrator) -> 
         )
         assert 400 <= answer.status_code < 500, (body[:20], answer.status_code)
     assert owner_of_all.get("/admin/ask?user=a&user=b").status_code == 400
-    assert owner_of_all.get("/admin/ask?user=alice").status_code == 422
+    assert owner_of_all.get("/admin/ask?user=nobody&from=wiki&to=chat").status_code == 422
