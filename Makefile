@@ -46,7 +46,7 @@ demo-once: $(DEMO_READY) ## the same, driven by itself over HTTP; exit 0 only if
 	@$(PY) -m idjag.cli demo --once
 
 test: $(VENV)/dev.stamp ## all tests but the long proofs
-	$(PY) -m pytest -n 2 -rs
+	$(PY) -m pytest -n 2 --dist worksteal -rs
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 	$(PY) -m ruff check .

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any, TypeAlias
 
 from idjag.forwarded import CertificateHeaders, Networks, believed, client_address, trusted_networks
@@ -28,6 +29,7 @@ __all__ = [
     "below",
     "client_address",
     "guarded",
+    "later",
     "router",
     "trusted_networks",
 ]
@@ -278,6 +280,27 @@ def below(prefix: str, app: ASGIApp, otherwise: ASGIApp) -> ASGIApp:
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         inside = scope["type"] == "http" and (scope["path"] + "/").startswith(prefix + "/")
         await (app if inside else otherwise)(scope, receive, send)
+
+    return dispatch
+
+
+def later(make: Callable[[], ASGIApp]) -> ASGIApp:
+    """An application that is made, in a thread, when somebody first asks for something of it.
+
+    Whoever starts a server waits for what answers token requests, and not for pages.
+    """
+    made: list[ASGIApp] = []
+    making = Lock()
+
+    def ready() -> ASGIApp:
+        with making:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        app = made[0] if made else await asyncio.to_thread(ready)
+        await app(scope, receive, send)
 
     return dispatch
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from idjag.asgi import Door
+from idjag.asgi import ASGIApp, Door, Receive, Scope, Send, later
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, form_of, json_reply
 from idjag.protocol.names import MAX_BODY
@@ -259,3 +259,32 @@ def test_a_websocket_is_closed_and_a_lifespan_is_not_spoken() -> None:
     assert [message["type"] for message in sent] == ["websocket.close"]
     with pytest.raises(RuntimeError, match="lifespan"):
         asyncio.run(door({"type": "lifespan"}, Exchange().receive, send))
+
+
+def test_an_application_for_later_is_made_once_by_whoever_come_first_together() -> None:
+    made: list[int] = []
+
+    def make() -> ASGIApp:
+        made.append(1)
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send({"type": "made"})
+
+        return app
+
+    async def ask() -> list[Any]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            raise AssertionError
+
+        await asyncio.gather(*(lazy({"type": "http"}, receive, send) for _ in range(20)))
+        return sent
+
+    lazy = later(make)
+    assert made == []
+    assert asyncio.run(ask()) == [{"type": "made"}] * 20
+    assert made == [1]

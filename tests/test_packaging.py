@@ -172,6 +172,7 @@ def test_the_metadata_says_licence_python_and_extras(built: Built) -> None:
     }
 
 
+@pytest.mark.soak
 def test_two_builds_of_one_source_give_the_same_wheel(built: Built, source: Path, tmp_path: Path) -> None:
     """Attack case 233: reproducible wheel."""
     command = (sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, source)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TextIO, TypeAlias
 
-from idjag.asgi import ASGIApp, Door, below, guarded, router
+from idjag.asgi import ASGIApp, Door, below, guarded, later, router
 from idjag.idp.api.app import PREFIX, create_api
 from idjag.idp.api.office import Lookups
 from idjag.idp.cors import ForSinglePageApps
@@ -290,8 +290,8 @@ def assemble(
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name
     routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
-    pages: ASGIApp = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
+    pages = later(lambda: create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies))
     if lookups is not None:
-        administration = create_api(services, lookups, trusted_proxies=trusted_proxies)
+        administration = later(lambda: create_api(services, lookups, trusted_proxies=trusted_proxies))
         pages = below(path_of(services.base, PREFIX), administration, pages)
     return router(routes, guarded(pages, door(discovery.elsewhere)))

@@ -39,7 +39,7 @@ def disconnect(owner: Administrator) -> None:
     ("script", "window"),
     [
         pytest.param(True, WIDE, id="with scripts"),
-        pytest.param(False, NARROW, id="without scripts, on a narrow screen"),
+        pytest.param(False, NARROW, id="without scripts, on a narrow screen", marks=pytest.mark.soak),
     ],
 )
 def test_two_apps_are_connected_step_by_step(

@@ -31,7 +31,7 @@ def _problems(visitor: Visitor, axe: Axe) -> list[str]:
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        pytest.param(place, name, marks=() if place % 6 == 0 else pytest.mark.soak)
+        pytest.param(place, name, marks=() if place % 16 == 0 else pytest.mark.soak)
         for place, name in enumerate(PAGES)
     ],
 )
@@ -61,6 +61,7 @@ def test_a_question_is_asked_and_answered(alice: Administrator, chromium: Browse
         assert "scopes=chat.history" in page.url
 
 
+@pytest.mark.soak
 def test_the_audit_log_follows_live(alice: Administrator, chromium: Browser) -> None:
     with inside(chromium, alice) as window:
         window.go("/admin/audit?event=id_jag.issued&live=yes")

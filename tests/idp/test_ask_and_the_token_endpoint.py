@@ -161,7 +161,7 @@ def is_the_same(decision: Decision, answer: Answer) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(states(), st.lists(asks(), min_size=10, max_size=10), st.sampled_from([None] * 14 + ["user", "app"]))
 def test_asking_gives_what_the_token_endpoint_gives(
     text: dict[str, Any], questions: list[Ask], held: Any

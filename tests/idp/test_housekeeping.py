@@ -211,6 +211,7 @@ def test_a_revoked_key_is_destroyed_too(house: House) -> None:
     assert kid not in house.ids("signing_key")
 
 
+@pytest.mark.soak
 def test_tables_are_bounded_over_a_month_of_use(house: House) -> None:
     """Issue 5: bounded tables, with a clock by hand."""
     sizes = []

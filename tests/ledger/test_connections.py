@@ -95,7 +95,10 @@ def test_a_broken_connection_is_given_up_and_the_entry_is_not_tried_again(step: 
     assert recorded(faulty)[-1] == "b"
 
 
-@pytest.mark.parametrize("step", ["begin", "write", "commit"])
+@pytest.mark.parametrize(
+    "step",
+    ["commit", pytest.param("begin", marks=pytest.mark.soak), pytest.param("write", marks=pytest.mark.soak)],
+)
 def test_a_writer_that_cannot_make_anything_durable_is_not_ready_until_it_can(step: str) -> None:
     """P21: connected is not enough; and it finds out without an entry, which nobody would send it."""
     faulty, now = Faulty(step), iter(range(1_000_000))

@@ -27,7 +27,7 @@ def standing_still(_policy: Policy, _facts: Facts) -> Verdict[str]:
     return yes("d-2")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_snapshot_may_take_longer_than_a_lock_may_be_held(url: str) -> None:
     """P6: else a node with many signing keys could never start; a transaction that writes is still ended."""
     with postgres_ledger(url) as quick, PostgresLedger(url, load=slowly, chain_key=KEY, deadline=30) as slow:

@@ -290,6 +290,7 @@ def test_readers_do_not_wait_for_each_other(path: Path) -> None:
         assert slow.head(T) == before
 
 
+@pytest.mark.soak
 def test_there_are_no_more_readers_than_the_machine_can_bear(path: Path) -> None:
     """Each is an open file and a cache of pages; whoever finds no place is told so in time."""
     with sqlite_ledger(path) as ledger:

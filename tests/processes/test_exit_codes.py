@@ -77,6 +77,7 @@ def test_a_database_of_a_later_version_is_3(acme: Acme) -> None:
     assert_code(acme.command("serve"), 3)
 
 
+@pytest.mark.soak
 def test_a_port_that_is_taken_is_3(acme: Acme) -> None:
     """And so is a file that another server has, on whatever port: it is one process's."""
     with acme.serve():

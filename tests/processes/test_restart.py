@@ -76,6 +76,7 @@ def test_what_was_answered_outlives_a_kill(acme: Acme) -> None:
         acme.exchange(acme.sign_in())
 
 
+@pytest.mark.soak
 def test_another_kek_stops_the_start_and_the_right_one_starts_it(acme: Acme) -> None:
     """Architecture section 7: a wrong or missing KEK never makes new keys."""
     acme.apply()
@@ -93,6 +94,7 @@ def test_another_kek_stops_the_start_and_the_right_one_starts_it(acme: Acme) -> 
         assert fetch(f"{acme.idp}/readyz").status == 200
 
 
+@pytest.mark.soak
 def test_another_kek_stops_the_start_of_the_ras(acme: Acme) -> None:
     """The same for `idjag ras serve`."""
     with acme.serve_ras():

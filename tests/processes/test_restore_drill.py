@@ -6,10 +6,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from idjag.demo.wire import Browser
 from tests.processes.acme import Acme
 
 
+@pytest.mark.soak
 def test_a_restore_brings_back_the_state_and_no_access(acme: Acme) -> None:
     """Promise P10: less than five minutes, and nothing that was given out before can be used again."""
     heads = acme.folder / "heads"

@@ -20,7 +20,7 @@ from idjag.ledger.expiry import KEPT
 from tests.ledger.parts import sql
 from tests.processes.acme import Acme
 
-KILLS = [pytest.param(3, id="3 kills"), pytest.param(12, id="12 kills", marks=pytest.mark.soak)]
+KILLS = [pytest.param(12, id="12 kills", marks=pytest.mark.soak)]
 
 
 def database(acme: Acme) -> Path:
@@ -44,6 +44,7 @@ def command(acme: Acme, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.soak
 def test_checkpoints_outlive_a_kill_and_find_an_older_table(acme: Acme) -> None:
     """Promise P2: heads outside the database, and a killed process has written where it began."""
     heads = acme.folder / "heads"
@@ -75,6 +76,7 @@ def test_checkpoints_may_go_to_the_log(acme: Acme) -> None:
     assert acme.here("audit", "verify", "--checkpoint", str(log)).out == "verified against 2 checkpoints\n"
 
 
+@pytest.mark.soak
 def test_checkpoints_that_cannot_be_written_stop_the_start_and_end_no_server(acme: Acme) -> None:
     folder = acme.folder / "mounted"
     acme = replace(acme, environ={**acme.environ, "IDJAG_AUDIT_CHECKPOINT": str(folder / "heads")})

@@ -84,7 +84,14 @@ def test_a_sign_in_alone_opens_no_place(hall: Site) -> None:
         assert {sent(bob, method, path).status_code for path, method in methods()} == {303}
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.OWNER])
+@pytest.mark.parametrize(
+    "role",
+    [
+        pytest.param(role, marks=() if role is Role.RULE_EDITOR else pytest.mark.soak)
+        for role in Role
+        if role is not Role.OWNER
+    ],
+)
 def test_each_role_comes_as_far_as_the_table_says_and_no_further(
     hall: Site, owner_of_all: Administrator, role: Role
 ) -> None:

@@ -53,7 +53,7 @@ def text() -> str:
     return "\n".join(lines()) + "\n"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ten_thousand_connections_apply_in_under_ten_seconds(text: str, tmp_path: Path) -> None:
     """Issue 3: in under 10 s, parsing included, on the real tables."""
     with on_disk(tmp_path / "idjag.db") as acme:

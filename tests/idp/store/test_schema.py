@@ -238,7 +238,7 @@ print(number, os.WEXITSTATUS(status))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_an_upgrade_killed_before_any_statement_leaves_nothing_and_completes_when_run_again(
     tmp_path: Path,
 ) -> None:
