@@ -6,7 +6,6 @@ Protocol endpoints go to the bare door, everything else to the pages.
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -58,6 +57,7 @@ from idjag.idp.userinfo import UserInfo
 from idjag.ledger.recurring import Recurring
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
+from idjag.random_id import random_id
 from idjag.seal import Sealer
 from idjag.trust.fetch import PinnedFetcher
 from idjag.trust.publications import Publications
@@ -76,7 +76,7 @@ def system_clock() -> int:
 
 def new_id() -> str:
     """128 random bits in base64url: ids, jti values, subs, decision ids."""
-    return secrets.token_urlsafe(16)
+    return random_id()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import NoReturn
 from idjag.asgi import ASGIApp, Door
 from idjag.protocol.errors import Refused
 from idjag.protocol.http import Reply, TokenRequest
+from idjag.random_id import random_id
 from idjag.ras import metadata
 from idjag.ras.audit import Tally, Trail
 from idjag.ras.driver import Driver
@@ -39,7 +39,7 @@ def system_clock() -> int:
 
 def new_id() -> str:
     """128 random bits: decision ids, token ids, ids of new accounts."""
-    return secrets.token_urlsafe(16)
+    return random_id()
 
 
 class Ras:
