@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from idjag.key_rotation import Change, Rotation
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, OneTime, Row, Update, Verdict, Write
-from idjag.protocol.jose import PrivateKey, thumbprint
+from idjag.protocol.jose import PrivateKey
 from idjag.ras.server import new_id
 from idjag.ras.store_sql.tables import TENANT
 from idjag.seal import SealBroken, Sealer, context_of
@@ -133,8 +133,8 @@ class Keys:
         return sorted(str(row["alg"]) for row in rows)
 
     def _new(self, alg: str, now: int) -> Row:
-        private = PrivateKey.generate(alg, kid="new")
-        kid = thumbprint(private.public)[:22]
+        kid = new_id()
+        private = PrivateKey.generate(alg, kid=kid)
         sealed = self.database.sealer.seal(private.to_pem(), context=_context(kid))
         return {
             "id": kid,
