@@ -60,7 +60,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 soak: $(VENV)/dev.stamp ## the long proofs
 	@$(PY) -m pytest -m soak --collect-only -q >/dev/null; status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
-	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --timeout 1500; \
+	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --dist worksteal --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
 
 guards: $(VENV)/dev.stamp ## break every guard of tests/mutations, one after the other: half an hour
