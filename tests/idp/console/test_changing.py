@@ -12,8 +12,9 @@ from tests.idp.console.desk import Administrator
 def _change(noun: str, action: str, **after: str) -> Change:
     if action == "delete":
         return Change(noun, "x", "1", "delete", "deleted", before={"id": "x"})
-    kind = "create" if action == "create" else "change"
-    return Change(noun, "x", "1", kind, "updated", after=after)
+    if action == "create":
+        return Change(noun, "x", "1", "create", "created", after=after)
+    return Change(noun, "x", "1", "change", "updated", after=after)
 
 
 @pytest.mark.parametrize(
