@@ -71,7 +71,7 @@ def changed(folder: Path, old: str, new: str) -> Path:
 
 
 def test_the_example_of_the_contract_loads(tmp_path: Path) -> None:
-    """Contract section 5."""
+    """ADM-05, Contract section 5."""
     loaded = load(write(tmp_path), ENVIRON)
     [trusted] = loaded.config.trusted_issuers
     assert (trusted.issuer, trusted.max_lifetime, trusted.subject.by) == (

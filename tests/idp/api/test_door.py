@@ -178,3 +178,13 @@ def test_the_value_of_a_token_is_written_nowhere(office: Bureau) -> None:
 def filled(path: str) -> str:
     """A path with something in its places."""
     return re.sub(r"\{[^}]*\}", "unknown", path)
+
+
+def test_an_id_jag_and_an_id_token_open_nothing_here(office: Bureau) -> None:
+    """JAG-25: a grant for somebody else's authorization server is no bearer token of ours."""
+    id_token = office.acme.sign_in()
+    issued = office.acme.exchange(id_token)
+    assert issued.error == "issued"
+    for token in (id_token, issued.json["access_token"]):
+        assert office(None, "GET", "/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert office("viewer", "GET", "/me").status_code == 200

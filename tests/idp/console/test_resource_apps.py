@@ -21,6 +21,7 @@ def registered(owner: Administrator, **fields: str | list[str] | None) -> httpx.
 
 
 def test_a_resource_app_is_registered_with_its_apis(owner: Administrator) -> None:
+    """ADM-02: issuer, resources with their scopes; how people are known there is beside it."""
     saved = owner.agree(registered(owner))
     assert saved.headers["location"] == f"{PAGE}?id=mail&done=saved"
     page = owner.get(saved.headers["location"]).text
