@@ -52,19 +52,20 @@ def _form(desk: Desk, visit: Visit) -> Reply:
 
 def _check(desk: Desk, visit: Visit) -> Reply:
     asked = visit.asked
-    key, seen, new = asked.one("id"), asked.one("seen"), not asked.one("seen")
-    entry = {} if new else dict(opened(desk, "guardrail", key).entry)
+    key, seen = asked.one("id"), asked.one("seen")
+    there = opened(desk, "guardrail", key) if seen else None
+    entry = dict(there.entry) if there else {}
     entry |= {"id": key, "who": WhoForm.sent(asked).entry, "reason": asked.one("why")}
     for name in ("from", "to"):
         entry[name] = list(asked.every(name)) or None
     for name in ("scopes", "resources"):
         entry[name] = list(asked.lines(name)) or None
     said = {name: value for name, value in entry.items() if value is not None}
-    managed = not new and opened(desk, "guardrail", key).managed
+    managed = bool(there and there.managed)
     try:
         return review(desk, visit, Proposal("guardrail", key, said, seen, _LIST, managed=managed))
     except Problem as problem:
-        return _shown(desk, visit, said, seen=seen, new=new, wrong=wrong(problem, _FIELDS))
+        return _shown(desk, visit, said, seen=seen, new=there is None, wrong=wrong(problem, _FIELDS))
 
 
 def _remove(desk: Desk, visit: Visit) -> Reply:

@@ -15,6 +15,7 @@ from idjag.idp.naming import names_of
 from idjag.idp.questions import UnknownName
 from idjag.ledger.entry import Key
 from idjag.policy.explain import hold_sentence
+from idjag.policy.index import Policy
 from idjag.policy.model import Hold, HoldKind
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply
@@ -43,7 +44,7 @@ def _list(desk: Desk, visit: Visit) -> Reply:
         (hold, hold_sentence(hold, policy=policy, names=names), names.person(hold.by.partition(" ")[2]))
         for hold in holds
     ]
-    keys = {hold.id: _key(hold, desk, names.people) for hold in holds}
+    keys = {hold.id: _key(hold, desk, policy, names.people) for hold in holds}
     return desk.show("holds.html", visit, holds=shown, keys=keys, kinds=_KINDS)
 
 
@@ -75,9 +76,8 @@ def _target(desk: Desk, visit: Visit) -> Target:
         raise Problem(422, f"{unknown}.") from None
 
 
-def _key(hold: Hold, desk: Desk, people: Mapping[str, str]) -> tuple[str, str]:
+def _key(hold: Hold, desk: Desk, policy: Policy, people: Mapping[str, str]) -> tuple[str, str]:
     """By what names a form says what is held: its own, and that of the app for one person in one app."""
-    policy = desk.office.ledger.fresh(desk.office.tenant).policy
     match hold.kind:
         case HoldKind.USER | HoldKind.USER_IN_APP:
             app = policy.apps.get(hold.app)
