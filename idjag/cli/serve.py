@@ -74,7 +74,9 @@ def _alone(settings: Settings) -> Iterator[None]:
 def _serve_with_workers(settings: Settings, listening: Listening, *, err: TextIO) -> None:
     """Each worker has a store of its own; what is wrong with it shows here first, before any starts."""
     from idjag.cli import process, workers
+    from idjag.idp.api import app as _api  # noqa: F401  # before they are forked, once for all of them
     from idjag.idp.app import open_store, serving
+    from idjag.idp.signin import routes as _pages  # noqa: F401
 
     with open_store(settings):
         pass

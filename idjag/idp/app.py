@@ -5,6 +5,7 @@ Protocol endpoints go to the bare door, everything else to the pages.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -12,11 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
 from idjag.asgi import ASGIApp, Door, below, guarded, later, router
-from idjag.idp.api.app import PREFIX, create_api
-from idjag.idp.api.office import Lookups
 from idjag.idp.cors import ForSinglePageApps
 from idjag.idp.discovery import Discovery, path_of
 from idjag.idp.endpoint import ClientEndpoint, Operation
@@ -37,9 +36,7 @@ from idjag.idp.receipts import Receipts
 from idjag.idp.revocation import Revocation
 from idjag.idp.services import Services
 from idjag.idp.settings import Settings, SettingsWrong
-from idjag.idp.signin.pages import logo_kind
 from idjag.idp.signin.passwords import Passwords
-from idjag.idp.signin.routes import create_pages
 from idjag.idp.snapshot import Loader
 from idjag.idp.store import schema
 from idjag.idp.store.dead import dead
@@ -61,6 +58,9 @@ from idjag.random_id import random_id
 from idjag.seal import Sealer
 from idjag.trust.fetch import PinnedFetcher
 from idjag.trust.publications import Publications
+
+if TYPE_CHECKING:
+    from idjag.idp.api.office import Lookups
 
 __all__ = ["Store", "assemble", "new_id", "open_store", "serving", "system_clock", "token_grants"]
 
@@ -174,6 +174,8 @@ def logo_of(settings: Settings) -> bytes | None:
     """The operator's logo for the pages; raises SettingsWrong."""
     if settings.logo is None:
         return None
+    from idjag.idp.signin.pages import logo_kind
+
     try:
         logo = settings.logo.read_bytes()
         logo_kind(logo)
@@ -290,8 +292,21 @@ def assemble(
     routes = {path: door(answer) for path, answer in endpoints.items()}
     # whoever asks for health knows an address, and no name
     routes |= {"/healthz": door(discovery.alive, None), "/readyz": door(discovery.ready, None)}
-    pages = later(lambda: create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies))
-    if lookups is not None:
-        administration = later(lambda: create_api(services, lookups, trusted_proxies=trusted_proxies))
-        pages = below(path_of(services.base, PREFIX), administration, pages)
+    pages = later(partial(for_people, services, lookups, trusted_proxies))
     return router(routes, guarded(pages, door(discovery.elsewhere)))
+
+
+def for_people(services: Services, lookups: Lookups | None, trusted_proxies: Sequence[str]) -> ASGIApp:
+    """Pages, console and admin API.
+
+    Importing them is a third of a start: whoever waits for tokens need not wait for that.
+    """
+    from idjag.idp.api.app import PREFIX, create_api
+    from idjag.idp.signin.routes import create_pages
+
+    pages = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
+    if lookups is not None:
+        administration = create_api(services, lookups, trusted_proxies=trusted_proxies)
+        pages = below(path_of(services.base, PREFIX), administration, pages)
+    gc.freeze()  # these modules stay as well: see cli/process.py
+    return pages

@@ -11,24 +11,27 @@ demands what older ones do not write, begins the next hundred, and stops them.
 from __future__ import annotations
 
 import os
+import pkgutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from idjag.idp.settings import sqlite_path
 from idjag.idp.store import postgresql
+from idjag.idp.store.migrations import versions
 from idjag.ledger.gate import PATIENCE, write_gate
 from idjag.ledger.schema import OWN_TABLES
 
-__all__ = ["SchemaRefused", "check", "current", "head", "reading", "upgrade", "writing"]
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+__all__ = ["SchemaRefused", "check", "current", "head", "known", "reading", "upgrade", "writing"]
 
 _ADDING = 2  # digits
 _SCRIPTS = "idjag.idp.store:migrations"  # a package and a folder in it: found wherever it is installed
@@ -40,7 +43,7 @@ class SchemaRefused(Exception):
 
 def head() -> str:
     """The newest revision that this idjag knows."""
-    return str(_scripts().get_current_head())
+    return max(known())
 
 
 def current(url: str) -> str | None:
@@ -49,7 +52,7 @@ def current(url: str) -> str | None:
     if path is not None and not path.exists():
         return None
     with reading(url) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision(connection)
 
 
 def check(url: str) -> None:
@@ -70,13 +73,13 @@ def upgrade(url: str) -> str:
     if path is not None:
         _make_private(path)
     with writing(url) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is not None and _is_ahead(found, url):
+        found = _revision(connection)
+        if found is not None and (found == head() or _is_ahead(found, url)):
             return found
         tables = set(inspect(connection).get_table_names()) - OWN_TABLES - {"alembic_version"}
         if found is None and tables:
             raise SchemaRefused(f"{_name(url)} is a database of something else")
-        command.upgrade(_config(connection), "head")
+        _migrate(connection)
     return head()
 
 
@@ -141,21 +144,38 @@ def _name(url: str) -> str:
     return str(sqlite_path(url) or "the PostgreSQL database")
 
 
+def _revision(connection: Connection) -> str | None:
+    """Where the note of Alembic stands, read without it: a start need not import what it does not run."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+
+    command.upgrade(_config(connection), "head")
+
+
 def _config(connection: Connection | None = None) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", _SCRIPTS)
     config.attributes["connection"] = connection
     return config
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+@cache
+def known() -> frozenset[str]:
+    """Our revisions: each is a module ``vNNNN_name``."""
+    found = (module.name.partition("_")[0] for module in pkgutil.iter_modules(versions.__path__))
+    return frozenset(name.removeprefix("v") for name in found)
 
 
 def _is_ahead(revision: str | None, url: str) -> bool:
     """Whether a newer idjag has only added to the schema; raises SchemaRefused when it did more."""
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if revision is None or revision in known:
+    if revision is None or revision in known():
         return False
     if revision[:_ADDING] == head()[:_ADDING]:
         return True

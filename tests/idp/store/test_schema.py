@@ -14,6 +14,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
@@ -279,3 +280,10 @@ def test_an_upgrade_waits_for_no_stuck_writer_for_ever(path: Path, url: str) -> 
         with pytest.raises(SchemaRefused, match="locked"):
             schema.upgrade(url)
     assert schema.upgrade(url) == NEWEST
+
+
+def test_the_revisions_that_we_know_are_those_that_alembic_knows() -> None:
+    """They are found by the names of their modules: a start that migrates nothing loads no Alembic."""
+    scripts = ScriptDirectory.from_config(schema._config())
+    assert {each.revision for each in scripts.walk_revisions()} == schema.known()
+    assert scripts.get_current_head() == schema.head()
