@@ -20,6 +20,8 @@ __all__ = ["Listening", "answer", "listener", "serve", "stop"]
 
 _BACKLOG = 2048
 _TURN = 0.0005  # seconds
+_YOUNG = 10_000
+"""Values made since the last look of the collector; 700 would walk through each batch several times."""
 _KEEP_ALIVE = 75
 """Seconds between two requests of a connection: longer than proxies keep one (nginx: 60), or they would send
 a request into one that ends."""
@@ -55,6 +57,7 @@ def answer(app: ASGIApp, at: Listening, listening: socket.socket) -> None:
     # What is here now stays: the collector need not walk through modules and the first snapshot again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG)
     logs.configure(log_format=at.log_format, level=at.log_level)
     # uvicorn raises the signal once more when it has stopped: the default would end us before we close
     signal.signal(signal.SIGTERM, stop)
