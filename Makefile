@@ -10,6 +10,9 @@ PIP := $(PY) -m pip --disable-pip-version-check
 LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# Compiled files are kept whatever the environment says: without them each process of the tests reads all source.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Other people's clients for tests/interop. Without npm there is nothing to install, and those tests say so.
 NODE := tests/interop/node
 
@@ -46,7 +49,7 @@ demo-once: $(DEMO_READY) ## the same, driven by itself over HTTP; exit 0 only if
 	@$(PY) -m idjag.cli demo --once
 
 test: $(VENV)/dev.stamp ## all tests but the long proofs
-	$(PY) -m pytest -n 2 --dist worksteal -rs
+	sh tests/in_memory.sh 3 $(PY) -m pytest -n 2 --dist worksteal -rs
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 	$(PY) -m ruff check .
@@ -60,11 +63,11 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 soak: $(VENV)/dev.stamp ## the long proofs
 	@$(PY) -m pytest -m soak --collect-only -q >/dev/null; status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
-	elif [ $$status -eq 0 ]; then $(PY) -m pytest -m soak -n 2 --dist worksteal --timeout 1500; \
+	elif [ $$status -eq 0 ]; then sh tests/in_memory.sh 10 $(PY) -m pytest -m soak -n 2 --dist worksteal --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
 
 guards: $(VENV)/dev.stamp ## break every guard of tests/mutations, one after the other: half an hour
-	$(PY) -m pytest -m "soak or rare" -n 2 tests/mutations
+	sh tests/in_memory.sh 3 $(PY) -m pytest -m "soak or rare" -n 2 tests/mutations
 
 storm: $(VENV)/dev.stamp ## half an hour of mixed load on two nodes, at a clock that is moved on by months
 	IDJAG_STORM_SECONDS=1800 $(PY) -m pytest -m soak --timeout 3600 tests/processes/test_nodes_load.py

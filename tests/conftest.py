@@ -1,8 +1,9 @@
-"""What every test shares: where the tree is, and how Hypothesis behaves."""
+"""What every test shares: where the tree is, how Hypothesis behaves, and what the collector looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,17 @@ from tests.cluster import Cluster, binaries, cluster
 # Derandomized: a red run is red again. No deadline: on two busy cores any time limit is a coin toss.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """The collector neither walks through fifteen thousand tests while they are found nor ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

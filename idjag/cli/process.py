@@ -45,6 +45,8 @@ def serve(app: ASGIApp, at: Listening, *, issuer: str, err: TextIO) -> None:
     Raises Failed when the address cannot be had.
     """
     with listener(at) as socket_:
+        # whoever reads that we serve may stop us: from then on that is a clean end, however busy the machine
+        signal.signal(signal.SIGTERM, stop)
         print(f"idjag: serving {issuer} on {at.host}:{at.port}", file=err, flush=True)
         answer(app, at, socket_)
 

@@ -28,8 +28,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Serve until SIGTERM or SIGINT; what is queued is answered first."""
-    from idjag.cli import process
-    from idjag.idp.app import serving
     from idjag.idp.settings import Settings
 
     given = {"IDJAG_HOST": args.host, "IDJAG_PORT": args.port, "IDJAG_WORKERS": args.workers}
@@ -39,6 +37,10 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     )
     for warning in (*settings.warnings, *_elsewhere(settings), *_no_mail(settings)):
         print(f"idjag: {warning}", file=err)
+    # most of a start is these imports: who has mistyped a setting need not wait for them
+    from idjag.cli import process
+    from idjag.idp.app import serving
+
     listening = process.Listening(
         settings.host,
         settings.port,

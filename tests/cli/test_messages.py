@@ -85,7 +85,7 @@ def run_without(folder: Path, *arguments: str) -> tuple[int, str]:
     program = f"import sys; sys.path.insert(0, {str(folder)!r}); from idjag.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        env={"IDJAG_ISSUER": "http://127.0.0.1:8700"},
+        env={"IDJAG_ISSUER": "http://127.0.0.1:8700", "HOME": str(folder)},
         capture_output=True,
         text=True,
         check=False,
