@@ -1,7 +1,7 @@
 """`make bench`: one JSON line per measurement.
 
 A name on the command line chooses the line of that name, or all that begin with it; the questions of the
-console (`console`) are asked by name alone, since their database takes minutes to fill.
+console (`console`) and its pages (`pages`) are asked by name alone: their database takes minutes to fill.
 BENCH_SECONDS is how long each round of a loaded server lasts (1.5).  All of it takes some ten minutes.
 """
 
@@ -11,14 +11,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from benchmarks import beside, console, decide, exchange, redeem, signin, starting
+from benchmarks import beside, console, decide, exchange, pages, redeem, signin, starting
 from benchmarks.measure import Measurement
 
 
 def main(chosen: Sequence[str]) -> int:
     """Print the measurements as they are made."""
     always = ("decide", *exchange.LINES, *redeem.LINES, *beside.LINES, *starting.LINES, *signin.LINES)
-    known = (*always, *console.LINES)
+    known = (*always, *console.LINES, *pages.LINES)
     for name in chosen:
         if not any(line.startswith(name) for line in known):
             print(f"benchmarks: {name} begins none of {', '.join(known)}", file=sys.stderr)
@@ -43,6 +43,7 @@ def _measured(wanted: Sequence[str]) -> Iterator[Measurement]:
     yield from starting.measurements([line for line in wanted if line in starting.LINES])
     yield from signin.measurements([line for line in wanted if line in signin.LINES])
     yield from console.measurements([line for line in wanted if line in console.LINES])
+    yield from pages.measurements([line for line in wanted if line in pages.LINES])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 `python -m benchmarks console` prints the 95th percentile of each in milliseconds, beside a question that
 needs no table.  BENCH_ROWS is how many audit rows there are (100,000; the aim is 10,000,000, which takes a
 quarter of an hour and 20 GB), BENCH_URL a schema that was filled before.
-`python -m benchmarks.console > docs/console-queries.md` prints how they are answered.
+`python -m benchmarks.console` prints how they are answered, for docs/console-queries.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from benchmarks.console_seeds import DAYS, END, TENANT, fill, name_of
 from benchmarks.measure import ROUNDS, Measurement, commit
-from idjag.idp.lookups import Thing
+from idjag.idp.lookups import Audience, Thing
 from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.idp.store.lists.asking import Asking
@@ -44,6 +44,10 @@ Question = Callable[[Listing, int], object]
 def _about(number: int) -> tuple[str, str]:
     """The pair of a connection."""
     return name_of("a", 1 + number % 1000), name_of("r", 1 + number // 40)
+
+
+def _group(number: int) -> Who:
+    return Who(groups=frozenset({name_of("g", number)}))
 
 
 def _log(*names: str, window: Mapping[str, int] = _WINDOW, **also: Any) -> Question:
@@ -111,12 +115,13 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "expiring": lambda listing, _: listing.expiring(now=END, until=END + 30 * _DAY),
     "unused": lambda listing, _: listing.unused(now=END, since=END - 30 * _DAY),
     "unused_rules": lambda listing, _: listing.unused_rules(now=END, since=END - 30 * _DAY),
-    "reached.groups": lambda listing, n: listing.reached(
-        [Who(groups=frozenset({name_of("g", 11 + n)}))], [Who(groups=frozenset({name_of("g", 1 + n % 10)}))]
-    ),
-    "reached.large": lambda listing, n: listing.reached([Who(groups=frozenset({name_of("g", 1 + n % 10)}))]),
+    "reached.groups": lambda listing, n: listing.reached(Audience([_group(11 + n)], [_group(1 + n % 10)])),
+    "reached.large": lambda listing, n: listing.reached(Audience([_group(1 + n % 10)])),
     "reached.everyone": lambda listing, n: listing.reached(
-        [Who(everyone=True, except_groups=frozenset({name_of("g", 11 + n)}))]
+        Audience([Who(everyone=True, except_groups=frozenset({name_of("g", 11 + n)}))])
+    ),
+    "reached.people": lambda listing, n: listing.reached_people(
+        Audience([Who(everyone=True)]), but=Audience([_group(1 + n % 10)])
     ),
 }
 

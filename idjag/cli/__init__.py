@@ -41,7 +41,7 @@ COMMANDS: dict[str, _Command] = {
     "keys": _Command("idjag.cli.keys", "signing keys"),
     "kek": _Command("idjag.cli.kek", "rotate the key-encryption key"),
     "users": _Command("idjag.cli.users", "people: list, disable, unlock, reset, links to set a password"),
-    "admin": _Command("idjag.cli.admin", "API tokens; administrators of the console: not built"),
+    "admin": _Command("idjag.cli.admin", "administrators: the first link, list, end; API tokens"),
     "tenants": _Command(NOT_BUILT, "tenants"),
     "audit": _Command("idjag.cli.audit", "list, export and verify the audit log"),
     "db": _Command("idjag.cli.db", "the database: schema, backup, after a restore"),

@@ -17,7 +17,11 @@ from idjag.cli.state_file import (
     state_file,
 )
 from idjag.cli.store import opened
-from idjag.idp.state.apply import How, Outcome, Store, apply, look
+from idjag.idp.administration.standing import keep_an_owner
+from idjag.idp.app import Store
+from idjag.idp.state.apply import How, Outcome, apply, look
+from idjag.idp.state.current import Current
+from idjag.idp.state.plan import Plan
 from idjag.idp.state.show import plan_json, plan_lines
 
 __all__ = ["register", "run"]
@@ -52,10 +56,14 @@ def _outcome(
     listed = known_passwords(args, environ)
     secrets = credentials(file, environ=environ, issuer=store.issuer, listed=listed)
     how = How(prune=args.prune)
+
+    def agreed(_current: Current, plan: Plan) -> None:
+        keep_an_owner(store, plan.changes)
+
     if args.dry_run:
-        plan = look(store, state, secrets, how=how)
+        plan = look(store, state, secrets, how=how, agreed=agreed)
         return Outcome(plan, plan.policy_seq, applied=False)
-    return apply(store, state, secrets, actor=operator(), digest=file.digest, how=how)
+    return apply(store, state, secrets, actor=operator(), digest=file.digest, how=how, agreed=agreed)
 
 
 def _print(outcome: Outcome, args: argparse.Namespace, out: TextIO) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -14,7 +16,9 @@ from idjag.idp import facts
 from idjag.idp.app import Store
 from idjag.idp.erasure import Erasure
 from idjag.idp.settings import Settings
-from idjag.ledger.entry import Event, Key
+from idjag.idp.verifications import Verifications
+from idjag.ledger.entry import Event, Key, Unavailable
+from idjag.ledger.verification import Verified
 
 __all__ = ["register", "run"]
 
@@ -47,6 +51,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             about=_ABOUT,
             export=lambda: _source(store),
             names=lambda events: _names(store, events),
+            kept=partial(_keep, store, began=store.clock()),
         )
         return trail.read(args.action, args, log, out=out)
 
@@ -63,6 +68,13 @@ def _erase(user: str, store: Store, url: str, *, out: TextIO) -> int:
         audit_export.recorder(store.ledger, store.tenant)(event, store.clock())
     print(f"erased from {rows} rows; exports and backups of before still have it", file=out)
     return 0 if rows else 1
+
+
+def _keep(store: Store, done: Verified, *, began: int) -> None:
+    """For the console; what was found is said all the same where it cannot be kept."""
+    kept = Verifications(store.ledger, store.tenant, store.chain_key, store.clock, store.new_id)
+    with suppress(Unavailable):
+        kept.keep_whole(done, began=began, by=operator()["id"])
 
 
 def _source(store: Store) -> audit_export.Source:

@@ -12,6 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 from idjag.cli import Failed
 from idjag.cli.operator import operator
+from idjag.idp.administration.appointments import LastOwner
 from idjag.idp.app import password_list_of
 from idjag.idp.passwords.lists import PasswordList
 from idjag.idp.passwords.policy import Policy
@@ -119,6 +120,8 @@ def answered(file: StateFileText, ask: Callable[[], T], *, err: TextIO) -> T | N
     except TestsFailed as failed:
         print_errors(file.source.failed(failed.failures), err)
         return None
+    except LastOwner as last:
+        raise Failed(f"nothing was changed: {last}", code=1) from None
     except Conflict as conflict:
         raise Failed(str(conflict), code=3) from None
 

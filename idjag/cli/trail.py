@@ -27,7 +27,7 @@ class Log:
     """One chain; ``about`` says which fields a line shows, each with its word.
 
     ``export``: the log as something that may leave.  ``names``: what people call the ids in some events;
-    what has no name keeps its id.
+    what has no name keeps its id.  ``kept``: who is told what verifying has found.
     """
 
     ledger: trail.Trail
@@ -36,6 +36,7 @@ class Log:
     about: Mapping[str, str]
     export: Callable[[], audit_export.Source]
     names: Callable[[AuditEvents], Mapping[str, str]] = lambda _: {}
+    kept: Callable[[Verified], None] = lambda _: None
 
 
 def add_actions(
@@ -76,6 +77,7 @@ def read(action: str, args: argparse.Namespace, log: Log, *, out: TextIO) -> int
 def _verify(args: argparse.Namespace, log: Log, *, out: TextIO) -> int:
     checkpoints = [] if args.checkpoint is None else _checkpoints(args.checkpoint, log)
     done = verify(log.ledger, log.tenant, key=log.chain_key, checkpoints=checkpoints)
+    log.kept(done)
     if done.broken:
         print(f"broken at row {done.broken.no}: {done.broken.why}", file=out)
         return 1

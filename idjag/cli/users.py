@@ -12,6 +12,7 @@ from idjag.cli import Failed
 from idjag.cli.operator import operator
 from idjag.cli.store import opened
 from idjag.idp import accounts, facts
+from idjag.idp.administration.appointments import LastOwner
 from idjag.idp.app import Store
 from idjag.idp.factors.enrolled import enrolled, keys
 from idjag.idp.facts import integer, string
@@ -64,8 +65,8 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             code, said, sentence = _ANSWERS[args.action](store, person_id)
         except UnknownName as unknown:
             raise Failed(str(unknown), code=2) from None
-        except accounts.Gone as gone:
-            raise Failed(f"{args.user}: {gone}", code=1) from None
+        except (accounts.Gone, LastOwner) as no:
+            raise Failed(f"{args.user}: {no}", code=1) from None
         except Refused:
             raise Failed(f"{args.user}: the user was deleted just now", code=1) from None
         if args.action in ("disable", "enable"):

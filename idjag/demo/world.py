@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from idjag.asgi import ASGIApp, Door, router
-from idjag.demo.files import OWNER, RECEIPT_KEY, Addresses, ras_file, state_file
+from idjag.demo.files import PEOPLE, RECEIPT_KEY, Addresses, ras_file, state_file
 from idjag.demo.servers import listen, running
 from idjag.demo.site import site
 from idjag.demo.wiki import Wiki
@@ -136,9 +136,10 @@ def _world(at: Addresses, folder: Path, command: Command) -> World:
 
 
 def _own(settings: Settings) -> None:
-    """Alice looks after Acme: the console is hers."""
+    """Alice looks after Acme, and Bob in her place: the gallery disables her, and the last owner stays."""
     with open_store(settings) as store:
-        give(store, find_person(store, OWNER), Role.OWNER, by=operator({"kind": "operator", "id": "demo"}))
+        for name in PEOPLE:
+            give(store, find_person(store, name), Role.OWNER, by=operator({"kind": "operator", "id": "demo"}))
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from idjag.idp import facts
+from idjag.idp.administration.appointments import LastOwner
+from idjag.idp.administration.standing import Standing
 from idjag.idp.audit import Source
 from idjag.idp.factors import operations
 from idjag.idp.factors.enrolled import Enrolled
@@ -55,27 +57,35 @@ class _Done:
     before: Mapping[str, object] = field(default_factory=dict)
     after: Mapping[str, object] = field(default_factory=dict)
     writes: Sequence[Write] = ()
+    policy_changed: bool = False
 
 
-def set_status(store: Store, person_id: str, status: Status, *, actor: Actor) -> bool:
-    """Disable or enable; False when it was so already.  Raises Gone, Unavailable.
+def set_status(
+    store: Store, person_id: str, status: Status, *, actor: Actor, source: Source | None = None
+) -> bool:
+    """Disable or enable; False when it was so already.  Raises Gone, LastOwner, Unavailable.
 
     Disabling ends every session, code and refresh family; enabling revives none of them.
     """
-    now = store.clock()
+    now, standing = store.clock(), Standing.of(store, person_id)
 
-    def change(person: PersonFacts, _found: Facts) -> _Done:
+    def change(person: PersonFacts, found: Facts) -> _Done:
         was: Status = "active" if person.person.active else "disabled"
         if was == status:
             return _Done(False)
+        if status == "disabled" and (last := standing.gone(found, now=now)):
+            raise last
         told = Update("person", {"id": person_id}, {"status": status, "updated": now})
         ended = risen(person, tenant=store.tenant, now=now) if status == "disabled" else ()
-        return _Done(True, "user.updated", {"status": was}, {"status": status}, (told, *ended))
+        owner = standing.is_owner(found)
+        return _Done(
+            True, "user.updated", {"status": was}, {"status": status}, (told, *ended), policy_changed=owner
+        )
 
-    return bool(_change(store, person_id, change, actor=actor, now=now))
+    return bool(_change(store, person_id, change, actor=actor, now=now, source=source, reads=standing.keys))
 
 
-def end_sessions(store: Store, person_id: str, *, actor: Actor) -> int:
+def end_sessions(store: Store, person_id: str, *, actor: Actor, source: Source | None = None) -> int:
     """End all sessions, refresh families, remembered browsers and links; how many sessions were alive."""
     now, key = store.clock(), Key("session", "person_id", person_id)
 
@@ -91,10 +101,10 @@ def end_sessions(store: Store, person_id: str, *, actor: Actor) -> int:
         writes = risen(person, tenant=store.tenant, now=now)
         return _Done(len(alive), "session.ended", {"sessions": len(alive)}, {}, writes)
 
-    return int(str(_change(store, person_id, change, actor=actor, now=now, reads=(key,))))
+    return int(str(_change(store, person_id, change, actor=actor, now=now, source=source, reads=(key,))))
 
 
-def unlock(store: Store, person_id: str, *, actor: Actor) -> int:
+def unlock(store: Store, person_id: str, *, actor: Actor, source: Source | None = None) -> int:
     """Forget everything that was failed at this account; how many failures were counted together."""
     now = store.clock()
     username = _username(store, person_id)
@@ -110,10 +120,10 @@ def unlock(store: Store, person_id: str, *, actor: Actor) -> int:
         forgotten = Delete("throttle", {key.column: key.value})
         return _Done(failures, "user.unlocked", {"failures": failures}, {}, (forgotten,))
 
-    return int(str(_change(store, person_id, change, actor=actor, now=now, reads=(key,))))
+    return int(str(_change(store, person_id, change, actor=actor, now=now, source=source, reads=(key,))))
 
 
-def password_link(store: Store, person_id: str, *, actor: Actor) -> Link:
+def password_link(store: Store, person_id: str, *, actor: Actor, source: Source | None = None) -> Link:
     """A new link, for whoever tells it to the person; earlier ones end.  Raises Gone when disabled."""
     now = store.clock()
 
@@ -128,15 +138,17 @@ def password_link(store: Store, person_id: str, *, actor: Actor) -> Link:
         writes = (Delete("link", {"person_id": person_id}), row)
         return _Done(link, "password.link_made", {}, {"expires": expires}, writes)
 
-    link = _change(store, person_id, change, actor=actor, now=now)
+    link = _change(store, person_id, change, actor=actor, now=now, source=source)
     if not isinstance(link, Link):
         raise TypeError("no link was made")
     return link
 
 
-def reset_factors(store: Store, person_id: str, *, actor: Actor, now: int) -> tuple[Enrolled, ...]:
+def reset_factors(
+    store: Store, person_id: str, *, actor: Actor, now: int, source: Source | None = None
+) -> tuple[Enrolled, ...]:
     """Take all second factors away and end every session; what there was.  Raises Refused SUBJECT_UNKNOWN."""
-    source = Source(store.new_id(), now, "", "")
+    source = source or Source(store.new_id(), now, "", "")
     return operations.reset(store, person_id, source=source, actor=actor)
 
 
@@ -147,9 +159,10 @@ def _change(
     *,
     actor: Actor,
     now: int,
+    source: Source | None,
     reads: tuple[Key, ...] = (),
 ) -> object:
-    decision_id = store.new_id()
+    source = source or Source(store.new_id(), now, "", "")
 
     def decide(_snapshot: Snapshot, found: Facts) -> Verdict[object]:
         person = facts.person(found, person_id)
@@ -157,20 +170,21 @@ def _change(
             return Verdict(Gone("the user was deleted just now"), ())
         try:
             done = change(person, found)
-        except Gone as gone:
-            return Verdict(gone, ())
+        except (Gone, LastOwner) as refused:
+            return Verdict(refused, ())
         if not done.event:
             return Verdict(done.reply, ())
         what = {"row": person_id, "key": person.person.username}
-        about = {"actor": dict(actor), "decision_id": decision_id, "subject": person_id}
+        about = {**source.fields(), "actor": dict(actor), "subject": person_id}
         said = {"before": {**what, **done.before}, "after": {**what, **done.after}}
-        return Verdict(done.reply, (Event(done.event, {**about, **said}),), done.writes)
+        event = Event(done.event, {**about, **said})
+        return Verdict(done.reply, (event,), done.writes, policy_changed=done.policy_changed)
 
-    keys = (*facts.person_keys(person_id), *reads)
+    keys = tuple(dict.fromkeys((*facts.person_keys(person_id), *reads)))
     reply = store.ledger.commit(
-        Entry(store.tenant, decision_id, now, decide, _never_lost, reads=keys, urgent=True)
+        Entry(store.tenant, source.decision_id, now, decide, _never_lost, reads=keys, urgent=True)
     )
-    if isinstance(reply, Gone):
+    if isinstance(reply, Gone | LastOwner):
         raise reply
     return reply
 

@@ -51,6 +51,8 @@ from idjag.idp.throttle import Throttle
 from idjag.idp.token import Grant, Token
 from idjag.idp.upkeep import upkeep
 from idjag.idp.userinfo import UserInfo
+from idjag.idp.verifications import Verifications
+from idjag.idp.webhook.running import noticing
 from idjag.ledger.recurring import Recurring
 from idjag.protocol import metadata, names
 from idjag.protocol.http import Reply, TokenRequest
@@ -156,9 +158,13 @@ def serving(
             logo=logo_of(settings),
             certificate_headers=settings.certificate_headers,
             mtls_base=settings.mtls_url and settings.mtls_url.removesuffix("/"),
+            webhook=settings.webhook.place,
+            verifications=Verifications(store.ledger, store.tenant, store.chain_key, clock, new_id),
         )
         proxies = [str(network) for network in settings.trusted_proxies]
         listing = stack.enter_context(closing(Listing(settings.database_url, store.tenant)))
+        due = partial(dead, settings.database_url)
+        stack.enter_context(noticing(settings, store, listing, fetcher, due=due))
         yield assemble(services, lookups=listing, trusted_proxies=proxies)
 
 
@@ -304,7 +310,7 @@ def for_people(services: Services, lookups: Lookups | None, trusted_proxies: Seq
     from idjag.idp.api.app import PREFIX, create_api
     from idjag.idp.signin.routes import create_pages
 
-    pages = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
+    pages: ASGIApp = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
     if lookups is not None:
         administration = create_api(services, lookups, trusted_proxies=trusted_proxies)
         pages = below(path_of(services.base, PREFIX), administration, pages)

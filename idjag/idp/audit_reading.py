@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
 from idjag.idp.tenancy import Store
 from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
 
-__all__ = ["LONGEST_WINDOW", "WrongWindow", "noted", "window"]
+__all__ = ["LONGEST_WINDOW", "Following", "WrongWindow", "exported", "noted", "window"]
 
 _DAY: Final = 24 * 3600
 LONGEST_WINDOW: Final = 31 * _DAY
@@ -28,6 +29,14 @@ def window(since: int | None, until: int | None, *, now: int) -> tuple[int, int]
     return begin, end
 
 
+def exported(
+    about: Mapping[str, object], *, since: int | None, until: int | None, kind: str
+) -> dict[str, object]:
+    """What an export is about, as the log says it: contract section 9 wants its range."""
+    times = {"since": since, "until": until}
+    return {**about, **{name: time for name, time in times.items() if time is not None}, "format": kind}
+
+
 def noted(
     store: Store,
     *,
@@ -44,6 +53,28 @@ def noted(
 
     holder = str(source["decision_id"])
     store.ledger.commit(Entry(store.tenant, holder, store.clock(), decide, _never_lost))
+
+
+class Following:
+    """Pages that look for news by themselves: what each session follows is noted, and not each look."""
+
+    EVERY = 300
+    """Seconds."""
+
+    MOST = 1000
+
+    def __init__(self) -> None:
+        self._noted: dict[tuple[str, str], int] = {}
+
+    def is_news(self, session: str, about: Mapping[str, object], *, now: int) -> bool:
+        """Whether a look is to be noted; ``session`` is told apart from every other."""
+        key = (hashlib.sha256(session.encode()).hexdigest(), repr(sorted(about.items())))
+        if 0 <= now - self._noted.get(key, -self.EVERY) < self.EVERY:
+            return False
+        if len(self._noted) >= self.MOST:
+            self._noted.clear()
+        self._noted[key] = now
+        return True
 
 
 def _never_lost(one_time: OneTime) -> Verdict[None]:

@@ -5,14 +5,18 @@ Not in the state file and untouched by apply, so that a file never resumes what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from idjag.idp import facts, questions
+from idjag.idp.administration.appointments import Denied, LastOwner, here
+from idjag.idp.administration.roles import Permission
+from idjag.idp.administration.standing import Standing, Untouchable
+from idjag.idp.audit import Source
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, OneTime, Row, Verdict
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
 from idjag.policy.model import Hold, HoldKind
 
 __all__ = ["KINDS", "Kind", "Target", "find", "place", "release"]
@@ -21,6 +25,8 @@ R = TypeVar("R")
 
 Kind: TypeAlias = Literal["user", "app", "connection", "resource-app"]
 KINDS: tuple[Kind, ...] = ("user", "app", "connection", "resource-app")
+
+_EVERYTHING: Final = frozenset(Permission)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,24 @@ def find(store: Store, kind: Kind, key: str, *, app: str | None = None) -> Targe
 
 
 def place(
-    store: Store, target: Target, *, actor: Mapping[str, str], reason: str, until: int | None = None
+    store: Store,
+    target: Target,
+    *,
+    actor: Mapping[str, str],
+    reason: str,
+    until: int | None = None,
+    may: frozenset[Permission] = _EVERYTHING,
+    source: Source | None = None,
 ) -> Hold:
-    """Stop the target from the next request on; ``actor`` and ``reason`` are recorded.  Raises Unavailable.
+    """Stop the target from the next request on; ``actor`` and ``reason`` are recorded.
 
     Holds on one target stand beside each other: a second one neither shortens nor replaces the first.
+    ``may``: what whoever asks may do; ``source``: their request, if it came by one.
+    Raises Denied for an administrator whom they may not touch, LastOwner unless the host's operator asks,
+    Unavailable.
     """
-    now, hold_id = store.clock(), store.new_id()
+    source, hold_id = source or here(store), store.new_id()
+    now = source.now
     by = f"{actor['kind']} {actor['id']}"
     hold = Hold(hold_id, target.kind, target.id, reason, target.app_id, by=by, since=now, until=until)
     row: Row = {
@@ -85,26 +102,42 @@ def place(
         "since": hold.since,
         "until": hold.until,
     }
-    decision_id = store.new_id()
-    event = _event("hold.placed", target, actor, decision_id, after=_said(hold, target))
+    event = _event("hold.placed", target, actor, source, after=_said(hold, target))
+    standing, operator = _standing(store, target), actor["kind"] == "operator"
 
-    def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[Hold]:
-        return Verdict(hold, (event,), (Insert("hold", row),))
+    def decide(_snapshot: Snapshot, found: Facts) -> Verdict[Hold | Untouchable]:
+        refused: Untouchable | None = None
+        if standing is not None:
+            refused = standing.touched(found, may) or (None if operator else standing.gone(found, now=now))
+        if refused is not None:
+            return Verdict(refused, ())
+        owner = standing is not None and standing.is_owner(found)
+        return Verdict(hold, (event,), (Insert("hold", row),), policy_changed=owner)
 
-    return store.ledger.commit(Entry(store.tenant, decision_id, now, decide, _never_lost, urgent=True))
+    return _committed(store, decide, source, reads=standing.keys if standing else ())
 
 
 def release(
-    store: Store, target: Target, *, actor: Mapping[str, str], reason: str, only_by: str | None = None
+    store: Store,
+    target: Target,
+    *,
+    actor: Mapping[str, str],
+    reason: str,
+    only_by: str | None = None,
+    may: frozenset[Permission] = _EVERYTHING,
+    source: Source | None = None,
 ) -> tuple[Hold, ...]:
-    """Take away every hold on exactly this target; empty when there was none.  Raises Unavailable.
+    """Take away every hold on exactly this target; empty when there was none.
 
     ``only_by``: those of one person alone, since nobody lifts what an administrator has stopped.
+    ``may``: as for ``place``.  Raises Denied, Unavailable.
     """
-    decision_id = store.new_id()
-    (key,) = facts.hold_keys(target.id)
+    source = source or here(store)
+    (key,), standing = facts.hold_keys(target.id), _standing(store, target)
 
-    def decide(_snapshot: Snapshot, found: Facts) -> Verdict[tuple[Hold, ...]]:
+    def decide(_snapshot: Snapshot, found: Facts) -> Verdict[tuple[Hold, ...] | Untouchable]:
+        if standing is not None and (denied := standing.touched(found, may)):
+            return Verdict(denied, ())
         holds = tuple(
             hold
             for hold in facts.holds(found, target.id)
@@ -115,7 +148,7 @@ def release(
                 "hold.released",
                 target,
                 actor,
-                decision_id,
+                source,
                 before=_said(hold, target),
                 after={"row": hold.id, "reason": reason},
             )
@@ -123,15 +156,36 @@ def release(
         ]
         return Verdict(holds, events, [Delete("hold", {"id": hold.id}) for hold in holds])
 
-    entry = Entry(store.tenant, decision_id, store.clock(), decide, _never_lost, reads=(key,), urgent=True)
-    return store.ledger.commit(entry)
+    reads = tuple(dict.fromkeys((key, *(standing.keys if standing else ()))))
+    return _committed(store, decide, source, reads=reads)
+
+
+def _standing(store: Store, target: Target) -> Standing | None:
+    """For a person as such: who is held in one app alone stays an administrator who can come in."""
+    return Standing.of(store, target.id) if target.kind is HoldKind.USER else None
+
+
+def _committed(
+    store: Store,
+    decide: Callable[[Snapshot, Facts], Verdict[R | Untouchable]],
+    source: Source,
+    *,
+    reads: tuple[Key, ...],
+) -> R:
+    entry: Entry[Snapshot, R | Untouchable] = Entry(
+        store.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads, urgent=True
+    )
+    outcome = store.ledger.commit(entry)
+    if isinstance(outcome, Denied | LastOwner):
+        raise outcome
+    return outcome
 
 
 def _event(
-    name: str, target: Target, actor: Mapping[str, str], decision_id: str, **change: Mapping[str, object]
+    name: str, target: Target, actor: Mapping[str, str], source: Source, **change: Mapping[str, object]
 ) -> Event:
     """The words of people go into before and after, which can be erased, and not into ``reason``."""
-    return Event(name, {**target.about, "actor": dict(actor), "decision_id": decision_id, **change})
+    return Event(name, {**target.about, **source.fields(), "actor": dict(actor), **change})
 
 
 def _said(hold: Hold, target: Target) -> dict[str, object]:

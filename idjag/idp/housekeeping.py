@@ -43,6 +43,7 @@ _TABLES: Final = (
     ("device", "expires"),
     ("link", "expires"),
     ("console_session", "expires"),
+    ("notice", "expires"),
 )
 
 Dead: TypeAlias = Callable[..., Sequence[str]]

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
+from idjag.idp.neighbours import Neighbours
 from idjag.ledger.entry import Row
 from idjag.policy.model import Who
 
 __all__ = [
+    "NOBODY",
+    "Audience",
     "Burst",
     "ConnectionLine",
     "ConnectionStatus",
@@ -23,6 +26,7 @@ __all__ = [
     "Pair",
     "PairUse",
     "PersonLine",
+    "PersonName",
     "RuleLine",
     "Step",
     "Thing",
@@ -77,13 +81,14 @@ class PairUse:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Denials between two apps on one day, and how many a day there were in the week before."""
+    """Denials between two apps on one day (UTC), and how many a day there were in the week before."""
 
     requesting_app: str
     resource_app: str
     n: int
     usual: float
     last: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,27 @@ class Thing:
     pair: Pair = ("", "")
 
 
-class Lookups(Protocol):
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom at least one of ``rules`` means, each of ``within`` (assignments), and none of ``never``."""
+
+    rules: Collection[Who]
+    within: Collection[Who] = ()
+    never: Collection[Who] = ()
+
+
+NOBODY: Final = Audience(())
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """A person as a sentence names them; ``name`` is the user name where they have no other."""
+
+    username: str
+    name: str
+
+
+class Lookups(Neighbours, Protocol):
     """All raise SchemaRefused when the database cannot be read, TooMuch when it takes too long."""
 
     def audit(
@@ -279,6 +304,12 @@ class Lookups(Protocol):
         """Rules that allowed nothing since, of active connections that did and were made before then."""
         ...
 
-    def reached(self, rules: Collection[Who], within: Collection[Who] = ()) -> int:
-        """How many active people at least one of ``rules`` means, and each of ``within`` (assignments)."""
+    def reached(self, meant: Audience, *, but: Audience = NOBODY) -> int:
+        """How many active people are meant, without those that ``but`` means."""
+        ...
+
+    def reached_people(
+        self, meant: Audience, *, but: Audience = NOBODY, after: str = "", limit: int = 10
+    ) -> Sequence[PersonName]:
+        """The first of them by user name; the next ones are after the last."""
         ...

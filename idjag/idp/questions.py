@@ -95,9 +95,12 @@ class Asked:
     claims: tuple[str, ...] = ()
 
 
-def build(store: Store, ask: Ask) -> Asked:
-    """Look everything up; raises UnknownName, Unavailable."""
-    snapshot = store.ledger.fresh(store.tenant)
+def build(store: Store, ask: Ask, *, tried: Snapshot | None = None) -> Asked:
+    """Look everything up; ``tried`` answers in place of the rules as they are now.
+
+    Raises UnknownName, Unavailable.
+    """
+    snapshot = tried or store.ledger.fresh(store.tenant)
     policy = snapshot.policy
     app, target = find_app(policy, ask.app), find_resource_app(policy, ask.resource_app)
     person_id = find_person(store, ask.user)

@@ -12,6 +12,7 @@ from idjag.idp.mail import Letter
 from idjag.idp.passwords.lists import PasswordList
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.verifications import Verifications
 from idjag.ledger.entry import Ledger
 from idjag.ledger.waiting import DEADLINE
 from idjag.seal import NothingSeals, Sealer
@@ -42,8 +43,9 @@ class Services:
     address for what people report; None for the administrators' own.  ``sealer``: what seeds of
     authenticator apps are stored under.  ``password_list``: the operator's own list of what nobody may use.
     ``certificate_headers``: in which our proxies tell client certificates; ``mtls_base``: the other base of
-    what apps authenticate at, where connections are asked for one.  ``arrivals``: how endpoints wait for the
-    ledger.
+    what apps authenticate at, where connections are asked for one.  ``webhook``: the host that gets notices,
+    None when nobody does.  ``verifications``: what is known of the audit log; None when nobody verifies it.
+    ``arrivals``: how endpoints wait for the ledger.
     """
 
     issuer: str
@@ -64,6 +66,8 @@ class Services:
     logo: bytes | None = field(default=None, repr=False)
     certificate_headers: CertificateHeaders = field(default_factory=CertificateHeaders)
     mtls_base: str | None = None
+    webhook: str | None = None
+    verifications: Verifications | None = None
     arrivals: Arrivals = field(default_factory=lambda: Arrivals(within=DEADLINE), repr=False, compare=False)
 
     @property

@@ -21,6 +21,7 @@ from idjag.idp.settings_of_mail import (
     mail_problems,
     mail_user,
 )
+from idjag.idp.settings_of_webhook import WebhookSettings, webhook_problems, webhook_url
 from idjag.idp.settings_values import (
     Network,
     bind_host,
@@ -94,6 +95,9 @@ class Settings:
     client_certificate_header: str = ""
     client_certificate_unverified_header: str = ""
     mtls_url: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_secret_file: Path | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str], config: Path | None = None) -> Settings:
@@ -132,6 +136,9 @@ class Settings:
                 "client_certificate_unverified_header", certificate_header, ""
             ),
             mtls_url=given.take("mtls_url", check_issuer, None),
+            webhook_url=given.take("webhook_url", webhook_url, None),
+            webhook_secret=given.take("webhook_secret", str, None),
+            webhook_secret_file=given.take("webhook_secret_file", _path, None),
         )
         if problems := [*given.problems(), *_problems_together(settings, given.names)]:
             raise SettingsWrong("; ".join(problems))
@@ -141,7 +148,7 @@ class Settings:
     def warnings(self) -> tuple[str, ...]:
         """What works and should not stay so, for the log at start."""
         kek = "IDJAG_KEK: an environment is seen by more than this process; use IDJAG_KEK_FILE"
-        return (*(() if self.kek is None else (kek,)), *self.mail.warnings)
+        return (*(() if self.kek is None else (kek,)), *self.mail.warnings, *self.webhook.warnings)
 
     @property
     def mail(self) -> MailSettings:
@@ -155,6 +162,11 @@ class Settings:
             self.mail_password_file,
             self.mail_reports,
         )
+
+    @property
+    def webhook(self) -> WebhookSettings:
+        """What is said of the webhook."""
+        return WebhookSettings(self.webhook_url, self.webhook_secret, self.webhook_secret_file)
 
     @property
     def certificate_headers(self) -> CertificateHeaders:
@@ -227,7 +239,7 @@ class _Given:
 
 def _problems_together(settings: Settings, names: frozenset[str]) -> list[str]:
     """What no single value shows."""
-    problems = [*mail_problems(settings.mail)]
+    problems = [*mail_problems(settings.mail), *webhook_problems(settings.webhook)]
     sqlite = settings.database_url.startswith(_SQLITE)
     if "issuer" not in names:
         problems.append("IDJAG_ISSUER is missing: the base URL that clients use, as https://idp.example.com")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -13,6 +14,8 @@ from idjag.idp.retention import RetainingLedger, Retention
 from idjag.idp.settings import Settings
 from idjag.idp.store.counting import Counting
 from idjag.idp.store.dead import dead
+from idjag.idp.verifications import Verifications
+from idjag.idp.verifying import Verifying
 from idjag.ledger.recurring import Recurring
 
 __all__ = ["upkeep"]
@@ -20,6 +23,7 @@ __all__ = ["upkeep"]
 _HOUSEKEEPING_EVERY: Final = 30.0
 _RETENTION_EVERY: Final = 3600.0
 _COUNTING_EVERY: Final = 60.0
+_VERIFYING_EVERY: Final = 30.0  # whether it is time: idjag.idp.verifying
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def upkeep(
     clock: Callable[[], int],
     new_id: Callable[[], str],
 ) -> Iterator[None]:
-    """Checkpoints, housekeeping, counting and retention while the ``with`` lasts; all are done when it ends.
+    """Checkpoints, housekeeping, counting, verifying and retention while the ``with`` lasts, and no longer.
 
     Raises SettingsWrong for checkpoints that cannot be written, or that know more than the database.
     """
@@ -43,6 +47,9 @@ def upkeep(
         stack.enter_context(Recurring("housekeeping", house.run, seconds=_HOUSEKEEPING_EVERY))
         counting = Counting(ledger, url, tenant)
         stack.enter_context(Recurring("counting", counting.run, seconds=_COUNTING_EVERY))
+        verifications = Verifications(ledger, tenant, key, clock, new_id)
+        verifying = Verifying(ledger, verifications, url, socket.gethostname())
+        stack.enter_context(Recurring("verifying", verifying.run, seconds=_VERIFYING_EVERY))
         if settings.audit_retention is not None:
             kept = Retention(ledger, url, tenant, settings.audit_retention, key, clock, new_id)
             stack.enter_context(Recurring("retention", kept.run, seconds=_RETENTION_EVERY))

@@ -34,7 +34,6 @@ __all__ = [
     "personal_fields",
     "ready",
     "row",
-    "verify",
 ]
 
 FIELDS: Final = (
@@ -169,13 +168,6 @@ def erased(before: Row, names: Iterable[str]) -> dict[str, Value]:
         "body": canonical(fields).decode(),
         "salts": canonical(cast("Fields", kept)).decode(),
     }
-
-
-def verify(
-    rows: Iterable[Row], *, tenant: str, key: bytes, start: Head | None = None, head: Head | None = None
-) -> bool:
-    """Whether the rows are what was written; the parameters are those of ``find_break``."""
-    return find_break(rows, tenant=tenant, key=key, start=start, head=head) is None
 
 
 def find_break(

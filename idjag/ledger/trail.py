@@ -1,16 +1,16 @@
-"""Reading the audit log back: events for people and files, rows for verification."""
+"""Reading the audit log back: events for people and files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from idjag.ledger.chain import FIELDS, Break
 from idjag.ledger.entry import Row
 from idjag.ledger.verification import Trail, verify
 from idjag.protocol.jose.json import JsonValue
 
-__all__ = ["Trail", "check", "event_of", "events", "rows"]
+__all__ = ["Trail", "check", "event_of", "events"]
 
 _PAGE = 1000
 
@@ -23,27 +23,30 @@ def events(trail: Trail, tenant: str, *, after_no: int = 0, limit: int = _PAGE) 
     return [event_of(row) for row in trail.audit_rows(tenant, after_no=after_no, limit=limit)]
 
 
-def rows(trail: Trail, tenant: str, *, after_no: int = 0) -> Iterator[Row]:
-    """All audit rows after a number, read page by page."""
-    while page := trail.audit_rows(tenant, after_no=after_no, limit=_PAGE):
-        yield from page
-        after_no = _number(page[-1])
-
-
 def check(trail: Trail, tenant: str, *, key: bytes) -> Break | None:
     """The first break of a tenant's audit log, while it may go on growing; None when it is whole."""
     return verify(trail, tenant, key=key).broken
 
 
 def event_of(row: Row) -> dict[str, JsonValue]:
-    """One row as an event."""
-    body: dict[str, JsonValue] = json.loads(str(row["body"]))
+    """One row as an event; where somebody has made its body unreadable, what its columns say."""
+    body = _body(row)
     numbered: dict[str, JsonValue] = {
         "id": _number(row),
         "prev_hash": str(row["prev_hash"]),
         "hash": str(row["hash"]),
     }
     return {name: numbered[name] if name in numbered else body.get(name) for name in FIELDS}
+
+
+def _body(row: Row) -> Mapping[str, JsonValue]:
+    try:
+        body = json.loads(str(row["body"]))
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        return body
+    return {name: value for name, value in row.items() if isinstance(value, str | int)}
 
 
 def _number(row: Row) -> int:

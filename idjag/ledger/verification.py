@@ -55,13 +55,14 @@ class Lost:
 class Verified:
     """What was found; ``broken`` is None for a log that is whole.
 
-    ``first`` and ``last`` are the numbers of its rows; ``start`` is where it begins when it was pruned.
-    ``compared``: how many checkpoints it went through.
+    ``first`` and ``last`` are the numbers of its rows, ``link`` is that after them; ``start`` is where
+    it begins when it was pruned.  ``compared``: how many checkpoints it went through.
     """
 
     broken: Break | None
     first: int
     last: int
+    link: bytes
     start: Start | None = None
     compared: int = 0
     lost: tuple[Lost, ...] = ()
@@ -92,7 +93,13 @@ def verify(
         with _faults(tenant, key, processes) as faults:
             problem = _broken(trail, tenant, walk, faults=faults, after_no=first)
     return Verified(
-        broken=problem, first=first + 1, last=head.audit_no, start=start, compared=len(through), lost=lost
+        broken=problem,
+        first=first + 1,
+        last=head.audit_no,
+        link=head.link,
+        start=start,
+        compared=len(through),
+        lost=lost,
     )
 
 

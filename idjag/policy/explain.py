@@ -46,6 +46,7 @@ __all__ = [
     "Names",
     "explain",
     "guardrail_sentence",
+    "held_words",
     "hold_sentence",
     "rule_notes",
     "rule_sentence",
@@ -115,10 +116,13 @@ def hold_sentence(hold: Hold, *, policy: Policy, names: Names) -> str:
     until = f"until {moment(hold.until)}" if hold.until is not None else "until released"
     # who placed it stands there as in the audit log: kind and id
     by = f" by {names.people.get(hold.by.partition(' ')[2], hold.by)}" if hold.by else ""
-    return f"{_held(hold, policy, names)} is stopped{by} since {moment(hold.since)} {until}: {hold.reason}"
+    return (
+        f"{held_words(hold, policy, names)} is stopped{by} since {moment(hold.since)} {until}: {hold.reason}"
+    )
 
 
-def _held(hold: Hold, policy: Policy, names: Names) -> str:
+def held_words(hold: Hold, policy: Policy, names: Names) -> str:
+    """What is held, by its name."""
     app = policy.apps.get(hold.app if hold.kind is HoldKind.USER_IN_APP else hold.target)
     name = app.name if app else hold.app or hold.target
     match hold.kind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from idjag.policy.model import (
     Guardrail,
     Narrowing,
     Pair,
+    Person,
     ResourceApp,
 )
 from idjag.protocol.resources import comparable, same_issuer_lookup
@@ -23,13 +24,21 @@ __all__ = ["Changes", "Declared", "Deferred", "Policy"]
 T = TypeVar("T")
 
 
+def _perhaps(_ids: Collection[str]) -> bool:
+    return True
+
+
 class Deferred(NamedTuple):
-    """A connection whose rules are decoded when it is first asked for: most never are, in one process."""
+    """A connection whose rules are decoded when it is first asked for: most never are, in one process.
+
+    ``names``: False when none of its rules names one of these groups and people, nor everyone.
+    """
 
     id: str
     app: str
     resource_app: str
     decode: Callable[[], Connection]
+    names: Callable[[Collection[str]], bool] = _perhaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Policy:
         "_connected",
         "_connections",
         "_declared",
+        "_named",
         "_rule_pairs",
         "apps",
         "guardrails",
@@ -90,6 +100,8 @@ class Policy:
         self._declared: dict[str, Declared] = {}
         self._rule_pairs: dict[str, tuple[frozenset[Pair], ...]] = {}
         self._connected: Mapping[str, tuple[str, ...]] | None = None
+        # shared with what comes after: what is in it says which connection it is about
+        self._named: dict[tuple[str, str], tuple[Connection, frozenset[str] | None]] = {}
 
     def _look_up_resource_apps(self) -> None:
         """Make the ways from an audience to resource apps."""
@@ -113,6 +125,7 @@ class Policy:
         if changes.resource_apps:
             after._look_up_resource_apps()
         after._connections = self._connections_after(changes.connections)
+        after._named = self._named
         return after
 
     def _around(self, apps: Mapping[str, App | None]) -> Iterable[App | None]:
@@ -143,9 +156,9 @@ class Policy:
         """The ids of the resource apps that this app has connections to, whatever these say."""
         if self._connected is None:
             found: dict[str, list[str]] = {}
-            for one, resource_app in sorted(self._connections):
+            for one, resource_app in tuple(self._connections):
                 found.setdefault(one, []).append(resource_app)
-            self._connected = {one: tuple(targets) for one, targets in found.items()}
+            self._connected = {one: tuple(sorted(targets)) for one, targets in found.items()}
         return self._connected.get(app, ())
 
     def _identified(self, connection: Connection) -> Connection:
@@ -165,6 +178,35 @@ class Policy:
         """All of them by id, decoded: for lint and explanation, never on the way of a request."""
         every = (self.connection(app, resource_app) for app, resource_app in tuple(self._connections))
         return {connection.id: connection for connection in every if connection is not None}
+
+    def naming(self, group: str) -> tuple[Connection, ...]:
+        """Those of which a rule names this group, be it to except it."""
+        return tuple(
+            connection
+            for connection in self._about((group,))
+            if any(group in rule.who.groups or group in rule.who.except_groups for rule in connection.rules)
+        )
+
+    def meaning(self, person: Person) -> tuple[Connection, ...]:
+        """Those of which a rule means this person, whatever else they say."""
+        return tuple(
+            connection
+            for connection in self._about((person.id, *person.groups))
+            if any(rule.who.includes(person) for rule in connection.rules)
+        )
+
+    def _about(self, ids: Collection[str]) -> Iterable[Connection]:
+        """Those that may name one of them; what names none stays undecoded."""
+        for place, each in tuple(self._connections.items()):
+            if isinstance(each, Deferred):
+                if each.names(ids) and (found := self.connection(*place)) is not None:
+                    yield found
+                continue
+            known = self._named.get(place)
+            if known is None or known[0] is not each:
+                known = self._named[place] = (each, _named(each))
+            if known[1] is None or not known[1].isdisjoint(ids):
+                yield each
 
     def audience(self, audience: str) -> tuple[ResourceApp, ...]:
         """Every resource app that an ``audience`` parameter may mean; an empty path equals "/"."""
@@ -238,6 +280,14 @@ def declare(resource_app: ResourceApp) -> Declared:
         for scope in resource.scopes or (NO_SCOPE,)
     )
     return Declared(pairs, spelling)
+
+
+def _named(connection: Connection) -> frozenset[str] | None:
+    """The groups and people that its rules name, also to except them; None when one is for everyone."""
+    whos = [rule.who for rule in connection.rules]
+    if any(who.everyone for who in whos):
+        return None
+    return frozenset[str]().union(*(who.groups | who.people | who.except_groups for who in whos))
 
 
 def _merged(before: Mapping[str, T], changes: Mapping[str, T | None]) -> Mapping[str, T]:

@@ -37,6 +37,7 @@ _METHODS = {  # RFC 8176
     "swk": "a software key",
 }
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_OUR_LEVELS = "urn:idjag:acr:"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -118,8 +119,8 @@ def _people(groups: Iterable[str], people: Iterable[str], names: Names) -> str:
 
 
 def levels(acr: Iterable[str]) -> str:
-    """At level A or B."""
-    return f"at level {any_of(acr)}"
+    """At level A or B; ours without what all of them begin with."""
+    return f"at level {any_of(one.removeprefix(_OUR_LEVELS) for one in acr)}"
 
 
 def methods(amr: Iterable[str]) -> str:

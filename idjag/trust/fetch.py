@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, cast
 
 from idjag.trust.deadline import Deadline, in_time
@@ -36,6 +38,9 @@ Resolver: TypeAlias = Callable[[str, int, int, int], Sequence[tuple[Any, Any, in
 _MOST_LOOK_UPS = 64
 _FORM = "application/x-www-form-urlencoded"
 _DONE = (200, 204)
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_TOKEN = re.compile(r"[A-Za-z0-9-]{1,64}")
+_VALUE = re.compile(r"[!-~](?:[ -~]{0,1000}[!-~])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,23 @@ class PinnedFetcher:
         target = parse_url(url)
         return self._exchanged(target, "GET", _request(target, accept), good=(200,), max_bytes=max_bytes)
 
-    def post(self, url: str, form: bytes, *, max_bytes: int, good: tuple[int, ...] = _DONE) -> Fetched:
-        """Send a form in the same way, once; raises FetchFailed, also when it may have arrived."""
+    def post(
+        self,
+        url: str,
+        form: bytes,
+        *,
+        max_bytes: int,
+        good: tuple[int, ...] = _DONE,
+        media_type: str = _FORM,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Fetched:
+        """Send a form, or what ``media_type`` says, in the same way, once.
+
+        Raises FetchFailed, also when it may have arrived, and ValueError for headers that are none.
+        """
         target = parse_url(url)
-        return self._exchanged(target, "POST", _form(target, form), good=good, max_bytes=max_bytes)
+        request = _posted(target, form, {"Content-Type": media_type, **headers})
+        return self._exchanged(target, "POST", request, good=good, max_bytes=max_bytes)
 
     def _exchanged(
         self, target: Target, method: str, request: bytes, *, good: tuple[int, ...], max_bytes: int
@@ -210,18 +228,20 @@ def _request(target: Target, accept: str) -> bytes:
     ).encode("ascii")
 
 
-def _form(target: Target, form: bytes) -> bytes:
+def _posted(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+    if not all(_TOKEN.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
+        raise ValueError("a header has a name and a value in visible ASCII")
     head = (
         f"POST {target.path} HTTP/1.1\r\n"
         f"Host: {target.authority}\r\n"
-        f"Content-Type: {_FORM}\r\n"
-        f"Content-Length: {len(form)}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        + f"Content-Length: {len(body)}\r\n"
         "Accept: */*\r\n"
         "Accept-Encoding: identity\r\n"
         "User-Agent: idjag\r\n"
         "Connection: close\r\n\r\n"
     )
-    return head.encode("ascii") + form
+    return head.encode("ascii") + body
 
 
 def _answer(wire: _Timed, target: Target, *, method: str, good: tuple[int, ...], max_bytes: int) -> Fetched:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext
 
+from idjag.idp.verifying import Verifying
+from idjag.ledger.sqlite import SqliteLedger
 from tests.browser.looking import Visitor, visitor
 from tests.idp.console.desk import Administrator, acme
 from tests.idp.me.person import Person, administer, policy
-from tests.idp.signin.site import Host
+from tests.idp.signin.site import Host, Site
 
 __all__ = ["PAGES", "STATE", "inside", "organisation"]
 
@@ -125,7 +127,16 @@ def organisation(host: Host, folder: Path) -> Iterator[Administrator]:
         with Administrator(site) as alice:
             page = alice.page("/admin/app", id="scout")
             alice.submit(page, "/admin/hold", reason="it asked for more than it needs")
+            _verify(site, folder)
             yield alice
+
+
+def _verify(site: Site, folder: Path) -> None:
+    """What a serving process does every five minutes."""
+    kept = site.services.verifications
+    assert kept is not None
+    assert isinstance(site.ledger, SqliteLedger)
+    Verifying(site.ledger, kept, f"sqlite:///{folder / 'idjag.db'}", "node-1").run(lambda _seconds: False)
 
 
 def _work(somebody: Person, issued: int) -> None:
@@ -142,6 +153,7 @@ PAGES: Final[Mapping[str, str]] = {
     "matrix": "/admin/matrix",
     "connections": "/admin/connections",
     "connection": "/admin/connection?id=robin-chat",
+    "people of a connection": "/admin/connection/people?id=robin-chat",
     "wizard": "/admin/connect",
     "guardrails": "/admin/guardrails",
     "guardrail": "/admin/guardrail/edit?id=no-payments-by-agents",
@@ -151,6 +163,7 @@ PAGES: Final[Mapping[str, str]] = {
     "ask, wrong": "/admin/ask?user=nobody&from=wiki&to=chat",
     "audit": "/admin/audit",
     "audit, wrong": "/admin/audit?since=yesterday",
+    "audit, chain": "/admin/audit/chain",
     "thread": "/admin/audit/thread?jti=unknown",
     "apps": "/admin/apps",
     "app": "/admin/app?id=robin",
@@ -165,6 +178,7 @@ PAGES: Final[Mapping[str, str]] = {
     "person edit": "/admin/person/edit?id=ada.okafor",
     "person new": "/admin/person/edit",
     "people import": "/admin/people/import",
+    "person owns": "/admin/person/owns?id=ada.okafor",
     "groups": "/admin/groups",
     "group": "/admin/group?id=engineering",
     "group new": "/admin/group/edit",
@@ -173,6 +187,7 @@ PAGES: Final[Mapping[str, str]] = {
     "settings": "/admin/settings",
     "administrators": "/admin/administrators",
     "nothing": "/admin/connection?id=unknown",
+    "what lies unused": "/admin/attention?for=unused",
 }
 
 

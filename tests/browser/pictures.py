@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.console_world import organisation
 from tests.browser.looking import Window
@@ -18,9 +18,9 @@ _PICTURES: Final = {
     "overview": "/admin",
     "map": "/admin/map",
     "connection": "/admin/connection?id=robin-chat",
-    "ask": "/admin/ask?user=dara.nguyen&from=scout&to=code&scopes=repos.read",
+    "ask": "/admin/ask?user=dara.nguyen&from=robin&to=drive&scopes=files.read",
     "audit": "/admin/audit",
-    "matrix": "/admin/matrix",
+    "change": "/admin/connection/rule?id=robin-chat&rule=daily-work",
 }
 _WINDOW: Final = Window(1280, "light", "en")
 
@@ -44,8 +44,20 @@ def main() -> None:
         page = context.new_page()
         for name, path in _PICTURES.items():
             page.goto(host.url + path)
+            if name == "change":
+                _change(page)
             page.screenshot(path=_FOLDER / f"{name}.png")
         chromium.close()
+
+
+def _change(page: Page) -> None:
+    """A rule is given to finance in place of all staff: the page before it is saved."""
+    groups = page.get_by_role("group", name="Groups", exact=True)
+    groups.get_by_label("staff").uncheck()
+    groups.get_by_label("finance").check()
+    page.get_by_role("group", name="Which scopes").get_by_label("chat.write").check()
+    page.get_by_role("button", name="See what this changes").click()
+    page.get_by_role("heading", name="What it does").wait_for()
 
 
 if __name__ == "__main__":

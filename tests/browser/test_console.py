@@ -76,10 +76,13 @@ def test_the_matrix_is_printed_without_what_belongs_to_the_screen(
 ) -> None:
     with inside(chromium, alice) as window:
         window.go("/admin/matrix")
-        window.page.emulate_media(media="print")
+        window.page.emulate_media(media="print", color_scheme="dark")
         expect(window.page.get_by_role("table")).to_be_visible()
         expect(window.page.get_by_role("navigation", name="Console")).to_be_hidden()
         expect(window.page.get_by_role("button", name="Show")).to_be_hidden()
+        expect(window.page.get_by_role("heading", level=1)).to_have_css("color", "rgb(22, 24, 31)")
+        exact = "getComputedStyle(document.querySelector('main time'), '::after').content"
+        assert "UTC" in window.page.evaluate(exact)
 
 
 def test_keys_alone_reach_everything_and_the_first_leads_to_the_content(

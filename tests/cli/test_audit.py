@@ -154,3 +154,19 @@ def test_a_file_without_checkpoints_does_not_verify(
         file.write_text(content, "utf-8")
     said = acme.run("audit", "verify", "--checkpoint", str(file))
     assert (said.code, said.out) == (2, "")
+
+
+def test_what_verifying_finds_is_kept_for_the_console(acme: Deployment) -> None:
+    def kept() -> dict[str, Any]:
+        (row,) = sql(database(acme), "SELECT note FROM audit_verified")
+        return dict(json.loads(row["note"]))
+
+    assert acme.run("audit", "verify").code == 0
+    rows = kept()["whole_no"]
+    assert rows == sql(database(acme), "SELECT audit_no FROM ledger_head")[0]["audit_no"]
+    assert "@" in kept()["by"]
+    sql(database(acme), "UPDATE audit SET reason = 'x' WHERE no = 3")
+    assert acme.run("audit", "verify").code == 1
+    assert kept()["broken_no"] == 3
+    told = [json.loads(line) for line in acme.run("audit", "export").out.splitlines()]
+    assert [event["after"]["row"] for event in told if event["event"] == "audit.broken"] == [3]

@@ -14,7 +14,7 @@ from idjag.idp.questions import Ask, build
 from idjag.policy.decide import decide
 from idjag.policy.question import Decision
 from idjag.protocol.errors import ANSWERS
-from tests.idp.grants.acme import API, FILES, NOW, Acme, Answer, acme, app, chat, connection, state
+from tests.idp.grants.acme import API, FILES, Acme, Answer, acme, app, chat, connection, state
 
 SCOPES = ["chat.read", "chat.history", "chat.write", "files.read", "mail.read"]
 STRANGE = "https://x.example/"
@@ -42,10 +42,20 @@ CONDITIONS = st.sampled_from(
         {"networks": ["198.51.100.0/24"]},
         {"signin_networks": ["192.0.2.0/24"]},
         {"signin_networks": ["198.51.100.0/24"]},
+        {"key_bound": True},
         {"hours": {"tz": "Europe/Berlin", "days": ["fri"], "from": "08:00", "to": "18:00"}},
         {"hours": {"tz": "Europe/Berlin", "days": ["sun"], "from": "22:00", "to": "06:00"}},
     ]
 )
+HELD: list[tuple[str, str, str | None]] = [
+    ("user", "alice", None),
+    ("user", "alice", "wiki"),
+    ("app", "wiki", None),
+    ("connection", "wiki-chat", None),
+    ("resource-app", "chat", None),
+]
+LATER = st.sampled_from([0, 0, 1800, 7200, 2 * 86_400])
+"""Seconds: before and after a hold is over, within the hours of a condition and beyond them."""
 
 
 @st.composite
@@ -133,7 +143,7 @@ def asks(draw: st.DrawFn) -> Ask:
 
 def exchanged(idp: Acme, ask: Ask) -> Answer:
     """The same question at the token endpoint."""
-    token = idp.sign_in(ask.user, amr=sorted(ask.amr or ()), auth_time=NOW - ask.auth_age)
+    token = idp.sign_in(ask.user, amr=sorted(ask.amr or ()), auth_time=idp.clock() - ask.auth_age)
     return idp.exchange(
         token,
         source=str(ask.address),
@@ -162,15 +172,18 @@ def is_the_same(decision: Decision, answer: Answer) -> bool:
 
 @pytest.mark.slow
 @settings(max_examples=40)
-@given(states(), st.lists(asks(), min_size=10, max_size=10), st.sampled_from([None] * 14 + ["user", "app"]))
+@given(states(), st.lists(asks(), min_size=10, max_size=10), st.sampled_from([*[None] * 14, *HELD]), LATER)
 def test_asking_gives_what_the_token_endpoint_gives(
-    text: dict[str, Any], questions: list[Ask], held: Any
+    text: dict[str, Any], questions: list[Ask], held: Any, later: int
 ) -> None:
-    """Attack case 78, issue 3: one evaluator, and the same facts on both ways to it."""
+    """Attack case 78, issue 3: one evaluator, and the same facts on both ways to it, whenever it is."""
     with acme(text) as idp:
         if held:
-            target = find(idp, held, {"user": "alice", "app": "wiki"}[held])
-            place(idp, target, actor={"kind": "operator", "id": "0@host"}, reason="because")
+            kind, key, within = held
+            target = find(idp, kind, key, app=within)
+            until = idp.clock() + 3600
+            place(idp, target, actor={"kind": "operator", "id": "0@host"}, reason="because", until=until)
+        idp.clock.now += later
         for ask in questions:
             asked = build(idp, ask)
             decision = decide(asked.policy, asked.question)

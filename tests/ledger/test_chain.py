@@ -95,15 +95,15 @@ def test_the_hash_of_a_row_is_this_one_for_ever() -> None:
 @pytest.mark.parametrize("batches", [(), (1,), (1, 1, 1), (3,), (2, 1, 3)])
 def test_what_was_written_verifies(batches: tuple[int, ...]) -> None:
     rows, head = log_of(*batches)
-    assert chain.verify(rows, tenant=T, key=KEY)
-    assert chain.verify(rows, tenant=T, key=KEY, head=head)
+    assert chain.find_break(rows, tenant=T, key=KEY) is None
+    assert chain.find_break(rows, tenant=T, key=KEY, head=head) is None
 
 
 def test_the_end_of_a_log_verifies_from_a_head() -> None:
     rows, _ = log_of(2, 1, 3)
     _, middle = log_of(2, 1)
     _, head = log_of(2, 1, 3)
-    assert chain.verify(rows[3:], tenant=T, key=KEY, start=middle, head=head)
+    assert chain.find_break(rows[3:], tenant=T, key=KEY, start=middle, head=head) is None
     assert chain.find_break(rows[3:], tenant=T, key=KEY) == chain.Break(
         1, "this number is missing, or stands elsewhere"
     )
@@ -222,7 +222,7 @@ def test_a_row_of_another_tenant_does_not_fit() -> None:
 
 def test_another_key_verifies_nothing() -> None:
     rows, _ = log_of(1)
-    assert not chain.verify(rows, tenant=T, key=bytes(32))
+    assert chain.find_break(rows, tenant=T, key=bytes(32)) is not None
 
 
 def test_an_erased_personal_field_still_verifies() -> None:

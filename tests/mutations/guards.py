@@ -12,7 +12,11 @@ LISTS = Path(__file__).parent
 RARE = frozenset(
     {
         "administration",
+        "audit_chain",
+        "console_effects",
         "console_people",
+        "console_several",
+        "webhook",
         "discover",
         "console",
         "factors",

@@ -27,8 +27,9 @@ import pytest
 __all__ = ["Run", "Workshop", "opened"]
 
 _FOREIGN = (
-    "alembic.command", "argon2", "cryptography.x509", "httpx", "hypothesis", "jinja2", "joserfc.jwk",
-    "litestar", "pydantic", "sqlalchemy.dialects.sqlite", "sqlmodel", "uvicorn", "yaml",
+    "alembic.command", "argon2", "cryptography.x509", "fido2.server", "httpx", "hypothesis", "jinja2",
+    "joserfc.jwk", "joserfc.jws", "litestar", "pydantic", "segno", "smtplib", "sqlalchemy.dialects.sqlite",
+    "sqlmodel", "uvicorn", "yaml",
 )  # fmt: skip
 _OPTIONS = (
     "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60", "--tb=line",

@@ -9,7 +9,7 @@ import pytest
 from idjag.policy.decide import decide
 from idjag.policy.index import Deferred, Policy
 from idjag.policy.lint import Lint, lint
-from idjag.policy.model import Connection
+from idjag.policy.model import Connection, Person, Who
 from idjag.protocol.errors import Reason
 from tests.policy.parts import CHAT, CHAT_ID, NOW, WIKI, WIKI_ID, connection, question, rule
 
@@ -67,3 +67,29 @@ def test_a_client_id_that_the_administrator_entered_is_the_one() -> None:
     found = decide(policy, question()).connection
     assert found is not None
     assert found.client_id == "own"
+
+
+def test_connections_are_found_by_whom_their_rules_mean() -> None:
+    """A page about a group or a person decodes what may name them, and nothing else."""
+    ann = Person("ann", frozenset({"g1", "g9"}))
+    mine, other = Row(connection(rule(who=Who(groups=frozenset({"g1"}))))), Row(connection(rule()))
+    both = [
+        Deferred("c1", WIKI_ID, CHAT_ID, mine, names=lambda ids: "g1" in ids),
+        Deferred("c2", "app-9", CHAT_ID, other, names=lambda ids: "g2" in ids),
+        Deferred("c3", "app-8", CHAT_ID, Row(connection(rule(who=Who())))),
+    ]
+    policy = Policy(apps=[WIKI], resource_apps=[CHAT], connections=both)
+    assert [one.rules[0].who.groups for one in policy.meaning(ann)] == [{"g1"}]
+    assert policy.meaning(replace(ann, groups=frozenset())) == ()
+    assert [one.key for one in policy.naming("g1")] == ["wiki-chat"]
+    assert (mine.decoded, other.decoded) == (1, 0)
+    # what may name a group is looked at: its rules decide
+    assert (policy.naming("g2"), other.decoded) == ((), 1)
+
+
+def test_who_is_excepted_is_named_and_not_meant() -> None:
+    who = Who(everyone=True, except_groups=frozenset({"g1"}))
+    policy = Policy(apps=[WIKI], resource_apps=[CHAT], connections=[connection(rule(who=who))])
+    assert len(policy.naming("g1")) == 1
+    assert policy.meaning(Person("ann", frozenset({"g1"}))) == ()
+    assert len(policy.meaning(Person("ann", frozenset()))) == 1

@@ -105,6 +105,7 @@ def test_who_is_meant(who: Who, expected: str) -> None:
         ({}, ""),
         ({"max_auth_age": 3600}, " who signed in during the last hour"),
         ({"acr": (MFA, "urn:b")}, f" who signed in at level urn:b or {MFA}"),
+        ({"acr": ("urn:idjag:acr:mfa", "urn:b")}, " who signed in at level mfa or urn:b"),
         ({"amr": frozenset({"pwd", "hwk", "xyz"})}, " who signed in with a hardware key, a password and xyz"),
         ({"signin_networks": OFFICE[:1]}, " who signed in from 192.0.2.0/24"),
         ({"networks": OFFICE}, ", if the app calls from 192.0.2.0/24 or 2001:db8::/32"),

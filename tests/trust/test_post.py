@@ -73,3 +73,27 @@ def test_a_document_must_still_come_with_200() -> None:
     """What a form may be answered with is no document."""
     with Server(b"HTTP/1.1 204 No Content\r\n\r\n") as server, pytest.raises(FetchFailed, match="204"):
         PinnedFetcher(LOCAL).get(f"http://127.0.0.1:{server.port}/jwks", max_bytes=10)
+
+
+def test_what_is_sent_may_be_of_another_type_and_carry_headers() -> None:
+    with Server(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n") as server:
+        PinnedFetcher(LOCAL).post(
+            f"http://127.0.0.1:{server.port}/hook",
+            b"{}\n",
+            max_bytes=10,
+            good=(202,),
+            media_type="application/x-ndjson",
+            headers={"Idjag-Signature": "t=1,v1=ab"},
+        )
+        head = server.requests[0].decode()
+    assert "Content-Type: application/x-ndjson\r\nIdjag-Signature: t=1,v1=ab\r\nContent-Length: 3\r\n" in head
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X": "a\r\nHost: evil.example"}, {"X\r\n": "a"}, {"X": ""}, {"X": "ä"}, {"": "a"}, {"X Y": "a"}],
+)
+def test_what_is_no_header_is_never_sent(headers: dict[str, str]) -> None:
+    with Server(response(b"ok")) as server, pytest.raises(ValueError, match="header"):
+        PinnedFetcher(LOCAL).post(f"http://127.0.0.1:{server.port}/hook", b"", max_bytes=10, headers=headers)
+    assert server.connections == 0

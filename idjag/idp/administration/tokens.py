@@ -15,7 +15,9 @@ from typing import Any, Final, TypeVar
 
 from idjag.idp import facts
 from idjag.idp.administration.administrators import By
+from idjag.idp.administration.appointments import here
 from idjag.idp.administration.roles import MAY, Permission, Role
+from idjag.idp.audit import Source
 from idjag.idp.facts import integer, optional_integer, string
 from idjag.idp.signin import sessions
 from idjag.idp.tenancy import Store
@@ -97,7 +99,9 @@ class Caller:
         return By(self.actor, self.permissions, person)
 
 
-def issue(store: Store, by: Caller, *, name: str, role: Role, lifetime: int) -> Made:
+def issue(
+    store: Store, by: Caller, *, name: str, role: Role, lifetime: int, source: Source | None = None
+) -> Made:
     """Make a token for somebody who is in the console or calls the API: never more than they are themselves.
 
     Raises TokenDenied, ValueError for a lifetime that is none or too long, Unavailable.
@@ -113,7 +117,14 @@ def issue(store: Store, by: Caller, *, name: str, role: Role, lifetime: int) -> 
     parent = by.actor["id"] if by.actor["kind"] == "api_token" else ""
     creator = by.by.person_id
     return create(
-        store, name=name, role=role, lifetime=lifetime, actor=by.actor, creator=creator, parent=parent
+        store,
+        name=name,
+        role=role,
+        lifetime=lifetime,
+        actor=by.actor,
+        creator=creator,
+        parent=parent,
+        source=source,
     )
 
 
@@ -126,6 +137,7 @@ def create(
     actor: Mapping[str, str],
     creator: str = "",
     parent: str = "",
+    source: Source | None = None,
 ) -> Made:
     """Make a token that lives ``lifetime`` seconds; ``creator``: the id of the administrator whose it is.
 
@@ -146,13 +158,13 @@ def create(
         "creator": creator,
         "parent": parent,
     }
-    decision_id = store.new_id()
-    event = _event("api_token.created", token, actor, decision_id)
+    source = source or here(store)
+    event = _event("api_token.created", token, actor, source)
 
     def decide(_snapshot: object, _facts: Facts) -> Verdict[Made]:
         return Verdict(Made(token, value), (event,), (Insert(_TABLE, row),))
 
-    return store.ledger.commit(_entry(store, decision_id, now, decide))
+    return store.ledger.commit(_entry(store, source.decision_id, now, decide))
 
 
 def listed(store: Store) -> list[ApiToken]:
@@ -162,18 +174,18 @@ def listed(store: Store) -> list[ApiToken]:
     return sorted(tokens, key=lambda each: (-each.created, each.handle))
 
 
-def revoke(store: Store, handle: str, *, actor: Mapping[str, str]) -> bool:
+def revoke(store: Store, handle: str, *, actor: Mapping[str, str], source: Source | None = None) -> bool:
     """End a token from the next request on; False when no living one has this handle.  Raises Unavailable."""
-    key, now, decision_id = Key(_TABLE, "handle", handle), store.clock(), store.new_id()
+    key, now, source = Key(_TABLE, "handle", handle), store.clock(), source or here(store)
 
     def decide(_snapshot: object, found: Facts) -> Verdict[bool]:
         rows = [row for row in found(key) if row["tenant_id"] == store.tenant and row["revoked"] is None]
         if not rows:
             return Verdict(False, (), ())
-        event = _event("api_token.revoked", _token(rows[0]), actor, decision_id)
+        event = _event("api_token.revoked", _token(rows[0]), actor, source)
         return Verdict(True, (event,), (Update(_TABLE, {"handle": handle}, {"revoked": now}),))
 
-    return store.ledger.commit(_entry(store, decision_id, now, decide, reads=(key,)))
+    return store.ledger.commit(_entry(store, source.decision_id, now, decide, reads=(key,)))
 
 
 def caller(store: Store, value: str, *, now: int) -> Caller | None:
@@ -250,10 +262,10 @@ def _token(row: Row) -> ApiToken:
     )
 
 
-def _event(name: str, token: ApiToken, actor: Mapping[str, str], decision_id: str) -> Event:
+def _event(name: str, token: ApiToken, actor: Mapping[str, str], source: Source) -> Event:
     said = {"handle": token.handle, "name": token.name, "role": token.role.value, "expires": token.expires}
     side = "before" if name.endswith("revoked") else "after"
-    return Event(name, {"actor": dict(actor), "decision_id": decision_id, side: said})
+    return Event(name, {**source.fields(), "actor": dict(actor), side: said})
 
 
 def _entry(

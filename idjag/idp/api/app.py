@@ -14,21 +14,25 @@ from litestar.openapi.config import OpenAPIConfig
 
 from idjag.asgi import trusted_networks
 from idjag.idp.administration.roles import Permission
+from idjag.idp.administration.turned_down import Why, turned_down
 from idjag.idp.api.administrators import ADMINISTRATORS
 from idjag.idp.api.audit import AUDIT
 from idjag.idp.api.bodies import LONGEST
 from idjag.idp.api.described import Described
 from idjag.idp.api.discovery import DISCOVERY
-from idjag.idp.api.door import Doorkeeper, needs
+from idjag.idp.api.door import Doorkeeper, address, needs, user_agent
 from idjag.idp.api.nouns import routers
 from idjag.idp.api.office import Lookups, Office, Visit
 from idjag.idp.api.problem import Problem, response
 from idjag.idp.api.routes import HANDLERS
 from idjag.idp.api.sessions import SESSIONS
+from idjag.idp.audit import Source, refusal_entry
 from idjag.idp.lookups import TooMuch
 from idjag.idp.services import Services
 from idjag.idp.store.schema import SchemaRefused
+from idjag.idp.strangers import Strangers
 from idjag.ledger.entry import Unavailable
+from idjag.protocol.errors import Reason, Refused
 from idjag.seal import KekRefused
 
 __all__ = ["PREFIX", "create_api"]
@@ -42,12 +46,22 @@ log = logging.getLogger("idjag.idp.api")
 
 def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequence[str] = ()) -> Litestar:
     """The application for every path below ``/admin/api``."""
-    office = Office(services, lookups)
+    office, strangers = Office(services, lookups), Strangers()
+    trusted = trusted_networks(trusted_proxies)
     base = urlsplit(services.base).path + PREFIX
 
     def failed(request: AnyRequest, error: Exception) -> Response[Any]:
-        visit = getattr(request.state, "visit", None)
-        return response(_problem(error), reference=visit.decision_id if visit else services.new_id())
+        visit: Visit | None = getattr(request.state, "visit", None)
+        problem, reference = _problem(error), visit.decision_id if visit else services.new_id()
+        if problem.status == 401:
+            source = Source(reference, services.clock(), address(request, trusted), user_agent(request))
+            event = strangers.event(Refused(Reason.TOKEN_INVALID), source)
+            if event is not None:
+                services.ledger.submit(refusal_entry(event, tenant=services.tenant, source=source))
+        if problem.status == 403 and visit is not None:
+            source, path = visit.source(services.clock()), request.scope["path"]
+            turned_down(office, Why.ROLE, actor=visit.actor, source=source, method=request.method, path=path)
+        return response(problem, reference=reference)
 
     return Litestar(
         [
@@ -57,7 +71,7 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
             )
         ],
         path=base,
-        guards=[Doorkeeper(office, trusted=trusted_networks(trusted_proxies))],
+        guards=[Doorkeeper(office, trusted=trusted)],
         dependencies={
             "office": Provide(lambda: office, sync_to_thread=False),
             "visit": Provide(_visit, sync_to_thread=False),

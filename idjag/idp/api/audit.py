@@ -1,8 +1,7 @@
 """The audit log through the admin API: a page at a time, or as a file; of the last day by default."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from litestar import get
 from litestar.di import NamedDependency, Provide
@@ -13,9 +12,10 @@ from idjag.idp.administration.roles import Permission
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
-from idjag.idp.audit_reading import WrongWindow, noted, window
+from idjag.idp.audit_files import Exported, Kind, lines
+from idjag.idp.audit_reading import WrongWindow, exported, noted, window
+from idjag.idp.verifications import chain_of
 from idjag.ledger import trail
-from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
 
 __all__ = ["AUDIT"]
 
@@ -119,23 +119,27 @@ def export_audit(
     office: NamedDependency[Office],
     visit: NamedDependency[Visit],
     wanted: Question,
-    file: FromQuery[Literal["ndjson", "csv"]] = "ndjson",
+    file: FromQuery[Kind] = "ndjson",
 ) -> Stream:
     """Everything that the same question finds, the latest first, as NDJSON or CSV."""
-    about = {**wanted.told, "format": file}
+    rows = office.lookups.export(about=wanted.about, since=wanted.since, until=wanted.until, text=wanted.text)
+    texts = lines(rows, file)
+    about = exported(wanted.told, since=wanted.since, until=wanted.until, kind=file)
     noted(office, actor=visit.actor, source=_source(visit), about=about, event="audit.exported")
-    events = (
-        trail.event_of(row)
-        for row in office.lookups.export(
-            about=wanted.about, since=wanted.since, until=wanted.until, text=wanted.text
-        )
-    )
-    lines: Iterator[str] = as_csv_lines(events) if file == "csv" else as_ndjson_lines(events)
-    kind = "text/csv" if file == "csv" else "application/x-ndjson"
-    return Stream(lines, media_type=f"{kind}; charset=utf-8")
+    return Exported(texts, file, ref=visit.decision_id)
 
 
-AUDIT: Final = (read_audit, export_audit)
+@get("/audit/chain", opt=needs(Permission.AUDIT), sync_to_thread=True)
+def read_chain(*, office: NamedDependency[Office]) -> dict[str, Any]:
+    """How far the log was verified by the servers, when, and what is wrong with which row.
+
+    ``standing``: verified, late (more than an hour ago), first (not all of it yet), broken, forged (what was
+    noted is not ours), nobody.  The proof is `idjag audit verify` with checkpoints from elsewhere.
+    """
+    return chain_of(office.services.verifications, now=office.clock()).members
+
+
+AUDIT: Final = (read_audit, export_audit, read_chain)
 
 
 def _source(visit: Visit) -> dict[str, str]:

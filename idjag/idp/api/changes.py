@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from idjag.idp.administration.appointments import LastOwner, check_an_owner_stays
+from idjag.idp.administration.appointments import LastOwner
 from idjag.idp.administration.roles import missing
+from idjag.idp.administration.standing import keep_an_owner, wants_recent_sign_in
 from idjag.idp.administration.tokens import Caller
 from idjag.idp.api.bodies import wrong
 from idjag.idp.api.office import Office
@@ -24,12 +25,16 @@ from idjag.ledger.entry import Conflict
 from idjag.yaml_file import FileError, FileErrors
 from idjag.yaml_file import read as read_document
 
-__all__ = ["BY_HAND", "change", "document_of", "source_of"]
+__all__ = ["BY_HAND", "NotRecent", "change", "document_of", "source_of"]
 
 BY_HAND: Final = ""
 """``managed_by`` of what was made through the API or the console."""
 
 _ELSEWHERE: Final = ("env:", "file:")
+
+
+class NotRecent(Exception):
+    """The change is about secrets, about administrators or about how people sign in: sign in again first."""
 
 
 def source_of(octets: bytes) -> Source:
@@ -51,11 +56,15 @@ def change(
     how: How,
     only_look: bool = False,
     as_seen: Callable[[Current], None] = lambda _current: None,
+    planned: Callable[[Plan], None] = lambda _plan: None,
+    recent: bool = True,
 ) -> Outcome:
     """Apply it, all or nothing, as far as the caller may.
 
-    ``as_seen`` raises when the state is not the one that the caller has seen.
-    Raises Problem 400, 403, 409, 412, 422, 429.
+    ``as_seen`` raises when the state is not the one that the caller has seen, ``planned`` when they did not
+    mean what would be done and may do.  ``recent``: whether the caller
+    has signed in lately; a token, which signs in nowhere, counts as such.
+    Raises NotRecent, Problem 400, 403, 409, 412, 422, 429.
     """
 
     def agreed(current: Current, plan: Plan) -> None:
@@ -63,7 +72,10 @@ def change(
         if forbidden := missing((each.noun for each in plan.changes), caller.permissions):
             nouns = ", ".join(noun.replace("_", " ") for noun in forbidden)
             raise Problem(403, f"The role {caller.role} may not change: {nouns}.")
+        if not recent and wants_recent_sign_in(office, plan.changes):
+            raise NotRecent
         _keep_an_owner(office, plan)
+        planned(plan)
 
     try:
         return _outcome(office, caller, source, octets=octets, how=how, only_look=only_look, agreed=agreed)
@@ -80,10 +92,8 @@ def change(
 
 def _keep_an_owner(office: Office, plan: Plan) -> None:
     """Nobody locks everybody out: the last owner stays, also as a user.  Raises Problem 409."""
-    users = [change for change in plan.changes if change.noun == "user"]
-    gone = {one.id for one in users if one.action == "delete" or one.after.get("status") == "disabled"}
     try:
-        check_an_owner_stays(office, gone)
+        keep_an_owner(office, plan.changes)
     except LastOwner as last:
         raise Problem(409, f"Nothing was changed: {last}.") from None
 
@@ -100,10 +110,19 @@ def _outcome(
 ) -> Outcome:
     secrets = _credentials(office)
     if only_look:
-        plan = look(office, source.state, secrets, how=how, agreed=agreed)
+        plan = look(office, source.state, secrets, how=how, agreed=agreed, near=office.lookups)
         return Outcome(plan, plan.policy_seq, applied=False)
     digest = hashlib.sha256(octets).hexdigest()
-    return apply(office, source.state, secrets, actor=caller.actor, digest=digest, how=how, agreed=agreed)
+    return apply(
+        office,
+        source.state,
+        secrets,
+        actor=caller.actor,
+        digest=digest,
+        how=how,
+        agreed=agreed,
+        near=office.lookups,
+    )
 
 
 def _credentials(office: Office) -> Credentials:

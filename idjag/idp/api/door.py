@@ -12,7 +12,7 @@ from idjag.idp.administration.roles import Permission
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
 
-__all__ = ["NEEDS", "Doorkeeper", "needs"]
+__all__ = ["NEEDS", "Doorkeeper", "address", "needs", "user_agent"]
 
 NEEDS: Final = "permission"
 
@@ -36,15 +36,15 @@ class Doorkeeper:
         caller = await asyncio.to_thread(tokens.caller, self._office, value, now=now)
         if caller is None:
             raise Problem(401, "Send a valid API token: Authorization: Bearer ...", headers=_CHALLENGE)
-        wanted = route.opt.get(NEEDS)
-        if wanted not in caller.permissions:
-            raise Problem(403, f"The role {caller.role} of this token may not do that.")
         connection.state.visit = Visit(
             caller=caller,
             decision_id=self._office.new_id(),
-            ip=_address(connection, self._trusted),
-            user_agent=connection.headers.get("user-agent", "")[:256],
+            ip=address(connection, self._trusted),
+            user_agent=user_agent(connection),
         )
+        wanted = route.opt.get(NEEDS)
+        if wanted not in caller.permissions:
+            raise Problem(403, f"The role {caller.role} of this token may not do that.")
 
 
 def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
@@ -56,6 +56,12 @@ def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return value.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _address(connection: ASGIConnection[Any, Any, Any, Any], trusted: Networks) -> str:
+def address(connection: ASGIConnection[Any, Any, Any, Any], trusted: Networks) -> str:
+    """Where a request comes from, as the audit log says it."""
     peer = connection.client.host if connection.client else ""
     return client_address(peer, tuple(connection.scope["headers"]), trusted=trusted)
+
+
+def user_agent(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What the client calls itself, as far as the log wants to know."""
+    return connection.headers.get("user-agent", "")[:256]

@@ -71,7 +71,7 @@ def _router(section: Section) -> Router:
             visit.caller,
             source_of(octets),
             octets=octets,
-            how=How(managed_by=BY_HAND),
+            how=How(managed_by=BY_HAND).from_there(visit.ip, visit.user_agent),
             only_look=dry_run,
             as_seen=as_seen(section, key, if_match),
         )
@@ -94,7 +94,7 @@ def _router(section: Section) -> Router:
             visit.caller,
             source_of(octets),
             octets=octets,
-            how=How(unwanted={section.noun: {key}}),
+            how=How(unwanted={section.noun: {key}}).from_there(visit.ip, visit.user_agent),
             only_look=dry_run,
             as_seen=as_seen(section, key, if_match, gone=True),
         )
@@ -105,9 +105,15 @@ def _router(section: Section) -> Router:
 
 
 def _page(office: Office, section: Section, *, begins: str, after: str) -> tuple[Current, list[str]]:
+    """Of people and connections, which may be many, only those are read that are shown."""
+    ledger, tenant, near = office.ledger, office.tenant, office.lookups
     if section.name == "users":
-        keys = list(office.lookups.people(begins=begins, after=after, limit=_MOST + 1))
-        return load(office.ledger, office.tenant, everyone=False, usernames=keys[:_MOST]), keys
-    current = load(office.ledger, office.tenant, everyone=False)
+        keys = list(near.people(begins=begins, after=after, limit=_MOST + 1))
+        return load(ledger, tenant, everyone=False, usernames=keys[:_MOST], connections=()), keys
+    if section.name == "connections":
+        keys = list(near.connection_names(begins=begins, after=after, limit=_MOST + 1))
+        shown = [(key, "") for key in keys[:_MOST]]
+        return load(ledger, tenant, everyone=False, connections=shown), keys
+    current = load(ledger, tenant, everyone=False, connections=())
     rows = rows_of(section, current)
     return current, [key for key in rows if key > after and key.startswith(begins)][: _MOST + 1]

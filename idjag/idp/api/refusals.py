@@ -1,8 +1,9 @@
-"""Why an appointment was not made, in the words of the API and of the console."""
+"""Why an administrator was not made, changed or stopped, in the words of the API and of the console."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from idjag.idp.administration import appointments
 from idjag.idp.api.problem import Problem
@@ -10,10 +11,13 @@ from idjag.idp.api.problem import Problem
 __all__ = ["appointed"]
 
 
-def appointed(act: Callable[[], object]) -> None:
+R = TypeVar("R")
+
+
+def appointed(act: Callable[[], R]) -> R:
     """Do it; raises Problem 403, 409, 412, 422 with what was said."""
     try:
-        act()
+        return act()
     except appointments.Denied as denied:
         raise Problem(403, f"Nothing was changed: {denied}.") from None
     except appointments.NoSuch as no:

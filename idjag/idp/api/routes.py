@@ -15,6 +15,7 @@ from idjag.idp.api.changes import change, source_of
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
+from idjag.idp.api.refusals import appointed
 from idjag.idp.facts import holds_of
 from idjag.idp.holds import find, place, release
 from idjag.idp.key_rotation import SOONEST, Change, Keys, KeyUnknown
@@ -68,7 +69,20 @@ def hold(office: NamedDependency[Office], visit: NamedDependency[Visit], body: R
         target = find(office, asked.kind, asked.id, app=asked.app)
     except UnknownName as unknown:
         raise Problem(422, f"{unknown}.") from None
-    return _hold(place(office, target, actor=visit.actor, reason=asked.reason, until=asked.until))
+    may = visit.caller.permissions
+    return _hold(
+        appointed(
+            lambda: place(
+                office,
+                target,
+                actor=visit.actor,
+                reason=asked.reason,
+                until=asked.until,
+                may=may,
+                source=visit.source(office.clock()),
+            )
+        )
+    )
 
 
 @post("/holds/release", opt=needs(Permission.HOLD), status_code=200, sync_to_thread=True)
@@ -81,7 +95,10 @@ def release_holds(
         target = find(office, asked.kind, asked.id, app=asked.app)
     except UnknownName as unknown:
         raise Problem(422, f"{unknown}.") from None
-    released = release(office, target, actor=visit.actor, reason=asked.reason)
+    may, source = visit.caller.permissions, visit.source(office.clock())
+    released = appointed(
+        lambda: release(office, target, actor=visit.actor, reason=asked.reason, may=may, source=source)
+    )
     return {"items": [_hold(one) for one in released]}
 
 
@@ -110,7 +127,7 @@ def apply_state(
     prune: FromQuery[bool] = False,
 ) -> dict[str, Any]:
     """Bring the state to what a file says, as `idjag apply` does; all or nothing, as the role allows."""
-    how = How(prune=prune)
+    how = How(prune=prune).from_there(visit.ip, visit.user_agent)
     outcome = change(office, visit.caller, source_of(body), octets=body, how=how, only_look=dry_run)
     return {**plan_json(outcome.plan), "policy_seq": outcome.policy_seq, "applied": outcome.applied}
 
@@ -163,7 +180,12 @@ def make_token(
     asked = parsed(body, TokenBody)
     try:
         made = tokens.issue(
-            office, visit.caller, name=asked.name, role=Role(asked.role), lifetime=asked.lifetime
+            office,
+            visit.caller,
+            name=asked.name,
+            role=Role(asked.role),
+            lifetime=asked.lifetime,
+            source=visit.source(office.clock()),
         )
     except tokens.TokenDenied as denied:
         raise Problem(403, f"Nothing was made: {denied}.") from None
@@ -175,7 +197,7 @@ def make_token(
 @delete("/tokens/{handle:str}", opt=needs(Permission.ADMINISTRATORS), status_code=204, sync_to_thread=True)
 def end_token(office: NamedDependency[Office], visit: NamedDependency[Visit], handle: FromPath[str]) -> None:
     """End an API token from the next request on."""
-    if not tokens.revoke(office, handle, actor=visit.actor):
+    if not tokens.revoke(office, handle, actor=visit.actor, source=visit.source(office.clock())):
         raise Problem(404, "No living token has this handle.")
 
 

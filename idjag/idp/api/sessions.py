@@ -37,7 +37,8 @@ def end_sessions(
 ) -> dict[str, Any]:
     """Sign the user out everywhere, with refresh tokens and remembered browsers."""
     try:
-        return {"ended": accounts.end_sessions(office, _person(office, key), actor=visit.actor)}
+        person_id, source = _person(office, key), visit.source(office.clock())
+        return {"ended": accounts.end_sessions(office, person_id, actor=visit.actor, source=source)}
     except accounts.Gone as gone:
         raise Problem(404, f"{gone}.") from None
 

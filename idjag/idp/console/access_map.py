@@ -8,6 +8,8 @@ from typing import Final
 from idjag.idp import facts
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
+from idjag.idp.console.fields import NOTHING_WRONG, Wrong
+from idjag.idp.console.groups import group_row
 from idjag.idp.console.places import Place
 from idjag.idp.console.surroundings import (
     Link,
@@ -18,8 +20,10 @@ from idjag.idp.console.surroundings import (
     matrix,
 )
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.who import groups_offered
 from idjag.idp.questions import UnknownName, find_app, find_person, find_resource_app
 from idjag.policy.index import Policy
+from idjag.policy.model import Person
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES", "Drawing", "draw"]
@@ -27,7 +31,11 @@ __all__ = ["PLACES", "Drawing", "draw"]
 _MAP: Final = "/admin/map"
 _MATRIX: Final = "/admin/matrix"
 _MOST: Final = 40
+_MOST_SCOPES: Final = 500
+_AGENT: Final = "ai_agent"
+_FILTERS: Final = ("user", "group", "app", "to", "scope")
 _STATES: Final = ("active", "draft", "paused", "expired", "held")
+_NOTHING: Final = "Nothing can be drawn of this."
 _ROW: Final = 44  # units of the drawing from one name to the next
 
 
@@ -72,21 +80,31 @@ def _at(number: int, count: int, height: int) -> int:
 
 
 def _map(desk: Desk, visit: Visit) -> Reply:
-    policy, held = desk.office.ledger.fresh(desk.office.tenant).policy, frozenset(holds_on(desk))
-    asked = visit.asked
+    policy, asked = desk.office.ledger.fresh(desk.office.tenant).policy, visit.asked
+    wrong = NOTHING_WRONG
     try:
-        links, of = _chosen(desk, policy, visit, held=held)
+        links, named = _chosen(desk, policy, visit, held=frozenset(holds_on(desk)))
     except UnknownName as unknown:
-        raise Problem(404, f"{unknown}.") from None
+        links, named, wrong = [], "Access map", _unknown(str(unknown))
+    except Problem as problem:
+        links, named, wrong = [], "Access map", Wrong(_NOTHING, {"group": problem.detail})
     scope = asked.one("scope")
     if scope:
         links = [link for link in links if _allows(link, scope)]
+    if asked.has("agents"):
+        links = [link for link in links if link.app.kind == _AGENT]
     return desk.show(
         "map.html",
         visit,
-        of=of,
+        status=422 if wrong.problem else 200,
+        wrong=wrong,
+        named=named,
+        narrowed=any(asked.one(name) for name in (*_FILTERS, "agents")),
         asked=asked,
         links=links[:_MOST],
+        states=[state for state in _STATES if any(link.state == state for link in links[:_MOST])],
+        scopes=_scopes(policy),
+        groups=[(name, name) for name in groups_offered(desk)],
         more=len(links) > _MOST,
         drawing=draw(links[:_MOST]),
         apps=sorted((app.key, app.name) for app in policy.apps.values() if policy.connected(app.id)),
@@ -95,22 +113,66 @@ def _map(desk: Desk, visit: Visit) -> Reply:
 
 
 def _chosen(desk: Desk, policy: Policy, visit: Visit, *, held: frozenset[str]) -> tuple[list[Link], str]:
-    """The connections of what was chosen, and what it is called; raises UnknownName."""
+    """The connections between those who were chosen, and what that is called.
+
+    Raises UnknownName, Problem 404 and 422 for the group.
+    """
     asked = visit.asked
-    if asked.one("user"):
+    app = find_app(policy, asked.one("app")) if asked.one("app") else None
+    target = find_resource_app(policy, asked.one("to")) if asked.one("to") else None
+    if asked.one("group"):
+        links = around_person(desk, policy, _member(desk, visit), held=held)
+        named = f"What {app.name if app else 'apps'} can reach for people in {asked.one('group')}"
+    elif asked.one("user"):
         person_id = find_person(desk.office, asked.one("user"))
         found = facts.person(desk.office.ledger.read(facts.person_keys(person_id)), person_id)
-        return (around_person(desk, policy, found.person, held=held) if found else []), asked.one("user")
-    if asked.one("app"):
-        app = find_app(policy, asked.one("app"))
-        return around_app(desk, policy, app, held=held), app.name
-    if asked.one("to"):
-        target = find_resource_app(policy, asked.one("to"))
-        return around_resource_app(desk, policy, target, held=held), target.name
-    if policy.size <= _MOST:
-        every = matrix(desk, policy, text="", held=held, most=_MOST, statuses=frozenset())
-        return list(every.cells.values()), ""
-    return [], ""
+        links = around_person(desk, policy, found.person, held=held) if found else []
+        whose = (found.name if found else None) or asked.one("user")
+        named = f"What {app.name if app else 'apps'} can reach as {whose}"
+    elif app:
+        links, named = around_app(desk, policy, app, held=held), f"Around {app.name}"
+    elif target:
+        links, named = around_resource_app(desk, policy, target, held=held), f"Around {target.name}"
+    else:
+        links, named = _every(desk, policy, held=held), "Access map"
+    return [
+        link
+        for link in links
+        if (app is None or link.app.id == app.id) and (target is None or link.resource_app.id == target.id)
+    ], named
+
+
+def _member(desk: Desk, visit: Visit) -> Person:
+    """Somebody of whom nothing is known but the group; raises Problem 404, 422."""
+    row = group_row(desk, visit.asked.one("group"))
+    if visit.asked.one("user"):
+        raise Problem(422, "Choose a person or a group, not both.")
+    return Person("", groups=frozenset({str(row["id"])}))
+
+
+def _every(desk: Desk, policy: Policy, *, held: frozenset[str]) -> list[Link]:
+    """All of them, where a drawing can hold them."""
+    if policy.size > _MOST:
+        return []
+    every = matrix(desk, policy, text="", held=held, most=_MOST, statuses=frozenset())
+    return list(every.cells.values())
+
+
+def _unknown(message: str) -> Wrong:
+    """At the field that names what leads nowhere."""
+    kinds = {"unknown user": "user", "unknown app": "app", "unknown resource app": "to"}
+    name = next((name for kind, name in kinds.items() if message.startswith(f"{kind}:")), "")
+    return Wrong(_NOTHING, {name: f"{message[:1].upper()}{message[1:]}."})
+
+
+def _scopes(policy: Policy) -> list[str]:
+    """What may be meant by a scope: what resource apps declare."""
+    declared = {
+        scope
+        for target in policy.resource_apps.values()
+        for scope in (*target.scopes, *(one for api in target.resources for one in api.scopes))
+    }
+    return sorted(declared)[:_MOST_SCOPES]
 
 
 def _allows(link: Link, scope: str) -> bool:

@@ -76,12 +76,14 @@ def _end(desk: Desk, visit: Visit) -> Reply:
 
 def _make_token(desk: Desk, visit: Visit) -> Reply:
     """A token of at most one's own role, on a page of its own: its value is seen this once."""
-    role, name = _role(visit, "token_role"), visit.asked.one("name")
+    role, name = _role(visit, "token_role"), visit.asked.words("name")
     if not 0 < len(name) <= _LONGEST_NAME:
         raise Problem(422, "Say what the token is for, in at most 100 characters.")
     try:
         lifetime = parse_duration(visit.asked.one("lifetime"))
-        made = tokens.issue(desk.office, visit.caller, name=name, role=role, lifetime=lifetime)
+        made = tokens.issue(
+            desk.office, visit.caller, name=name, role=role, lifetime=lifetime, source=visit.source
+        )
     except tokens.TokenDenied as denied:
         raise Problem(403, f"Nothing was made: {denied}.") from None
     except ValueError as wrong:
@@ -90,7 +92,7 @@ def _make_token(desk: Desk, visit: Visit) -> Reply:
 
 
 def _end_token(desk: Desk, visit: Visit) -> Reply:
-    if not tokens.revoke(desk.office, visit.asked.one("id"), actor=visit.actor):
+    if not tokens.revoke(desk.office, visit.asked.one("id"), actor=visit.actor, source=visit.source):
         raise Problem(404, "No living token has this handle.")
     return desk.go(_HERE, done="retired")
 

@@ -14,7 +14,7 @@ from idjag.idp.console import who as who_form
 from idjag.idp.console.app_secrets import secrets_of
 from idjag.idp.console.changing import Proposal, opened, review
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
-from idjag.idp.console.forms import Field, filled, laid_over, paths
+from idjag.idp.console.forms import Field, filled, id_of, laid_over, paths
 from idjag.idp.console.history import begins, history
 from idjag.idp.console.places import Place
 from idjag.idp.console.surroundings import around_app, holds_on
@@ -27,7 +27,7 @@ from idjag.policy.words import who_words
 from idjag.protocol.client_certificate import SUBJECTS
 from idjag.protocol.http import Reply
 
-__all__ = ["PLACES"]
+__all__ = ["BASIC", "KINDS", "METHODS", "NEW", "PATHS", "PLACES", "auth_said"]
 
 _LIST: Final = "/admin/apps"
 _PAGE: Final = "/admin/app"
@@ -35,7 +35,7 @@ _EDIT: Final = "/admin/app/edit"
 _MOST: Final = 100
 _RECENT: Final = 10
 
-_BASIC: Final = (
+BASIC: Final = (
     Field("name"),
     Field("kind"),
     Field("client_id"),
@@ -54,13 +54,13 @@ _BASIC: Final = (
     Field("require_pushed_authorization_requests", kind="flag"),
     Field("subject_tokens_from", kind="lines"),
 )
-_PATHS: Final[Mapping[str, str]] = {
-    **paths(_BASIC),
+PATHS: Final[Mapping[str, str]] = {
+    **paths(BASIC),
     **{at.replace("who", "assigned", 1): name for at, name in who_form.FIELDS.items()},
     "id": "id",
     "auth": "method",
 }
-_NEW: Final[Mapping[str, Any]] = {
+NEW: Final[Mapping[str, Any]] = {
     "kind": "web",
     "auth": {"method": "client_secret"},
     "grants": ["authorization_code", "token_exchange"],
@@ -77,7 +77,7 @@ KINDS: Final = (
     ("service", "Service"),
     ("ai_agent", "AI agent"),
 )
-_METHODS: Final = (
+METHODS: Final = (
     ("client_secret", "Client secret"),
     ("client_secret_basic", "Client secret, in the header alone (client_secret_basic)"),
     ("client_secret_post", "Client secret, in the body alone (client_secret_post)"),
@@ -124,6 +124,7 @@ def _list(desk: Desk, visit: Visit) -> Reply:
         "apps.html",
         visit,
         apps=[(app, len(policy.connected(app.id))) for app in shown[:_MOST]],
+        held=frozenset(holds_on(desk)),
         next=shown[_MOST - 1].key if len(shown) > _MOST else "",
         text=visit.asked.one("q"),
         kinds=dict(KINDS),
@@ -145,7 +146,7 @@ def _page(desk: Desk, visit: Visit) -> Reply:
         entry=there.entry,
         managed=there.managed,
         kinds=dict(KINDS),
-        methods=dict(_METHODS),
+        methods=dict(METHODS),
         assigned=who_words(app.assigned, names),
         links=around_app(desk, policy, app, held=frozenset(held)),
         hold=held.get(app.id),
@@ -159,29 +160,30 @@ def _form(desk: Desk, visit: Visit) -> Reply:
     """A new one without an id, else the one of that id as it is now."""
     key = visit.asked.one("id")
     if not key:
-        return _shown(desk, visit, _NEW, seen="")
+        return _shown(desk, visit, NEW, seen="")
     there = opened(desk, "app", key)
     return _shown(desk, visit, there.entry, seen=there.seen)
 
 
 def _check(desk: Desk, visit: Visit) -> Reply:
     asked = visit.asked
-    key, seen = asked.one("id"), asked.one("seen")
+    seen = asked.one("seen")
+    key = asked.one("id") if seen else id_of(asked)
     there = opened(desk, "app", key) if seen else None
-    entry = laid_over(there.entry if there else {"auth": {}}, _BASIC, asked) | {"id": key}
-    entry["auth"] = _auth(entry["auth"], there.entry["auth"] if there else {})
+    entry = laid_over(there.entry if there else {"auth": {}}, BASIC, asked) | {"id": key}
+    entry["auth"] = auth_said(entry["auth"], there.entry["auth"] if there else {})
     entry |= {"assigned": assigned} if (assigned := WhoForm.sent(asked).entry) else {}
     if not assigned:
         entry.pop("assigned", None)
     back = f"{_PAGE}?{urlencode({'id': key})}"
-    proposal = Proposal("app", key, entry, seen, back, managed=bool(there and there.managed))
+    proposal = Proposal.of("app", key, entry, seen, back, managed=bool(there and there.managed))
     try:
         return review(desk, visit, proposal)
     except Problem as problem:
-        return _shown(desk, visit, entry, seen=seen, wrong=wrong(problem, _PATHS))
+        return _shown(desk, visit, entry, seen=seen, wrong=wrong(problem, PATHS))
 
 
-def _auth(auth: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def auth_said(auth: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """How it authenticates, with a secret of ours where it had none; keys of another method go."""
     method = auth.get("method")
     if method in SECRET_METHODS:
@@ -197,14 +199,14 @@ def _auth(auth: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
 def _remove(desk: Desk, visit: Visit) -> Reply:
     there = opened(desk, "app", visit.asked.one("id"))
     return review(
-        desk, visit, Proposal("app", visit.asked.one("id"), None, there.seen, _LIST, managed=there.managed)
+        desk, visit, Proposal.of("app", visit.asked.one("id"), None, there.seen, _LIST, managed=there.managed)
     )
 
 
 def _shown(
     desk: Desk, visit: Visit, entry: Mapping[str, Any], *, seen: str, wrong: Wrong = NOTHING_WRONG
 ) -> Reply:
-    who, values = WhoForm.of(entry.get("assigned")), filled(entry, _BASIC)
+    who, values = WhoForm.of(entry.get("assigned")), filled(entry, BASIC)
     return desk.show(
         "app_edit.html",
         visit,
@@ -220,7 +222,7 @@ def _shown(
         who=who,
         groups=groups_offered(desk, *who.groups, *who.not_groups),
         kinds=KINDS,
-        methods=_METHODS,
+        methods=METHODS,
         grants=_GRANTS,
         scopes=_SCOPES,
     )

@@ -13,6 +13,7 @@ from idjag.idp.console.asked import Asked
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.words import level_said
 from idjag.idp.factors import acr
 from idjag.idp.questions import UnknownName, build
 from idjag.idp.state.cases import ask_of
@@ -79,7 +80,7 @@ def _shown(desk: Desk, visit: Visit, *, answer: Any = None, wrong: Wrong = NOTHI
         wrong=wrong,
         apps=sorted((app.key, app.name) for app in policy.apps.values()),
         resource_apps=sorted((target.key, target.name) for target in policy.resource_apps.values()),
-        levels=[("", "not said"), *((each, each) for each in acr.SIGN_INS)],
+        levels=[("", "not said"), *((each, level_said(each)) for each in acr.SIGN_INS)],
         methods=_METHODS,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
 
+from idjag.idp.catalog.fields import is_clean
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import TokenRequest
 
@@ -38,6 +39,11 @@ class Asked:
     def every(self, name: str) -> tuple[str, ...]:
         """The values of boxes of one name, without the empty ones."""
         return tuple(value.strip() for value in self.values.get(name, ()) if value.strip())
+
+    def words(self, name: str, *, longest: int = 500) -> str:
+        """What somebody says in their own words: on one line, and nothing in it that nobody sees."""
+        line = " ".join(self.one(name).split())
+        return "".join(char for char in line if is_clean(char))[:longest].strip()
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The lines of a text, without the empty ones."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idjag.idp.console.visit import Desk
+from idjag.idp.console.words import event_said
 from idjag.idp.naming import names_of
 from idjag.ledger import trail
 from idjag.ledger.entry import Row
@@ -49,12 +50,39 @@ class Line:
 
 def lines(desk: Desk, rows: Sequence[Row]) -> list[Line]:
     """Rows of the log in words; ids of people and apps by their names, as far as these are there still."""
-    events: list[dict[str, Any]] = [dict(trail.event_of(row)) for row in rows]
+    events = [_event(row) for row in rows]
     people = {str(event["subject"]) for event in events if event["subject"]}
     people |= {str(who["id"]) for event in events if (who := event["actor"] or {}).get("kind") == "person"}
     names = names_of(desk.office, (), people=people)
     policy = desk.office.ledger.fresh(desk.office.tenant).policy
     return [_line(event, names, policy) for event in events]
+
+
+def _event(row: Row) -> dict[str, Any]:
+    """With values of the kinds that we write; in the place of others, what cannot be read says so."""
+    event: dict[str, Any] = dict(trail.event_of(row))
+    if event["time"] and all(_is(event[name], kind) for name, kind in _KINDS.items()):
+        return event
+    return {**dict.fromkeys(event), "id": event["id"], "time": 0, "event": _UNREADABLE}
+
+
+def _is(value: object, kind: type) -> bool:
+    if isinstance(value, list):
+        return kind is list and all(isinstance(one, str) for one in value)
+    return value is None or isinstance(value, kind)
+
+
+_UNREADABLE: Final = "a row that cannot be read"
+_TEXTS: Final = (
+    *("event", "decision_id", "subject", "requesting_app", "resource_app", "reason", "jti", "acr"),
+    *("ip", "user_agent"),
+)
+_KINDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(("time", "auth_time"), int),
+    **dict.fromkeys(("actor", "inputs"), dict),
+    **dict.fromkeys(("scopes_requested", "resources", "amr"), list),
+}
 
 
 def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
@@ -64,7 +92,7 @@ def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
         no=int(event["id"]),
         time=int(event["time"]),
         event=str(event["event"]),
-        outcome=OUTCOMES.get(str(event["event"]), str(event["event"])),
+        outcome=OUTCOMES.get(str(event["event"]), event_said(str(event["event"]))),
         good=event["event"] in _GOOD,
         actor=_actor(event["actor"] or {}, names, policy),
         subject=names.person(subject) if subject else "",

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
-from idjag.idp.audit_reading import WrongWindow, noted, window
+from idjag.idp.audit_files import Kind, Leaving
+from idjag.idp.audit_files import lines as lines_of_file
+from idjag.idp.audit_reading import LONGEST_WINDOW, Following, WrongWindow, exported, noted, window
 from idjag.idp.console.asked import Asked
+from idjag.idp.console.audit_chain import chain
 from idjag.idp.console.audit_lines import OUTCOMES, lines
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.words import event_said
 from idjag.idp.lookups import TooMuch
 from idjag.idp.questions import UnknownName, find_app, find_person, find_resource_app
-from idjag.ledger import trail
-from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
 from idjag.ledger.entry import Row
-from idjag.protocol.http import NO_STORE, Reply
+from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
 
@@ -30,7 +32,6 @@ _THREAD: Final = "/admin/audit/thread"
 _DECISION: Final = "/admin/audit/decision"
 _EXPORT: Final = "/admin/audit/export"
 _PAGE: Final = 50
-_MOST_EXPORTED: Final = 20_000
 _LONGEST: Final = 256
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d)?Z?")
 
@@ -44,6 +45,25 @@ class _Filter:
     since: int | None = None
     until: int | None = None
     before: int | None = None
+
+    def within(self, *, now: int) -> tuple[int | None, int | None]:
+        """The time that is looked at: all of it for what is somewhere alone."""
+        if self.about.keys() & {"decision_id", "jti"} and not self.text:
+            return self.since, self.until
+        return window(self.since, self.until, now=now)
+
+    @property
+    def seen(self) -> dict[str, object]:
+        """What one look differs by from another."""
+        return {**self.told, "since": self.since, "until": self.until, "before": self.before}
+
+    @property
+    def told(self) -> dict[str, str]:
+        """As the log says what somebody looked for."""
+        return {**self.about, **({"text": self.text} if self.text else {})}
+
+
+_FOLLOWING: Final = Following()
 
 
 class _Mistyped(Exception):
@@ -62,18 +82,16 @@ def _log(desk: Desk, visit: Visit) -> Reply:
         return _shown(desk, visit, wrong=mistyped.wrong)
     except TooMuch as too_much:
         return _shown(desk, visit, wrong=Wrong(f"{too_much}"))
-    if not visit.live:
-        noted(desk.office, actor=visit.actor, source=visit.source.fields(), about=dict(wanted.about))
+    is_news = _FOLLOWING.is_news(visit.administrator.secret, wanted.seen, now=desk.now)
+    if is_news or not visit.live or not visit.asked.has("live"):
+        noted(desk.office, actor=visit.actor, source=visit.source.fields(), about=wanted.told)
     found = lines(desk, rows[:_PAGE])
     older = found[-1].no if len(rows) > _PAGE else None
     return _shown(desk, visit, lines=found, older=older)
 
 
 def _rows(desk: Desk, wanted: _Filter, *, limit: int) -> list[Row]:
-    exact = wanted.about.keys() & {"decision_id", "jti"}
-    since, until = wanted.since, wanted.until
-    if not exact:
-        since, until = window(since, until, now=desk.now)
+    since, until = wanted.within(now=desk.now)
     found = desk.office.lookups.audit(
         about=wanted.about, since=since, until=until, before_no=wanted.before, limit=limit, text=wanted.text
     )
@@ -152,10 +170,11 @@ def _shown(
         asked=asked,
         query=query,
         follow=asked.has("live") and not asked.one("before"),
-        events=[("", "any"), *OUTCOMES.items(), *((each, each) for each in _OTHERS)],
+        events=[("", "any"), *OUTCOMES.items(), *((each, event_said(each)) for each in _OTHERS)],
         apps=[("", "any"), *sorted((app.key, app.name) for app in policy.apps.values())],
         resource_apps=[("", "any"), *sorted((one.key, one.name) for one in policy.resource_apps.values())],
-        window_days=31,
+        window_days=LONGEST_WINDOW // 86_400,
+        chain=None if visit.live else chain(desk),
     )
 
 
@@ -169,6 +188,7 @@ _OTHERS: Final = (
     "rule.updated",
     "state.applied",
     "refused.before_authentication",
+    "audit.broken",
 )
 
 
@@ -197,34 +217,24 @@ def _decision(desk: Desk, visit: Visit) -> Reply:
     return desk.show("audit_decision.html", visit, decision_id=decision_id, lines=lines(desk, rows))
 
 
-def _export(desk: Desk, visit: Visit) -> Reply:
-    """What the filters find, as a file; the latest first, and so many at most."""
+def _export(desk: Desk, visit: Visit) -> Leaving:
+    """All that the filters find, as a file; the latest first."""
     try:
         wanted = _filter(desk, visit.asked)
-        rows = _rows(desk, wanted, limit=_MOST_EXPORTED)
-    except (_Mistyped, TooMuch) as refused:
-        raise Problem(422, f"{refused}") from None
-    as_csv = visit.asked.one("format") == "csv"
-    about = {**wanted.about, "format": "csv" if as_csv else "ndjson", "rows": len(rows)}
+    except _Mistyped as mistyped:
+        raise Problem(422, f"{mistyped}") from None
+    since, until = wanted.within(now=desk.now)
+    kind: Kind = "csv" if visit.asked.one("format") == "csv" else "ndjson"
+    rows = desk.office.lookups.export(about=wanted.about, since=since, until=until, text=wanted.text)
+    texts = lines_of_file(rows, kind)
+    about = exported(wanted.told, since=since, until=until, kind=kind)
     noted(desk.office, actor=visit.actor, source=visit.source.fields(), about=about, event="audit.exported")
-    events = (trail.event_of(row) for row in rows)
-    return _file(as_csv_lines(events) if as_csv else as_ndjson_lines(events), as_csv=as_csv)
-
-
-def _file(texts: Iterator[str], *, as_csv: bool) -> Reply:
-    name, kind = ("audit.csv", "text/csv") if as_csv else ("audit.ndjson", "application/x-ndjson")
-    headers = (
-        (b"content-type", f"{kind}; charset=utf-8".encode()),
-        (b"content-disposition", f'attachment; filename="{name}"'.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        *NO_STORE,
-    )
-    return Reply(200, headers, "".join(texts).encode())
+    return Leaving(texts, kind, ref=visit.source.decision_id)
 
 
 PLACES: Final = {
     _LOG: Place(Permission.AUDIT, show=_log, under=_LOG),
     _THREAD: Place(Permission.AUDIT, show=_thread, under=_LOG),
     _DECISION: Place(Permission.AUDIT, show=_decision, under=_LOG),
-    _EXPORT: Place(Permission.AUDIT, show=_export, under=_LOG),
+    _EXPORT: Place(Permission.AUDIT, show=_export, recent=True, under=_LOG),
 }

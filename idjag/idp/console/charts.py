@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from idjag.idp.lookups import Count
@@ -28,6 +29,11 @@ class Bar:
     x: float
     width: float
     parts: Mapping[str, tuple[float, float]]
+
+    @property
+    def day(self) -> str:
+        """The day (UTC) as a calendar writes it."""
+        return datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%d")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from idjag.idp.console.connections_forms import (
     plainly,
     rule_said,
 )
+from idjag.idp.console.connections_new import NAMES, NOUNS, entry_said
+from idjag.idp.console.connections_tried import New
 from idjag.idp.console.fields import wrong
 from idjag.idp.console.visit import Visit
 from idjag.protocol.errors import Reason, Refused
@@ -64,10 +66,14 @@ _STEP_OF: Final[Mapping[str, int]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The entry so far, as the state file would say it; ``furthest`` is the last step that was reached."""
+    """The entry so far, as the state file would say it; ``furthest`` is the last step that was reached.
+
+    ``typed``: apps that are registered together with it, if they are chosen, by their noun.
+    """
 
     entry: Mapping[str, Any] = field(default_factory=dict)
     furthest: int = 1
+    typed: New = field(default_factory=dict)
 
     @property
     def rule(self) -> Mapping[str, Any]:
@@ -78,11 +84,29 @@ class Draft:
     @property
     def text(self) -> str:
         """As it is carried."""
-        return json.dumps([self.entry, self.furthest], ensure_ascii=False, sort_keys=True)
+        return json.dumps([self.entry, self.furthest, self.typed], ensure_ascii=False, sort_keys=True)
+
+    @property
+    def new(self) -> New:
+        """The apps that are registered together with it."""
+        chosen = {noun: self.entry.get(name) for noun, name in NAMES.items()}
+        return {noun: entry for noun, entry in self.typed.items() if entry["id"] == chosen[noun]}
 
     def seal(self, visit: Visit) -> str:
         """What only this console session is given for just this text."""
         return visit.token(f"{WIZARD}\0{self.text}")
+
+    def carried(self, visit: Visit, step: int) -> list[tuple[str, str]]:
+        """What a form holds that leads back to a step."""
+        said = {"id": "id", "owner": "owner", "reason": "what_for"}
+        typed = [(name, str(self.entry.get(key, ""))) for key, name in said.items()]
+        return [
+            ("so_far", self.text),
+            ("seal", self.seal(visit)),
+            ("step", str(step)),
+            ("jump", str(step)),
+            *typed,
+        ]
 
     def at(self, step: int) -> Draft:
         """The same when this step is shown."""
@@ -91,7 +115,13 @@ class Draft:
     def checkable(self, step: int) -> dict[str, Any]:
         """The entry as it can be judged after a step: what comes later is as if it were right."""
         rule = dict(self.rule) if step >= 4 else {**_NO_RULE, "who": {"everyone": True}}
-        placeholder = {"id": "new", "from": "none", "to": "none", "rules": [{**rule, "id": self.rule_name}]}
+        named = _NOT_IN_NAMES.sub("-", f"{self.entry.get('from', '')}-{self.entry.get('to', '')}")
+        placeholder = {
+            "id": named.strip("-")[:_LONGEST_NAME] or "new",
+            "from": "none",
+            "to": "none",
+            "rules": [{**rule, "id": self.rule_name}],
+        }
         return {**placeholder, **{k: v for k, v in self.entry.items() if k != "rules"}}
 
     @property
@@ -114,17 +144,18 @@ def opened(visit: Visit) -> Draft:
     sealed = visit.token(f"{WIZARD}\0{text}")
     if not hmac.compare_digest(visit.asked.one("seal").encode(), sealed.encode()):
         raise Refused(Reason.PARAMETER_WRONG, parameter="so_far")
-    entry, furthest = json.loads(text)
-    return Draft(entry, furthest)
+    return Draft(*json.loads(text))
 
 
 def said_at(step: int, asked: Asked, draft: Draft) -> Draft:
     """The draft with what the form of a step says; another step's fields are not looked at."""
-    entry = dict(draft.entry)
+    entry, typed = dict(draft.entry), draft.typed
     match step:
-        case 1 | 2 | 3:
-            name = ("from", "to", "client_id")[step - 1]
-            entry[name] = asked.one(name)
+        case 1 | 2:
+            typed = _typed(NOUNS[step], asked, draft)
+            entry[NAMES[NOUNS[step]]] = _chosen(NOUNS[step], asked, draft, typed)
+        case 3:
+            entry["client_id"] = asked.one("client_id")
         case 4 | 5 | 6:
             part = ("who", "scopes", "conditions")[step - 4]
             entry["rules"] = [rule_said(asked, draft.rule, part)]
@@ -133,7 +164,21 @@ def said_at(step: int, asked: Asked, draft: Draft) -> Draft:
         case 8:
             entry |= {name: asked.one(name) for name in ("id", "owner")}
             entry["reason"] = asked.one("what_for")
-    return Draft({name: value for name, value in entry.items() if value}, draft.furthest)
+    return Draft({name: value for name, value in entry.items() if value}, draft.furthest, typed)
+
+
+def _typed(noun: str, asked: Asked, draft: Draft) -> New:
+    said = entry_said(noun, asked)
+    others = {name: entry for name, entry in draft.typed.items() if name != noun}
+    return {**others, noun: said} if said else others
+
+
+def _chosen(noun: str, asked: Asked, draft: Draft, typed: New) -> str:
+    """What the list says; what was typed just now is meant, whatever the list says still."""
+    chosen, before, now = asked.one(NAMES[noun]), draft.typed.get(noun), typed.get(noun)
+    if now and (now != before or not chosen):
+        return str(now["id"])
+    return "" if before and not now and chosen == before["id"] else chosen
 
 
 def wrong_by_step(problem: Problem, *, depth: int) -> dict[int, dict[str, str]]:

@@ -24,6 +24,7 @@ from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.console.who import groups_offered
+from idjag.idp.console.words import level_said
 from idjag.policy.model import ResourceApp
 from idjag.policy.words import methods
 from idjag.protocol.http import Reply
@@ -74,7 +75,7 @@ def offered(desk: Desk, target: ResourceApp | None, form: RuleForm) -> Offered:
         groups=groups_offered(desk, *form.who.groups, *form.who.not_groups),
         scopes=[(one, one) for one in sorted({*declared, *form.scopes, *form.default_scopes})],
         resources=[(one, one) for one in dict.fromkeys([*uris, *form.resources])],
-        acr=[(one, one) for one in policy.sign_ins],
+        acr=[(one, level_said(one)) for one in policy.sign_ins],
         amr=[(one, f"{methods((one,)).removeprefix('with ')} ({one})") for one in known],
     )
 
@@ -91,7 +92,7 @@ def _change(desk: Desk, visit: Visit) -> Reply:
     entry = connection_said(asked, there.entry)
     if (again := _stale(there, asked, there.entry, entry)) is not None:
         return _form(desk, visit, there, entry, again)
-    proposal = Proposal("connection", key, entry, there.seen, page_of(key), managed=there.managed)
+    proposal = Proposal.of("connection", key, entry, there.seen, page_of(key), managed=there.managed)
     try:
         return review(desk, visit, proposal)
     except Problem as problem:
@@ -133,7 +134,7 @@ def _change_rule(desk: Desk, visit: Visit) -> Reply:
         return _rule_form(desk, visit, there, rule, _Again(422, Wrong("Choose another name.", said)))
     rules = [one for one in there.entry.get("rules", ()) if one["id"] != name]
     entry = {**there.entry, "rules": [*rules, rule]}
-    proposal = Proposal("connection", key, entry, there.seen, page_of(key), managed=there.managed)
+    proposal = Proposal.of("connection", key, entry, there.seen, page_of(key), managed=there.managed)
     try:
         return review(desk, visit, proposal)
     except Problem as problem:
@@ -150,7 +151,7 @@ def _remove_rule(desk: Desk, visit: Visit) -> Reply:
     return review(
         desk,
         visit,
-        Proposal("connection", key, entry, there.seen, page_of(key), managed=there.managed),
+        Proposal.of("connection", key, entry, there.seen, page_of(key), managed=there.managed),
     )
 
 

@@ -10,7 +10,7 @@ from idjag.idp import facts
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
 from idjag.idp.console.changing import Proposal, opened, review
-from idjag.idp.console.connections_effect import within
+from idjag.idp.console.connections_effect import audience, reached
 from idjag.idp.console.connections_use import DAYS, usage
 from idjag.idp.console.history import begins, history
 from idjag.idp.console.places import Place
@@ -36,6 +36,8 @@ PAGE: Final = "/admin/connection"
 _STATUS: Final = "/admin/connection/status"
 _REMOVE: Final = "/admin/connection/remove"
 _CHECK: Final = "/admin/connection/check"
+_PEOPLE: Final = "/admin/connection/people"
+_MOST_PEOPLE: Final = 100
 _RECENT: Final = 8
 _MOST_COUNTS: Final = 8
 _STATUSES: Final = frozenset({"draft", "active", "paused"})
@@ -125,6 +127,20 @@ def _show(desk: Desk, visit: Visit, *, check: Checked | None = None, wrong: str 
     )
 
 
+def _people(desk: Desk, visit: Visit) -> Reply:
+    """Everybody whom its rules and the assignments of both apps let through, a page at a time."""
+    found = find(desk, visit.asked.one("id"))
+    meant, after = audience(found.policy, found.connection), visit.asked.one("after")
+    people = desk.office.lookups.reached_people(meant, after=after, limit=_MOST_PEOPLE + 1)
+    return desk.show(
+        "connection_people.html",
+        visit,
+        found=found,
+        people=people[:_MOST_PEOPLE],
+        next=people[_MOST_PEOPLE - 1].username if len(people) > _MOST_PEOPLE else "",
+    )
+
+
 def _touches(apps: frozenset[str] | None, targets: frozenset[str] | None, connection: Connection) -> bool:
     return (apps is None or connection.app in apps) and (
         targets is None or connection.resource_app in targets
@@ -148,11 +164,8 @@ def _said(hold: Hold, policy: Policy, names: Names) -> str:
 
 def _count(desk: Desk, connection: Connection, rules: tuple[Rule, ...]) -> int | None:
     try:
-        return (
-            desk.office.lookups.reached([rule.who for rule in rules], within(desk, connection))
-            if rules
-            else 0
-        )
+        policy = desk.office.ledger.fresh(desk.office.tenant).policy
+        return reached(desk, policy, connection, rules)
     except TooMuch:
         return None
 
@@ -188,14 +201,14 @@ def _status(desk: Desk, visit: Visit) -> Reply:
         raise Refused(Reason.PARAMETER_WRONG, parameter="to")
     there = opened(desk, "connection", key)
     entry = {**there.entry, "status": to}
-    proposal = Proposal("connection", key, entry, there.seen, page_of(key), managed=there.managed)
+    proposal = Proposal.of("connection", key, entry, there.seen, page_of(key), managed=there.managed)
     return review(desk, visit, proposal)
 
 
 def _remove(desk: Desk, visit: Visit) -> Reply:
     key = visit.asked.one("id")
     there = opened(desk, "connection", key)
-    return review(desk, visit, Proposal("connection", key, None, there.seen, LIST, managed=there.managed))
+    return review(desk, visit, Proposal.of("connection", key, None, there.seen, LIST, managed=there.managed))
 
 
 def _check(desk: Desk, visit: Visit) -> Reply:
@@ -222,6 +235,7 @@ def _thing(connection: Connection) -> Thing:
 
 PLACES: Final = {
     PAGE: Place(Permission.READ, show=_show, under=LIST),
+    _PEOPLE: Place(Permission.READ, show=_people, under=LIST),
     _STATUS: Place(Permission.RULES, change=_status, under=LIST),
     _REMOVE: Place(Permission.RULES, change=_remove, under=LIST),
     _CHECK: Place(Permission.APPS, change=_check, under=LIST),

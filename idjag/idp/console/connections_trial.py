@@ -9,19 +9,21 @@ from typing import Any, Final
 from idjag.idp.administration.roles import Permission
 from idjag.idp.answers import Answer, answered
 from idjag.idp.api.problem import Problem
-from idjag.idp.console.connections_effect import connection_of, policy_with, reached
+from idjag.idp.console.connections_effect import Effect, effect
+from idjag.idp.console.connections_tried import NOTHING_NEW, New, connection_of, with_connection, with_new
 from idjag.idp.console.connections_use import DAYS, usage
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.words import level_said
 from idjag.idp.discover.asking import Asker, TooOften, discovered
 from idjag.idp.discover.plan import Plan, Undiscovered
-from idjag.idp.lookups import TooMuch
 from idjag.idp.naming import names_of
 from idjag.idp.questions import Ask, UnknownName, build
+from idjag.idp.snapshot import Snapshot
 from idjag.policy.explain import guardrail_sentence, rule_notes, rule_sentence
 from idjag.policy.index import Policy
 from idjag.policy.lint import Lint, lint
-from idjag.policy.model import Connection, ConnectionStatus
+from idjag.policy.model import Connection
 from idjag.policy.words import Names
 
 __all__ = ["Trial", "trial"]
@@ -32,12 +34,12 @@ _LATER: Final = frozenset({Lint.NO_OWNER})
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What step 7 shows; ``people`` None was not counted, ``metadata`` None was not asked for."""
+    """What step 7 shows; ``metadata`` None was not asked for."""
 
     sentences: tuple[str, ...]
     guardrails: tuple[str, ...]
     remarks: tuple[str, ...]
-    people: int | None
+    effect: Effect
     denied: int
     levels: tuple[tuple[str, str], ...]
     answer: Answer | None = None
@@ -46,10 +48,11 @@ class Trial:
     not_found: str = ""
 
 
-def trial(desk: Desk, visit: Visit, entry: Mapping[str, Any]) -> Trial:
+def trial(desk: Desk, visit: Visit, entry: Mapping[str, Any], new: New = NOTHING_NEW) -> Trial:
     """Everything that can be known beforehand; raises Problem when the entry is not right."""
-    connection = connection_of(desk, entry)
-    policy = policy_with(desk, connection)
+    connection = connection_of(desk, entry, new)
+    tried = with_connection(with_new(desk, new), connection)
+    policy = tried.policy
     app, target = policy.apps[connection.app], policy.resource_apps[connection.resource_app]
     guardrails = [
         one
@@ -60,17 +63,19 @@ def trial(desk: Desk, visit: Visit, entry: Mapping[str, Any]) -> Trial:
     names = names_of(
         desk.office, [*(rule.who for rule in connection.rules), *(one.who for one in guardrails)]
     )
-    answer, wrong = _answer(desk, visit, connection, policy, names)
+    answer, wrong = _answer(desk, visit, connection, tried, names)
     metadata, not_found = _metadata(desk, visit, target.issuer)
     since = desk.now - DAYS * 86_400
     uses = desk.office.lookups.uses((app.id, target.id), since=since, until=desk.now + 1)
     return Trial(
         sentences=tuple(_sentences(connection, app.name, names)),
         guardrails=tuple(guardrail_sentence(one, policy=policy, names=names) for one in guardrails),
-        remarks=tuple(_remarks(desk, connection, policy)),
-        people=_people(desk, connection),
+        remarks=tuple(_remarks(connection, tried, now=desk.now)),
+        effect=effect(
+            desk, "", {**entry, "status": "active", "client_id": entry.get("client_id") or "new"}, new
+        ),
         denied=usage(uses, now=desk.now).denied,
-        levels=(("", "The weakest that there is"), *((one, one) for one in policy.sign_ins)),
+        levels=(("", "The weakest that there is"), *((one, level_said(one)) for one in policy.sign_ins)),
         answer=answer,
         wrong=wrong,
         metadata=metadata,
@@ -84,17 +89,11 @@ def _sentences(connection: Connection, app: str, names: Names) -> Iterable[str]:
         yield from rule_notes(rule)
 
 
-def _people(desk: Desk, connection: Connection) -> int | None:
-    try:
-        return reached(desk, connection)
-    except TooMuch:
-        return None
-
-
-def _remarks(desk: Desk, connection: Connection, policy: Policy) -> Iterable[str]:
+def _remarks(connection: Connection, tried: Snapshot, *, now: int) -> Iterable[str]:
     """What would keep it from working, or is worth a second look."""
+    policy = tried.policy
     app, target = policy.apps[connection.app], policy.resource_apps[connection.resource_app]
-    client = desk.office.ledger.fresh(desk.office.tenant).clients[app.client_id]
+    client = tried.clients[app.client_id]
     if connection.client_id is None and not app.by_document:
         yield "It has no client ID at the resource app yet: nothing is issued without one."
     if "token_exchange" not in client.grants:
@@ -102,20 +101,21 @@ def _remarks(desk: Desk, connection: Connection, policy: Policy) -> Iterable[str
     alone = Policy(
         apps=policy.apps.values(),
         resource_apps=[target],
-        connections=[replace(connection, status=ConnectionStatus.ACTIVE)],
+        connections=policy.connections.values(),
         guardrails=policy.guardrails,
         sign_ins=policy.sign_ins,
     )
-    for finding in lint(alone, now=desk.now):
+    for finding in lint(alone, now=now):
         if finding.noun in ("connection", "rule") and finding.lint not in _LATER:
-            yield f"{finding.message[:1].upper()}{finding.message[1:]}."
+            said = f"it {finding.message}" if finding.lint is Lint.NO_EXPIRY else finding.message
+            yield f"{said[:1].upper()}{said[1:]}."
 
 
 def _answer(
-    desk: Desk, visit: Visit, connection: Connection, policy: Policy, names: Names
+    desk: Desk, visit: Visit, connection: Connection, tried: Snapshot, names: Names
 ) -> tuple[Answer | None, Wrong]:
     """The decision for one person, by the token endpoint's own evaluator, on the policy as it would be."""
-    asked = visit.asked
+    asked, policy = visit.asked, tried.policy
     user = asked.one("user")
     if not user or asked.one("go") != "ask":
         return None, NOTHING_WRONG
@@ -131,11 +131,11 @@ def _answer(
         amr=policy.sign_ins.get(acr or ""),
     )
     try:
-        built = build(desk.office, ask)
+        built = build(desk.office, ask, tried=tried)
     except UnknownName:
         return None, Wrong("This cannot be asked.", {"user": f"There is no person called {user}."})
     known = Names({**built.names.groups, **names.groups}, {**built.names.people, **names.people})
-    return answered(replace(built, policy=policy, names=known)), NOTHING_WRONG
+    return answered(replace(built, names=known)), NOTHING_WRONG
 
 
 def _metadata(desk: Desk, visit: Visit, issuer: str) -> tuple[Plan | None, str]:

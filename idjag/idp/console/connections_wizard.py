@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
-from idjag.idp.console.changing import Proposal, review
+from idjag.idp.console.changing import Proposal, Wanted, review
 from idjag.idp.console.connections_draft import (
     LAST,
     STEPS,
@@ -19,12 +19,15 @@ from idjag.idp.console.connections_draft import (
     wrong_by_step,
 )
 from idjag.idp.console.connections_edit import offered
-from idjag.idp.console.connections_effect import connection_of
 from idjag.idp.console.connections_forms import RuleForm, date_said
+from idjag.idp.console.connections_new import NOUNS, Offer, entry_said, offer, whole, wrong_with
 from idjag.idp.console.connections_page import LIST, page_of
 from idjag.idp.console.connections_trial import Trial, trial
+from idjag.idp.console.connections_tried import connection_of, with_new
 from idjag.idp.console.places import Place
+from idjag.idp.console.resource_apps import Found, looked_up
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Key
 from idjag.policy.index import Policy
 from idjag.policy.model import App, ResourceApp
@@ -49,6 +52,7 @@ class _Shown:
     problems: Mapping[str, str] = field(default_factory=dict)
     exists: str = ""
     trial: Trial | None = None
+    found: Found | None = None
 
 
 def _begin(desk: Desk, visit: Visit) -> Reply:
@@ -71,9 +75,11 @@ def _go(desk: Desk, visit: Visit) -> Reply:
         draft = said_at(step, asked, draft)
         return _at(desk, visit, _number(to), draft)
     draft = said_at(step, asked, draft)
+    if (draft.typed or asked.one("go") == "look-up") and not visit.may_now(Permission.APPS):
+        raise Problem(403, "Registering an app takes the role app admin.")
     match asked.one("go"):
-        case "again":
-            return _show(desk, visit, _Shown(step, draft))
+        case "look-up" if step in NOUNS:
+            return _look_up(desk, visit, step, draft)
         case "ask" | "look" if step == _CHECK:
             return _at(desk, visit, step, draft)
         case "draft" | "active" as status if step == LAST:
@@ -82,9 +88,15 @@ def _go(desk: Desk, visit: Visit) -> Reply:
             return _next(desk, visit, step, draft)
 
 
+def _look_up(desk: Desk, visit: Visit, step: int, draft: Draft) -> Reply:
+    """The step again, its fields filled in with what an authorization server publishes."""
+    found = looked_up(desk, visit, entry_said(NOUNS[step], visit.asked))
+    return _show(desk, visit, _Shown(step, draft, found.wrong.problems, found=found))
+
+
 def _next(desk: Desk, visit: Visit, step: int, draft: Draft) -> Reply:
     """The step after this one, if this one is right."""
-    if (shown := _wrong(desk, step, draft)) is not None:
+    if (shown := _wrong(desk, visit, step, draft)) is not None:
         return _show(desk, visit, shown)
     return _at(desk, visit, min(step + 1, LAST), draft)
 
@@ -93,22 +105,25 @@ def _at(desk: Desk, visit: Visit, step: int, draft: Draft) -> Reply:
     """A step; the check only when everything before it is right."""
     if step == _CHECK:
         for before in range(1, _CHECK):
-            if (shown := _wrong(desk, before, draft)) is not None:
+            if (shown := _wrong(desk, visit, before, draft)) is not None:
                 return _show(desk, visit, shown)
-        return _show(
-            desk, visit, _Shown(step, draft.at(step), trial=trial(desk, visit, draft.checkable(step)))
-        )
+        tried = trial(desk, visit, draft.checkable(step), draft.new)
+        return _show(desk, visit, _Shown(step, draft.at(step), trial=tried))
     return _show(desk, visit, _Shown(step, draft.at(step)))
 
 
-def _wrong(desk: Desk, step: int, draft: Draft) -> _Shown | None:
+def _wrong(desk: Desk, visit: Visit, step: int, draft: Draft) -> _Shown | None:
     """What is wrong at a step, as the step is to be shown again."""
     if step in _MISSING and not draft.entry.get(_MISSING[step][0]):
         return _Shown(step, draft, dict([_MISSING[step]]))
+    if (new := draft.new.get(NOUNS.get(step, ""))) is not None:
+        found = wrong_with(desk, visit, NOUNS[step], new)
+        if found.problem:
+            return _Shown(step, draft, found.problems or {"": found.problem})
     if step == 2 and (key := _there(desk, draft)):
         return _Shown(step, draft, {"to": "These two are connected already."}, exists=key)
     try:
-        connection_of(desk, draft.checkable(step))
+        connection_of(desk, draft.checkable(step), draft.new)
     except Problem as problem:
         if here := wrong_by_step(problem, depth=0).get(step):
             return _Shown(step, draft, here)
@@ -124,8 +139,10 @@ def _finish(desk: Desk, visit: Visit, draft: Draft, status: str) -> Reply:
     if _taken(desk, key):
         said = {"id": "There is a connection of this name already: choose another one."}
         return _show(desk, visit, _Shown(LAST, draft, said))
+    new = (Wanted(noun, str(each["id"]), whole(noun, each), "") for noun, each in draft.new.items())
+    proposal = Proposal((*new, Wanted("connection", key, entry, "")), page_of(key))
     try:
-        return review(desk, visit, Proposal("connection", key, entry, "", page_of(key)))
+        return review(desk, visit, proposal, again=(WIZARD, draft.carried(visit, LAST)))
     except Problem as problem:
         found = wrong_by_step(problem, depth=2)
         return _show(desk, visit, _Shown(min(found), draft, found[min(found)]))
@@ -137,10 +154,11 @@ def _taken(desk: Desk, key: str) -> bool:
 
 
 def _show(desk: Desk, visit: Visit, shown: _Shown) -> Reply:
-    policy = desk.office.ledger.fresh(desk.office.tenant).policy
-    entry, form = shown.draft.entry, RuleForm(shown.draft.rule)
+    snapshot = _snapshot(desk, shown.draft)
+    policy, entry, form = snapshot.policy, shown.draft.entry, RuleForm(shown.draft.rule)
     app, target = _apps(policy, entry)
-    problem = "Something must be changed before the next step." if shown.problems else ""
+    looked = shown.found.wrong.problem if shown.found else ""
+    problem = looked or ("Something must be changed before the next step." if shown.problems else "")
     return desk.show(
         "connection_wizard.html",
         visit,
@@ -159,25 +177,54 @@ def _show(desk: Desk, visit: Visit, shown: _Shown) -> Reply:
         problems=shown.problems,
         exists=shown.exists,
         trial=shown.trial,
-        **_choices(desk, policy),
+        offer=_offer(desk, visit, shown),
+        new=shown.draft.new,
+        **_choices(desk, shown.draft),
     )
 
 
-def _choices(desk: Desk, policy: Policy) -> dict[str, list[tuple[str, str]]]:
-    clients = desk.office.ledger.fresh(desk.office.tenant).clients
+def _snapshot(desk: Desk, draft: Draft) -> Snapshot:
+    """With the apps that are new, as soon as they are right."""
+    try:
+        return with_new(desk, draft.new)
+    except Problem:
+        return with_new(desk)
+
+
+def _offer(desk: Desk, visit: Visit, shown: _Shown) -> Offer | None:
+    """The fields by which this step registers an app; at once where there is none to choose."""
+    noun = NOUNS.get(shown.step, "")
+    if not noun or not visit.may_now(Permission.APPS):
+        return None
+    policy = desk.office.ledger.fresh(desk.office.tenant).policy
+    known = policy.apps if noun == "app" else policy.resource_apps
+    found = shown.found
+    entry = found.entry if found else shown.draft.typed.get(noun, {})
+    plan = found.plan if found else None
+    return offer(noun, entry, visit.asked, plan=plan, shown=not known or found is not None)
+
+
+def _choices(desk: Desk, draft: Draft) -> dict[str, list[tuple[str, str]]]:
+    snapshot = desk.office.ledger.fresh(desk.office.tenant)
     apps = [
         (
             app.key,
-            app.name if "token_exchange" in clients[app.client_id].grants else f"{app.name} (signs in only)",
+            app.name
+            if "token_exchange" in snapshot.clients[app.client_id].grants
+            else f"{app.name} (signs in only)",
         )
-        for app in policy.apps.values()
+        for app in snapshot.policy.apps.values()
     ]
-    targets = [(target.key, target.name) for target in policy.resource_apps.values()]
-    return {"apps": _sorted(apps), "resource_apps": _sorted(targets)}
+    targets = [(target.key, target.name) for target in snapshot.policy.resource_apps.values()]
+    return {"apps": _sorted(apps, draft, "app"), "resource_apps": _sorted(targets, draft, "resource_app")}
 
 
-def _sorted(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [("", "Choose one"), *sorted(pairs, key=lambda pair: (pair[1].lower(), pair[0]))]
+def _sorted(pairs: list[tuple[str, str]], draft: Draft, noun: str) -> list[tuple[str, str]]:
+    """By name; what was typed here comes first, and may be chosen again."""
+    typed = [draft.typed[noun]] if noun in draft.typed else []
+    new = [(str(one["id"]), f"{one.get('name') or one['id']} (new)") for one in typed]
+    known = [pair for pair in pairs if pair[0] not in dict(new)]
+    return [("", "Choose one"), *new, *sorted(known, key=lambda pair: (pair[1].lower(), pair[0]))]
 
 
 def _apps(policy: Policy, entry: Mapping[str, Any]) -> tuple[App | None, ResourceApp | None]:

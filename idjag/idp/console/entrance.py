@@ -48,10 +48,13 @@ _SESSION: Final = "console_session"
 _SEEN_EVERY: Final = 60
 
 
-def signed_in(request: TokenRequest, services: Services, *, now: int) -> Administrator | None:
+def signed_in(
+    request: TokenRequest, services: Services, *, now: int, used: bool = True
+) -> Administrator | None:
     """Whose console this is, from facts as they are now; None for anybody else.  Raises Unavailable.
 
     Notes the use, once a minute at most: it keeps this session and the sign-in below it from lying idle.
+    ``used``: somebody asks, and not a page that looks for news by itself while nobody sits before it.
     """
     cookies = Cookies(services.tenant, services.secure)
     value = cookies.read(cookies.admin, request)
@@ -64,7 +67,7 @@ def signed_in(request: TokenRequest, services: Services, *, now: int) -> Adminis
     reads = (key, *_reads(string(rows[0], "person_id"), string(rows[0], "session_id")))
     snapshot = services.ledger.fresh(services.tenant)
     administrator = _current(services.ledger.read(reads), services, snapshot, value, now=now)
-    if administrator is not None and not 0 <= now - integer(rows[0], "seen") < _SEEN_EVERY:
+    if used and administrator is not None and not 0 <= now - integer(rows[0], "seen") < _SEEN_EVERY:
         _seen(services, value, rows[0], reads, now=now)
     return administrator
 

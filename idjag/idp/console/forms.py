@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from idjag.idp.console.asked import Asked
 
-__all__ = ["Field", "filled", "laid_over", "paths"]
+__all__ = ["Field", "filled", "id_of", "laid_over", "paths"]
+
+_NOT_IN_IDS: Final = re.compile(r"[^a-z0-9._-]+")
+_LONGEST_ID: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,12 @@ def laid_over(entry: Mapping[str, Any], fields: Iterable[Field], asked: Asked) -
 def paths(fields: Iterable[Field]) -> dict[str, str]:
     """Where a refusal is shown (``idjag.idp.console.fields.wrong``)."""
     return {".".join(field.path): field.name for field in fields}
+
+
+def id_of(asked: Asked) -> str:
+    """The id that a form says, or one from the name: Robin's Notes is robin-s-notes."""
+    plain = unicodedata.normalize("NFKD", asked.one("name")).encode("ascii", "ignore").decode().lower()
+    return asked.one("id") or _NOT_IN_IDS.sub("-", plain).strip("-._")[:_LONGEST_ID]
 
 
 def _value(entry: Mapping[str, Any], field: Field) -> Any:

@@ -15,10 +15,9 @@ from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.lookups import Thing
 from idjag.ledger.entry import Key, Row
-from idjag.policy.model import Connection
 from idjag.protocol.http import Reply
 
-__all__ = ["PLACES"]
+__all__ = ["PLACES", "group_row"]
 
 _LIST: Final = "/admin/groups"
 _PAGE: Final = "/admin/group"
@@ -42,12 +41,11 @@ def _list(desk: Desk, visit: Visit) -> Reply:
 
 def _page(desk: Desk, visit: Visit, *, problem: Wrong = NOTHING_WRONG) -> Reply:
     asked, office = visit.asked, desk.office
-    row = _row(desk, asked.one("id"))
+    row = group_row(desk, asked.one("id"))
     group = str(row["id"])
     found = office.lookups.members(
         group, text=asked.one("q"), after=asked.one("after"), limit=_MOST + 1, now=desk.now
     )
-    named = [each for each in _connections(desk) if _names(each, group)]
     policy = office.ledger.fresh(office.tenant).policy
     return desk.show(
         "group.html",
@@ -59,7 +57,7 @@ def _page(desk: Desk, visit: Visit, *, problem: Wrong = NOTHING_WRONG) -> Reply:
         people=found[:_MOST],
         next=found[_MOST - 1].username if len(found) > _MOST else "",
         text=asked.one("q"),
-        named=sorted(named, key=lambda one: one.key)[:_MOST_NAMED],
+        named=sorted(policy.naming(group), key=lambda one: one.key)[:_MOST_NAMED],
         apps=sorted(
             (app for app in policy.apps.values() if group in app.assigned.groups), key=lambda app: app.key
         )[:_MOST_NAMED],
@@ -69,15 +67,7 @@ def _page(desk: Desk, visit: Visit, *, problem: Wrong = NOTHING_WRONG) -> Reply:
     )
 
 
-def _connections(desk: Desk) -> list[Connection]:
-    return list(desk.office.ledger.fresh(desk.office.tenant).policy.connections.values())
-
-
-def _names(connection: Connection, group: str) -> bool:
-    return any(group in rule.who.groups | rule.who.except_groups for rule in connection.rules)
-
-
-def _row(desk: Desk, name: str) -> Row:
+def group_row(desk: Desk, name: str) -> Row:
     """The local group of this name before one of another source; raises Problem 404."""
     key = Key("person_group", "name", name)
     rows = [row for row in desk.office.ledger.read((key,))(key) if row["tenant_id"] == desk.office.tenant]
@@ -95,7 +85,7 @@ def _check(desk: Desk, visit: Visit) -> Reply:
     name = visit.asked.one("name")
     back = f"{_PAGE}?{urlencode({'id': name})}"
     try:
-        return review(desk, visit, Proposal("group", name, {"name": name}, "", back))
+        return review(desk, visit, Proposal.of("group", name, {"name": name}, "", back))
     except Problem as problem:
         refused = wrong(problem, {"name": "name"})
         return desk.show("group_edit.html", visit, status=422, name=name, wrong=refused)
@@ -112,13 +102,20 @@ def _member(desk: Desk, visit: Visit) -> Reply:
     groups = others if visit.asked.has("leaves") else [*others, name]
     entry = {**there.entry, "groups": groups}
     back = f"{_PAGE}?{urlencode({'id': name})}"
-    return review(desk, visit, Proposal("user", username, entry, there.seen, back, managed=there.managed))
+    return review(desk, visit, Proposal.of("user", username, entry, there.seen, back, managed=there.managed))
 
 
 def _remove(desk: Desk, visit: Visit) -> Reply:
     name = visit.asked.one("id")
     there = opened(desk, "group", name)
-    return review(desk, visit, Proposal("group", name, None, there.seen, _LIST, managed=there.managed))
+    try:
+        return review(desk, visit, Proposal.of("group", name, None, there.seen, _LIST, managed=there.managed))
+    except Problem as problem:
+        if not problem.errors:
+            raise
+        still = "; ".join(message.partition(": still ")[0] for _, message in problem.errors)
+        refused = Wrong(f"It is still named by {still}: take it out there first.")
+        return _page(desk, visit, problem=refused)
 
 
 PLACES: Final = {

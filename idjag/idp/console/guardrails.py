@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from idjag.idp.administration.roles import Permission
@@ -37,7 +38,10 @@ def _list(desk: Desk, visit: Visit) -> Reply:
     policy = desk.office.ledger.fresh(desk.office.tenant).policy
     guardrails = sorted(policy.guardrails, key=lambda each: each.key)
     names = names_of(desk.office, (each.who for each in guardrails))
-    shown = [(each, guardrail_sentence(each, policy=policy, names=names)) for each in guardrails]
+    shown = [
+        (each, guardrail_sentence(replace(each, reason=""), policy=policy, names=names))
+        for each in guardrails
+    ]
     return desk.show("guardrails.html", visit, guardrails=shown)
 
 
@@ -63,14 +67,14 @@ def _check(desk: Desk, visit: Visit) -> Reply:
     said = {name: value for name, value in entry.items() if value is not None}
     managed = bool(there and there.managed)
     try:
-        return review(desk, visit, Proposal("guardrail", key, said, seen, _LIST, managed=managed))
+        return review(desk, visit, Proposal.of("guardrail", key, said, seen, _LIST, managed=managed))
     except Problem as problem:
         return _shown(desk, visit, said, seen=seen, new=there is None, wrong=wrong(problem, _FIELDS))
 
 
 def _remove(desk: Desk, visit: Visit) -> Reply:
     there = opened(desk, "guardrail", visit.asked.one("id"))
-    proposal = Proposal("guardrail", visit.asked.one("id"), None, there.seen, _LIST, managed=there.managed)
+    proposal = Proposal.of("guardrail", visit.asked.one("id"), None, there.seen, _LIST, managed=there.managed)
     return review(desk, visit, proposal)
 
 

@@ -7,14 +7,15 @@ from typing import Final
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
+from idjag.idp.api.refusals import appointed
 from idjag.idp.console.places import Place
-from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.visit import Desk, Visit, inside
 from idjag.idp.facts import holds_of, string
 from idjag.idp.holds import KINDS, Kind, Target, find, place, release
 from idjag.idp.naming import names_of
 from idjag.idp.questions import UnknownName
 from idjag.ledger.entry import Key
-from idjag.policy.explain import hold_sentence
+from idjag.policy.explain import held_words
 from idjag.policy.index import Policy
 from idjag.policy.model import Hold, HoldKind
 from idjag.protocol.errors import Reason, Refused
@@ -23,7 +24,6 @@ from idjag.protocol.http import Reply
 __all__ = ["PLACES"]
 
 _LIST: Final = "/admin/holds"
-_LONGEST_REASON: Final = 500
 _KINDS: Final[dict[HoldKind, Kind]] = {
     HoldKind.USER: "user",
     HoldKind.USER_IN_APP: "user",
@@ -31,6 +31,15 @@ _KINDS: Final[dict[HoldKind, Kind]] = {
     HoldKind.CONNECTION: "connection",
     HoldKind.RESOURCE_APP: "resource-app",
 }
+
+_PAGES: Final[dict[HoldKind, tuple[str, str]]] = {
+    HoldKind.USER: ("Person", "/admin/person"),
+    HoldKind.USER_IN_APP: ("Person in an app", "/admin/person"),
+    HoldKind.APP: ("App", "/admin/app"),
+    HoldKind.CONNECTION: ("Connection", "/admin/connection"),
+    HoldKind.RESOURCE_APP: ("Resource app", "/admin/resource-app"),
+}
+"""What is held in a word, and where it has its page."""
 
 
 def _list(desk: Desk, visit: Visit) -> Reply:
@@ -41,27 +50,32 @@ def _list(desk: Desk, visit: Visit) -> Reply:
     placed = [hold.by.partition(" ")[2] for hold in holds if hold.by.startswith("person ")]
     names = names_of(office, (), people=[*people, *placed])
     shown = [
-        (hold, hold_sentence(hold, policy=policy, names=names), names.person(hold.by.partition(" ")[2]))
-        for hold in holds
+        (hold, held_words(hold, policy, names), names.person(hold.by.partition(" ")[2])) for hold in holds
     ]
     keys = {hold.id: _key(hold, desk, policy, names.people) for hold in holds}
-    return desk.show("holds.html", visit, holds=shown, keys=keys, kinds=_KINDS)
+    return desk.show("holds.html", visit, holds=shown, keys=keys, kinds=_KINDS, pages=_PAGES)
 
 
 def _stop(desk: Desk, visit: Visit) -> Reply:
     """One click with a reason: from the next request on, on every node."""
-    reason = visit.asked.one("reason")[:_LONGEST_REASON]
+    reason = visit.asked.words("reason")
     if not reason:
         raise Problem(422, "Say why it is stopped: whoever releases it wants to know.")
-    place(desk.office, _target(desk, visit), actor=visit.actor, reason=reason)
+    target, may = _target(desk, visit), visit.administrator.permissions
+    appointed(
+        lambda: place(desk.office, target, actor=visit.actor, reason=reason, may=may, source=visit.source)
+    )
     return desk.go(_back(visit), **_said(visit, "held"))
 
 
 def _release(desk: Desk, visit: Visit) -> Reply:
-    reason = visit.asked.one("reason")[:_LONGEST_REASON]
+    reason = visit.asked.words("reason")
     if not reason:
         raise Problem(422, "Say why it is released.")
-    release(desk.office, _target(desk, visit), actor=visit.actor, reason=reason)
+    target, may = _target(desk, visit), visit.administrator.permissions
+    appointed(
+        lambda: release(desk.office, target, actor=visit.actor, reason=reason, may=may, source=visit.source)
+    )
     return desk.go(_back(visit), **_said(visit, "released"))
 
 
@@ -95,7 +109,8 @@ def _key(hold: Hold, desk: Desk, policy: Policy, people: Mapping[str, str]) -> t
 
 def _back(visit: Visit) -> str:
     """The page that the button was on; one of ours, or the list."""
-    return visit.asked.one("back") if visit.asked.one("back").startswith("/admin/") else _LIST
+    back = visit.asked.one("back")
+    return back if inside(back) else _LIST
 
 
 def _said(visit: Visit, done: str) -> dict[str, str]:

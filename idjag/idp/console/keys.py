@@ -24,7 +24,6 @@ _USES: Final = {
     "Ed25519": "where an app or a resource app says so",
 }
 _LONGEST_AHEAD: Final = 30 * 86400
-_LONGEST_REASON: Final = 500
 
 
 def _show(desk: Desk, visit: Visit) -> Reply:
@@ -74,7 +73,7 @@ def _rotate(desk: Desk, visit: Visit) -> Reply:
 
 
 def _revoke(desk: Desk, visit: Visit) -> Reply:
-    reason = visit.asked.one("reason")[:_LONGEST_REASON]
+    reason = visit.asked.words("reason")
     if not reason:
         raise Problem(422, "Say why: everything that this key has signed is refused from now on.")
     try:

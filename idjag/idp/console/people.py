@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -16,17 +16,19 @@ from idjag.idp.console.forms import Field, filled, laid_over, paths
 from idjag.idp.console.history import begins, history
 from idjag.idp.console.people_accounts import account_of
 from idjag.idp.console.places import Place
+from idjag.idp.console.several import DEEDS, chosen, propose
 from idjag.idp.console.surroundings import around_person, holds_on
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.console.who import groups_offered
 from idjag.idp.facts import PersonFacts
-from idjag.idp.lookups import Thing
+from idjag.idp.lookups import PersonLine, Thing
 from idjag.idp.questions import UnknownName, find_person
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
 
 _LIST: Final = "/admin/people"
+_SEVERAL: Final = "/admin/people/several"
 _PAGE: Final = "/admin/person"
 _EDIT: Final = "/admin/person/edit"
 _MOST: Final = 100
@@ -48,20 +50,48 @@ _PATHS: Final[Mapping[str, str]] = {
 _STATUSES: Final = ("active", "disabled")
 
 
-def _list(desk: Desk, visit: Visit) -> Reply:
+def _list(desk: Desk, visit: Visit, *, problem: Problem | None = None) -> Reply:
     asked = visit.asked
-    status = next((one for one in _STATUSES if one == asked.one("status")), None)
-    found = desk.office.lookups.find_people(
-        text=asked.one("q"), status=status, after=asked.one("after"), limit=_MOST + 1, now=desk.now
-    )
+    found = _searched(desk, asked, limit=_MOST + 1, after=asked.one("after"))
     return desk.show(
         "people.html",
         visit,
+        status=422 if problem else 200,
+        problem=problem,
+        ticked=asked.every("one"),
+        deeds=[(name, deed.words) for name, deed in DEEDS["user"].items()],
+        # how many a search finds is known where one page has them all
+        number=len(found) if len(found) <= _MOST and not asked.one("after") else None,
         people=found[:_MOST],
         next=found[_MOST - 1].username if len(found) > _MOST else "",
         text=asked.one("q"),
-        chosen=status or "",
+        chosen=_status(asked) or "",
     )
+
+
+def _searched(desk: Desk, asked: Asked, *, limit: int, after: str = "") -> Sequence[PersonLine]:
+    return desk.office.lookups.find_people(
+        text=asked.one("q"), status=_status(asked), after=after, limit=limit, now=desk.now
+    )
+
+
+def _status(asked: Asked) -> str | None:
+    return next((one for one in _STATUSES if one == asked.one("status")), None)
+
+
+def _several(desk: Desk, visit: Visit) -> Reply:
+    """Many of the list at once; what is wrong is said on the list, where the ticks still are."""
+    asked = visit.asked
+    filters = {name: value for name in ("q", "status") if (value := asked.one(name))}
+    back = f"{_LIST}?{urlencode(filters)}" if filters else _LIST
+
+    def every(limit: int) -> list[str]:
+        return [one.username for one in _searched(desk, asked, limit=limit)]
+
+    try:
+        return propose(desk, visit, "user", chosen(asked, "user", every), back=back)
+    except Problem as problem:
+        return _list(desk, visit, problem=problem)
 
 
 def _page(desk: Desk, visit: Visit) -> Reply:
@@ -111,7 +141,7 @@ def _check(desk: Desk, visit: Visit) -> Reply:
     entry = laid_over(there.entry if there else {}, _FIELDS, asked) | {"username": username}
     entry |= {"groups": _names(asked), "attributes": _attributes(asked)}
     back = f"{_PAGE}?{urlencode({'id': username})}"
-    proposal = Proposal("user", username, entry, seen, back, managed=bool(there and there.managed))
+    proposal = Proposal.of("user", username, entry, seen, back, managed=bool(there and there.managed))
     try:
         return review(desk, visit, proposal)
     except Problem as problem:
@@ -154,11 +184,12 @@ def _shown(
 def _remove(desk: Desk, visit: Visit) -> Reply:
     username = visit.asked.one("id")
     there = opened(desk, "user", username)
-    return review(desk, visit, Proposal("user", username, None, there.seen, _LIST, managed=there.managed))
+    return review(desk, visit, Proposal.of("user", username, None, there.seen, _LIST, managed=there.managed))
 
 
 PLACES: Final = {
     _LIST: Place(Permission.READ, show=_list, under=_LIST),
+    _SEVERAL: Place(Permission.PEOPLE, change=_several, under=_LIST),
     _PAGE: Place(Permission.READ, show=_page, under=_LIST),
     _EDIT: Place(Permission.PEOPLE, show=_form, change=_check, under=_LIST),
     "/admin/person/remove": Place(Permission.PEOPLE, change=_remove, under=_LIST),

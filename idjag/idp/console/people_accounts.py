@@ -69,7 +69,9 @@ def account_of(desk: Desk, person: PersonFacts) -> Account:
 def _link(desk: Desk, visit: Visit) -> Reply:
     """On a page of its own: whoever has the link sets the password, so that it is seen this once."""
     try:
-        link = accounts.password_link(desk.office, _person(desk, visit), actor=visit.actor)
+        link = accounts.password_link(
+            desk.office, _person(desk, visit), actor=visit.actor, source=visit.source
+        )
     except accounts.Gone as gone:
         raise Problem(422, f"{gone}.") from None
     return desk.show("person_link.html", visit, username=visit.asked.one("id"), link=link)
@@ -77,7 +79,7 @@ def _link(desk: Desk, visit: Visit) -> Reply:
 
 def _sign_out(desk: Desk, visit: Visit) -> Reply:
     try:
-        accounts.end_sessions(desk.office, _person(desk, visit), actor=visit.actor)
+        accounts.end_sessions(desk.office, _person(desk, visit), actor=visit.actor, source=visit.source)
     except accounts.Gone as gone:
         raise Problem(422, f"{gone}.") from None
     return _back(desk, visit, "signed_out")
@@ -85,7 +87,7 @@ def _sign_out(desk: Desk, visit: Visit) -> Reply:
 
 def _unlock(desk: Desk, visit: Visit) -> Reply:
     try:
-        accounts.unlock(desk.office, _person(desk, visit), actor=visit.actor)
+        accounts.unlock(desk.office, _person(desk, visit), actor=visit.actor, source=visit.source)
     except accounts.Gone as gone:
         raise Problem(422, f"{gone}.") from None
     return _back(desk, visit, "unlocked")
@@ -93,7 +95,9 @@ def _unlock(desk: Desk, visit: Visit) -> Reply:
 
 def _factors(desk: Desk, visit: Visit) -> Reply:
     try:
-        accounts.reset_factors(desk.office, _person(desk, visit), actor=visit.actor, now=desk.now)
+        accounts.reset_factors(
+            desk.office, _person(desk, visit), actor=visit.actor, now=desk.now, source=visit.source
+        )
     except Refused:
         raise Problem(422, "The user was deleted just now.") from None
     return _back(desk, visit, "factors_gone")

@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from idjag.idp.administration.roles import Permission
@@ -26,7 +27,6 @@ _PATH: Final = "/admin/people/import"
 _LIST: Final = "/admin/people"
 _MOST: Final = 1000
 _MOST_SHOWN: Final = 200
-_LONGEST_REASON: Final = 500
 _USERS: Final = SECTION["user"]
 _TEXTS: Final = ("name", "email", "status", "sub")
 _COLUMNS: Final = ("username", *_TEXTS, "email_verified", "groups")
@@ -69,7 +69,7 @@ def _sent(desk: Desk, visit: Visit) -> Reply:
         desk.office.ledger, desk.office.tenant, everyone=False, usernames=usernames, connections=()
     )
     octets, now = _octets(listed, current), _as_it_is(current, usernames)
-    reason = visit.asked.one("reason")[:_LONGEST_REASON]
+    reason = visit.asked.words("reason")
     try:
         if not seen:
             return _looked(desk, visit, listed, _outcome(desk, visit, octets, None), seen=now)
@@ -96,9 +96,10 @@ def _outcome(
         visit.caller,
         source_of(octets),
         octets=octets,
-        how=How(managed_by=BY_HAND).because(reason),
+        how=How(managed_by=BY_HAND).because(reason).from_there(visit.source.ip, visit.source.user_agent),
         only_look=seen is None,
         as_seen=as_seen,
+        recent=visit.recent,
     )
 
 
@@ -134,9 +135,12 @@ def _read(text: str) -> _List:
     first = lines[0] if lines else ""
     try:
         reader = csv.reader(lines, delimiter="\t" if "\t" in first else ",", strict=True)
-        table = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        found = ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+        table = list(islice(found, _MOST + 2))  # a line more than may be: what comes behind is not even kept
     except csv.Error as error:
         return _List(text, problems=(f"This is no table: {error}.",))
+    if len(table) > _MOST + 1:
+        return _List(text, problems=(f"At most {_MOST} people at once.",))
     if len(table) < 2:
         return _List(
             text, problems=("Paste a line with the names of the columns, and a line for each person.",)
@@ -162,7 +166,7 @@ def _wrong_columns(columns: list[str]) -> list[str]:
 
 
 def _wrong_rows(rows: tuple[_Row, ...], widths: list[int], columns: list[str]) -> list[str]:
-    said = [f"At most {_MOST} people at once."] if len(rows) > _MOST else []
+    said = []
     times = Counter(row.username for row in rows)
     for row, width in zip(rows, widths, strict=True):
         if width > len(columns):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from idjag.idp.administration.roles import Permission
+from idjag.idp.audit_files import Leaving
 from idjag.idp.console.visit import Desk, Visit
 from idjag.protocol.http import Reply
 
 __all__ = ["Answer", "Place"]
 
-Answer: TypeAlias = Callable[[Desk, Visit], Reply]
+Answer: TypeAlias = Callable[[Desk, Visit], Reply | Leaving]
 
 
 @dataclass(frozen=True, slots=True)

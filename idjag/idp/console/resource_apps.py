@@ -12,7 +12,7 @@ from idjag.idp.api.problem import Problem
 from idjag.idp.console.asked import Asked
 from idjag.idp.console.changing import Proposal, opened, review
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
-from idjag.idp.console.forms import Field, filled, laid_over, paths
+from idjag.idp.console.forms import Field, filled, id_of, laid_over, paths
 from idjag.idp.console.history import begins, history
 from idjag.idp.console.places import Place
 from idjag.idp.console.surroundings import around_resource_app, holds_on
@@ -23,7 +23,7 @@ from idjag.idp.lookups import Thing
 from idjag.idp.questions import UnknownName, find_resource_app
 from idjag.protocol.http import Reply
 
-__all__ = ["PLACES"]
+__all__ = ["FIELDS", "NEW", "PATHS", "PLACES", "Found", "looked_up", "resources_said", "resources_typed"]
 
 _LIST: Final = "/admin/resource-apps"
 _PAGE: Final = "/admin/resource-app"
@@ -31,7 +31,7 @@ _EDIT: Final = "/admin/resource-app/edit"
 _MOST: Final = 100
 _RECENT: Final = 10
 
-_FIELDS: Final = (
+FIELDS: Final = (
     Field("name"),
     Field("issuer"),
     Field("scopes", kind="lines"),
@@ -46,14 +46,14 @@ _FIELDS: Final = (
     Field("aud_tenant"),
     Field("receipts_jwks_uri", "receipts.jwks_uri"),
 )
-_PATHS: Final[Mapping[str, str]] = {
-    **paths(_FIELDS),
+PATHS: Final[Mapping[str, str]] = {
+    **paths(FIELDS),
     "id": "id",
     "resources": "resources",
     "claims": "claims",
     "receipts": "receipts_jwks_uri",
 }
-_NEW: Final[Mapping[str, Any]] = {"status": "active", "id_jag_alg": "ES256", "lifetime": "5m"}
+NEW: Final[Mapping[str, Any]] = {"status": "active", "id_jag_alg": "ES256", "lifetime": "5m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _form(desk: Desk, visit: Visit) -> Reply:
     """A new one without an id, else the one of that id as it is now."""
     key, back = visit.asked.one("id"), visit.asked.one("back")
     if not key:
-        return _shown(desk, visit, _Form(_NEW, back=back))
+        return _shown(desk, visit, _Form(NEW, back=back))
     there = opened(desk, "resource_app", key)
     return _shown(desk, visit, _Form(there.entry, there.seen, back))
 
@@ -123,46 +123,65 @@ def _form(desk: Desk, visit: Visit) -> Reply:
 def _sent(desk: Desk, visit: Visit) -> Reply:
     """Look up, which fills in and saves nothing; or check the change."""
     asked = visit.asked
-    key, seen = asked.one("id"), asked.one("seen")
+    seen = asked.one("seen")
+    key = asked.one("id") if seen else id_of(asked)
     there = opened(desk, "resource_app", key) if seen else None
-    entry = laid_over(there.entry if there else {}, _FIELDS, asked) | {"id": key}
-    entry |= {"resources": _resources(asked), "claims": _claims(asked)}
+    entry = laid_over(there.entry if there else {}, FIELDS, asked) | {"id": key}
+    entry |= {"resources": resources_said(asked), "claims": _claims(asked)}
     entry = {name: value for name, value in entry.items() if value or name == "id"}
     form = _Form(entry, seen, asked.one("back"))
     if asked.has("look"):
         return _look(desk, visit, form)
     back = form.back or f"{_PAGE}?{urlencode({'id': key})}"
-    proposal = Proposal("resource_app", key, entry, seen, back, managed=bool(there and there.managed))
+    proposal = Proposal.of("resource_app", key, entry, seen, back, managed=bool(there and there.managed))
     try:
         return review(desk, visit, proposal)
     except Problem as problem:
-        return _shown(desk, visit, replace(form, wrong=wrong(problem, _PATHS)))
+        return _shown(desk, visit, replace(form, wrong=wrong(problem, PATHS)))
 
 
-def _look(desk: Desk, visit: Visit, form: _Form) -> Reply:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The entry with what its authorization server publishes laid over it, or why nothing was filled in."""
+
+    entry: Mapping[str, Any]
+    plan: Plan | None = None
+    wrong: Wrong = NOTHING_WRONG
+
+
+def looked_up(desk: Desk, visit: Visit, entry: Mapping[str, Any]) -> Found:
+    """Ask what the form names; recorded, and nothing is saved."""
     asked = visit.asked
     asker = Asker(store=desk.office, fetcher=desk.services.fetcher, actor=visit.actor, source=visit.source)
     try:
         plan = discovered(asker, asked.one("typed") or asked.one("issuer"), choice=asked.one("choice"))
     except Undiscovered as nothing:
-        said = Wrong("Nothing was filled in.", {"typed": nothing.detail})
-        return _shown(desk, visit, replace(form, wrong=said))
+        return Found(entry, wrong=Wrong("Nothing was filled in.", {"typed": nothing.detail}))
     except TooOften as often:
-        said = Wrong(f"That was asked often. Wait {often.wait} seconds.")
-        return _shown(desk, visit, replace(form, wrong=said))
-    entry = {**form.entry, **plan.fills}
+        return Found(entry, wrong=Wrong(f"That was asked often. Wait {often.wait} seconds."))
+    filled_in = {**entry, **plan.fills}
     if "resources" in plan.fills:
-        entry.pop("scopes", None)
-    return _shown(desk, visit, replace(form, entry=entry, plan=plan))
+        filled_in.pop("scopes", None)
+    return Found(filled_in, plan)
 
 
-def _resources(asked: Asked) -> list[dict[str, Any]]:
+def _look(desk: Desk, visit: Visit, form: _Form) -> Reply:
+    found = looked_up(desk, visit, form.entry)
+    return _shown(desk, visit, replace(form, entry=found.entry, plan=found.plan, wrong=found.wrong))
+
+
+def resources_said(asked: Asked) -> list[dict[str, Any]]:
     """One resource indicator a line, its scopes behind it."""
     made = []
     for line in asked.lines("resources"):
         uri, *scopes = line.split()
         made.append({"uri": uri, **({"scopes": scopes} if scopes else {})})
     return made
+
+
+def resources_typed(entry: Mapping[str, Any]) -> str:
+    """The same as the form shows them."""
+    return "\n".join(" ".join([one["uri"], *one.get("scopes", ())]) for one in entry.get("resources", ()))
 
 
 def _claims(asked: Asked) -> dict[str, Any]:
@@ -177,12 +196,13 @@ def _claims(asked: Asked) -> dict[str, Any]:
 def _remove(desk: Desk, visit: Visit) -> Reply:
     key = visit.asked.one("id")
     there = opened(desk, "resource_app", key)
-    return review(desk, visit, Proposal("resource_app", key, None, there.seen, _LIST, managed=there.managed))
+    return review(
+        desk, visit, Proposal.of("resource_app", key, None, there.seen, _LIST, managed=there.managed)
+    )
 
 
 def _shown(desk: Desk, visit: Visit, form: _Form) -> Reply:
     policy, entry = desk.office.ledger.fresh(desk.office.tenant).policy, form.entry
-    lines = [" ".join([one["uri"], *one.get("scopes", ())]) for one in entry.get("resources", ())]
     claims = [f"{name} {one['attribute']}" for name, one in entry.get("claims", {}).items()]
     return desk.show(
         "resource_app_edit.html",
@@ -190,8 +210,8 @@ def _shown(desk: Desk, visit: Visit, form: _Form) -> Reply:
         status=422 if form.wrong.problem else 200,
         form=form,
         key=entry.get("id", ""),
-        values=filled(entry, _FIELDS),
-        resources="\n".join(lines),
+        values=filled(entry, FIELDS),
+        resources=resources_typed(entry),
         claims="\n".join(claims),
         wrong=form.wrong,
         plan=form.plan,

@@ -11,6 +11,7 @@ from litestar.params import RawBody
 from litestar.response.base import ASGIResponse
 
 from idjag.idp.api.office import Office
+from idjag.idp.audit_files import Leaving
 from idjag.idp.console.asked import LONGEST
 from idjag.idp.console.table import PLACES, Console
 from idjag.idp.signin.pages import Pages
@@ -39,7 +40,8 @@ def _handler(path: str) -> HTTPRouteHandler:
     def answer(
         head: NamedDependency[TokenRequest], body: RawBody, console: NamedDependency[Console]
     ) -> ASGIResponse:
-        return response(console.answer(replace(head, body=body), path))
+        answered = console.answer(replace(head, body=body), path)
+        return answered if isinstance(answered, Leaving) else response(answered)
 
     return route(path, http_method=had, sync_to_thread=True, status_code=200, request_max_body_size=LONGEST)(
         answer

@@ -1,4 +1,4 @@
-"""Settings: how people sign in."""
+"""Settings: how people sign in, and how it stands with the webhook, which the host's operator has set."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from idjag.idp.console.changing import TENANT, Proposal, review
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.facts import integer
+from idjag.idp.webhook import queue
 from idjag.ledger.entry import Key
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
 
 _HERE: Final = "/admin/settings"
+_TEST: Final = "/admin/settings/webhook"
 _PATHS: Final[Mapping[str, str]] = {
     "second_factor": "second_factor",
     "session.idle": "idle",
@@ -42,7 +45,7 @@ def _now(desk: Desk) -> dict[str, Any]:
 def _check(desk: Desk, visit: Visit) -> Reply:
     entry, seen = _entry(visit.asked), visit.asked.one("seen")
     try:
-        return review(desk, visit, Proposal(TENANT, "", entry, seen, _HERE))
+        return review(desk, visit, Proposal.of(TENANT, "", entry, seen, _HERE))
     except Problem as problem:
         return _shown(desk, visit, entry, seen=seen, wrong=wrong(problem, _PATHS, depth=1))
 
@@ -64,10 +67,34 @@ def _shown(
     desk: Desk, visit: Visit, entry: Mapping[str, Any], *, seen: str, wrong: Wrong = NOTHING_WRONG
 ) -> Reply:
     return desk.show(
-        "settings.html", visit, status=422 if wrong.problem else 200, entry=entry, seen=seen, wrong=wrong
+        "settings.html",
+        visit,
+        status=422 if wrong.problem else 200,
+        entry=entry,
+        seen=seen,
+        wrong=wrong,
+        webhook=desk.services.webhook,
+        waiting=queue.waiting(desk.office),
+        taken=_taken(desk),
     )
+
+
+def _taken(desk: Desk) -> int | None:
+    """When the webhook last took something, as far as the audit log goes back."""
+    about = {"event": "notice.delivered"}
+    rows = desk.office.lookups.audit(about=about, since=None, until=None, before_no=None, limit=1)
+    return integer(rows[0], "time") if rows else None
+
+
+def _test(desk: Desk, visit: Visit) -> Reply:
+    """Send a line that says nothing, so that the receiver can be tried out."""
+    if desk.services.webhook is None:
+        raise Problem(422, "This server has no webhook: its operator sets IDJAG_WEBHOOK_URL.")
+    queue.test(desk.office, visit.actor)
+    return desk.go(_HERE, done="ordered")
 
 
 PLACES: Final = {
     _HERE: Place(Permission.READ, show=_show, change=_check, changing=Permission.SETTINGS, under=_HERE),
+    _TEST: Place(Permission.SETTINGS, change=_test, under=_HERE),
 }

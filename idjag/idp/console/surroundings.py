@@ -84,7 +84,7 @@ def around_resource_app(
 def around_person(desk: Desk, policy: Policy, person: Person, *, held: frozenset[str]) -> list[Link]:
     """Which apps can act as somebody, where and how far; asked of the one evaluator."""
     links = []
-    for actor in actors(desk.services, person, now=desk.now):
+    for actor in actors(desk.services, person, now=desk.now, used=False):
         for reach in actor.reaches:
             connection = policy.connection(actor.app.id, reach.resource_app.id)
             if connection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,15 +15,22 @@ from idjag.idp.api.office import Office
 from idjag.idp.audit import Source
 from idjag.idp.console.asked import Asked
 from idjag.idp.console.navigation import navigation
-from idjag.idp.console.words import DONE, said
+from idjag.idp.console.words import DONE, field_said, said
 from idjag.idp.services import Services
 from idjag.idp.signin import browser
 from idjag.idp.signin.pages import Pages, Viewer, redirect
 from idjag.protocol.http import Reply, TokenRequest
 
-__all__ = ["Desk", "Visit"]
+__all__ = ["Desk", "Visit", "inside"]
 
 _PURPOSE: Final = "console"
+# A page of the console with its query, as urlencode writes one; nothing that ends a header or leads away.
+_INSIDE: Final = re.compile(r"/admin(?:/[A-Za-z0-9._~%-]+)*(?:\?[A-Za-z0-9._~%&=+:@,/-]*)?")
+
+
+def inside(path: str) -> bool:
+    """Whether a path is one of the console: a link or a form that says where to go on is not believed."""
+    return _INSIDE.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,8 @@ class Visit:
     """Who asks, for what.
 
     ``path`` is below the issuer; ``under`` the entry of the navigation it belongs to.  ``may_change``:
-    whether this sign-in is strong enough to change anything.
+    whether this sign-in is strong enough to change anything.  ``recent``: whether it is recent enough for
+    keys, secrets and roles.
     """
 
     administrator: Administrator
@@ -41,6 +50,7 @@ class Visit:
     organisation: str = ""
     under: str = ""
     may_change: bool = True
+    recent: bool = False
 
     @property
     def caller(self) -> Caller:
@@ -111,6 +121,7 @@ class Desk:
             under=visit.under,
             DONE=DONE,
             said=said,
+            field_said=field_said,
             done=visit.asked.one("done") if visit.request.method != "POST" else "",
             **values,
         )

@@ -11,13 +11,14 @@ from typing import Any, Protocol, TypeAlias
 from idjag.idp.backchannel import session_ended
 from idjag.idp.catalog.references import Problem
 from idjag.idp.facts import integer, string
+from idjag.idp.neighbours import Neighbours
 from idjag.idp.state.cases import Failure, run_tests
 from idjag.idp.state.credentials import Credentials
-from idjag.idp.state.current import Current, load
+from idjag.idp.state.current import Current
 from idjag.idp.state.draft import FILE
 from idjag.idp.state.events import events
 from idjag.idp.state.file import StateFile
-from idjag.idp.state.named import named_connections, named_people
+from idjag.idp.state.loading import rows_for
 from idjag.idp.state.plan import Plan, Problems, plan
 from idjag.ledger.entry import (
     Conflict,
@@ -46,16 +47,22 @@ class How:
 
     ``prune``: what a file created and this one does not have goes.  ``unwanted``: these go, by noun and name.
     ``managed_by``: what is made is said to be made by.  ``reason``: why, in the words of whoever does it.
+    ``where`` it came from, if by a request: ip, user_agent.
     """
 
     prune: bool = False
     unwanted: Mapping[str, Collection[str]] = field(default_factory=dict)
     managed_by: str = FILE
     reason: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def because(self, reason: str) -> How:
         """The same for this reason."""
         return replace(self, reason=reason)
+
+    def from_there(self, ip: str, user_agent: str) -> How:
+        """The same by a request that came from there."""
+        return replace(self, where={"ip": ip, "user_agent": user_agent})
 
 
 _AS_A_FILE = How()
@@ -134,9 +141,10 @@ def look(
     *,
     how: How = _AS_A_FILE,
     agreed: Agreed = lambda _current, _plan: None,
+    near: Neighbours | None = None,
 ) -> Plan:
     """What applying would change, with the tests run; changes nothing.  Raises Problems, TestsFailed."""
-    return _tested(store, state, _secrets(state, credentials), how=how, agreed=agreed)
+    return _tested(store, state, _secrets(state, credentials), how=how, agreed=agreed, near=near)
 
 
 def apply(
@@ -148,18 +156,20 @@ def apply(
     digest: str,
     how: How = _AS_A_FILE,
     agreed: Agreed = lambda _current, _plan: None,
+    near: Neighbours | None = None,
 ) -> Outcome:
     """Bring the tenant to what the file says, or leave everything as it was.
 
     When somebody else changes the same things meanwhile, the plan is made again on what is there then.
     ``actor`` and ``digest`` (SHA-256 of the file) are for the audit log.  ``agreed`` looks at each plan and
     at the state on which it was made, and raises when they are not what somebody had in mind, or may do.
+    ``near``: who knows what is beside a few rows, so that not all of them have to be read.
     Raises Problems, TestsFailed, Conflict (others keep changing it), Unavailable.
     """
     secrets = _secrets(state, credentials)
     hashes: dict[str, str] = {}
     for _ in range(_ATTEMPTS):
-        planned = _tested(store, state, secrets, how=how, agreed=agreed)
+        planned = _tested(store, state, secrets, how=how, agreed=agreed, near=near)
         if not planned.changes:
             return Outcome(planned, planned.policy_seq, applied=False)
         passwords = _passwords(store, planned, credentials, hashes)
@@ -168,7 +178,12 @@ def apply(
         audit = [
             ready_event(event, tenant=store.tenant, now=now)
             for event in events(
-                planned, actor=actor, decision_id=decision_id, digest=digest, reason=how.reason
+                planned,
+                actor=actor,
+                decision_id=decision_id,
+                digest=digest,
+                reason=how.reason,
+                where=how.where,
             )
         ]
         entry: Entry[Any, int] = Entry(
@@ -193,10 +208,11 @@ def _tested(
     secrets: Mapping[str, str],
     *,
     how: How,
-    agreed: Agreed = lambda _current, _plan: None,
+    agreed: Agreed,
+    near: Neighbours | None,
 ) -> Plan:
     now = store.clock()
-    current = _load(store, state, how)
+    current = rows_for(store, state, prune=how.prune, unwanted=how.unwanted, near=near)
     planned = plan(
         current,
         state,
@@ -212,15 +228,6 @@ def _tested(
     if failures := run_tests(planned, state.tests, now=now):
         raise TestsFailed(failures)
     return planned
-
-
-def _load(store: Store, state: StateFile, how: How) -> Current:
-    """Everyone, if the file is about people or their attributes must be unique; else those it names."""
-    attributes = any(target.aud_sub for target in state.resource_apps or ())
-    everyone = state.users is not None or attributes
-    usernames = {*named_people(state), *how.unwanted.get("user", ())}
-    connections = None if how.prune else named_connections(state, how.unwanted)
-    return load(store.ledger, store.tenant, everyone=everyone, usernames=usernames, connections=connections)
 
 
 def _secrets(state: StateFile, credentials: Credentials) -> dict[str, str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
 
 from idjag.idp.catalog.documents import PEOPLE_LISTS, ids_in, spec_of
 from idjag.idp.catalog.group import LOCAL
 from idjag.idp.catalog.references import References
 from idjag.ledger.entry import Facts, Key, Row
 
-__all__ = ["Current", "Reads", "load"]
+__all__ = ["Current", "Further", "Reads", "load"]
 
 _POLICY_TABLES = ("app", "resource_app", "connection", "guardrail")
 _OF_A_PERSON = ("membership", "subject", "credential")
@@ -25,7 +26,7 @@ class Reads(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Current:
     """What is there.
 
@@ -48,7 +49,7 @@ class Current:
     credentialed: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def references(self) -> References:
         """The names of what is there."""
         return References(
@@ -60,10 +61,26 @@ class Current:
 
     def local_groups(self, person_id: str) -> frozenset[str]:
         """The ids of the local groups that a person is in; those of other sources are not a file's to say."""
-        local = {row["id"] for row in self.groups.values()}
-        return frozenset(
-            str(row["group_id"]) for row in self.memberships.get(person_id, ()) if row["group_id"] in local
-        )
+        rows = self.memberships.get(person_id, ())
+        return frozenset(str(row["group_id"]) for row in rows if row["group_id"] in self._local)
+
+    @cached_property
+    def _local(self) -> frozenset[object]:
+        return frozenset(row["id"] for row in self.groups.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What else is read: the names of connections, and user names by the rows of all resource apps.
+
+    Both are asked for when the policy has been read: what is added to it afterwards moves policy_seq.
+    """
+
+    connections: Callable[[], Collection[str]] = tuple
+    people: Callable[[Iterable[Row]], Collection[str]] = lambda _resource_apps: ()
+
+
+_NOTHING: Final = Further()
 
 
 def load(
@@ -73,6 +90,7 @@ def load(
     everyone: bool,
     usernames: Iterable[str] = (),
     connections: Collection[tuple[str, str]] | None = None,
+    further: Further = _NOTHING,
 ) -> Current:
     """Read a tenant: with every person, or with those alone whom the policy or ``usernames`` name.
 
@@ -88,12 +106,14 @@ def load(
     facts = ledger.read((head, own, *whole.values()))
     rows = {table: facts(key) for table, key in whole.items()}
     if connections is not None:
-        rows["connection"] = _around(ledger, tenant, rows["app"], connections)
+        named = [*connections, *((key, "") for key in further.connections())]
+        rows["connection"] = _around(ledger, tenant, rows["app"], named)
     if everyone:
         people = _everyone(ledger, tenant)
     else:
-        named = {person for table in _POLICY_TABLES for row in rows[table] for person in _people_in(row)}
-        people = _some(ledger, tenant, ids=named, usernames=frozenset(usernames))
+        ids = {person for table in _POLICY_TABLES for row in rows[table] for person in _people_in(row)}
+        beside = further.people(rows["resource_app"])
+        people = _some(ledger, tenant, ids=ids, usernames=frozenset((*usernames, *beside)))
     return Current(
         tenant=tenant,
         policy_seq=_seq(facts(head)),

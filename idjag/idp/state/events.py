@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from idjag.idp.state.changes import Change
 from idjag.idp.state.plan import Plan
@@ -11,15 +13,25 @@ from idjag.ledger.entry import Event
 
 __all__ = ["events"]
 
+_NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def events(
-    plan: Plan, *, actor: Mapping[str, str], decision_id: str, digest: str, reason: str = ""
+    plan: Plan,
+    *,
+    actor: Mapping[str, str],
+    decision_id: str,
+    digest: str,
+    reason: str = "",
+    where: Mapping[str, str] = _NOWHERE,
 ) -> list[Event]:
     """Contract section 9; ``digest`` is of the file's bytes, so that the very file can be found again.
 
     ``reason``: why, if somebody said so; the words of people go into ``after``, which can be erased.
+    ``where`` a request came from: ip, user_agent.
     """
-    common = {
+    common: dict[str, object] = {
+        **where,
         "actor": dict(actor),
         "decision_id": decision_id,
         "policy_seq": plan.policy_seq + plan.policy_changed,

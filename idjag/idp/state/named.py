@@ -8,12 +8,13 @@ from typing import Final
 from idjag.idp.catalog.who import WhoEntry
 from idjag.idp.state.file import StateFile
 
-__all__ = ["named_connections", "named_people"]
+__all__ = ["REFERRED_TO", "named_connections", "named_people"]
 
 _FEW: Final = 20
 """Connections that are read by their names; from there on all are."""
 
-_REFERRED_TO: Final = ("group", "user", "app", "resource_app")
+REFERRED_TO: Final = ("group", "user", "app", "resource_app")
+"""What connections refer to."""
 
 
 def named_people(state: StateFile) -> Iterator[str]:
@@ -35,7 +36,7 @@ def named_connections(
 
     They do to tests, to whatever else is removed (something may refer to it), and when there are many.
     """
-    if state.tests or any(unwanted.get(noun) for noun in _REFERRED_TO):
+    if state.tests or any(unwanted.get(noun) for noun in REFERRED_TO):
         return None
     changed = [(entry.id, entry.requesting_app) for entry in state.connections or ()]
     about = [*changed, *((key, "") for key in unwanted.get("connection", ()))]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from idjag.idp.lookups import (
+    NOBODY,
+    Audience,
     Burst,
     ConnectionLine,
     ConnectionStatus,
@@ -13,15 +15,15 @@ from idjag.idp.lookups import (
     Pair,
     PairUse,
     PersonLine,
+    PersonName,
     RuleLine,
     Step,
     Thing,
     Use,
 )
-from idjag.idp.store.lists import connections, counts, log, people, reach
+from idjag.idp.store.lists import connections, counts, log, neighbours, people, reach
 from idjag.idp.store.lists.asking import Asking
 from idjag.ledger.entry import Row
-from idjag.policy.model import Who
 
 __all__ = ["ABOUT", "Listing"]
 
@@ -170,6 +172,32 @@ class Listing:
         """Rules that allow nothing to anybody who asks."""
         return connections.unused_rules(self._ask, self._tenant, now=now, since=since, limit=limit)
 
-    def reached(self, rules: Collection[Who], within: Collection[Who] = ()) -> int:
+    def reached(self, meant: Audience, *, but: Audience = NOBODY) -> int:
         """How many active people are meant."""
-        return reach.reached(self._ask, self._tenant, rules, within)
+        return reach.reached(self._ask, self._tenant, meant, but=but)
+
+    def reached_people(
+        self, meant: Audience, *, but: Audience = NOBODY, after: str = "", limit: int = 10
+    ) -> Sequence[PersonName]:
+        """Who they are."""
+        return reach.people(self._ask, self._tenant, meant, but=but, after=after, limit=limit)
+
+    def alike(self, usernames: Collection[str]) -> Sequence[str]:
+        """User names that differ in case alone."""
+        return neighbours.alike(self._ask, self._tenant, usernames)
+
+    def having(self, attributes: Collection[tuple[str, str]]) -> Sequence[str]:
+        """The user names of those who have one of these attributes."""
+        return neighbours.having(self._ask, self._tenant, attributes)
+
+    def sharing(self, attributes: Collection[str]) -> Sequence[str]:
+        """The user names of those of whom another has the same value."""
+        return neighbours.sharing(self._ask, self._tenant, attributes)
+
+    def referring(self, named: Mapping[str, Collection[str]]) -> Sequence[str]:
+        """The names of connections that refer to something."""
+        return neighbours.referring(self._ask, self._tenant, named)
+
+    def connection_names(self, *, begins: str, after: str, limit: int) -> Sequence[str]:
+        """The names of connections."""
+        return neighbours.connection_names(self._ask, self._tenant, begins=begins, after=after, limit=limit)

@@ -247,3 +247,21 @@ def test_the_people_come_in_pages(office: Bureau) -> None:
         "p%x"
     ]
     assert [one["username"] for one in office("viewer", "GET", "/users?begins=p_").json()["items"]] == ["p_x"]
+
+
+def test_connections_come_in_pages_too(office: Bureau) -> None:
+    """Only those that are shown are read, each with the names of what it refers to."""
+    every = [f"https://r{number:03d}.example/" for number in range(230)]
+    targets = [{"id": f"r{number:03d}", "issuer": issuer} for number, issuer in enumerate(every)]
+    rule = {"id": "one", "who": {"groups": ["engineering"], "users": ["alice"]}, "scopes": "any"}
+    made = [{"id": f"wiki-{one['id']}", "from": "wiki", "to": one["id"], "rules": [rule]} for one in targets]
+    text = {"version": 1, "resource_apps": targets, "connections": made}
+    answer = office("owner", "POST", "/state", content=json.dumps(text))
+    assert answer.status_code == 200, answer.text
+
+    first = office("viewer", "GET", "/connections", params={"begins": "wiki-r"}).json()
+    rest = office("viewer", "GET", "/connections", params={"begins": "wiki-r", "after": first["next"]}).json()
+    assert [one["id"] for one in (*first["items"], *rest["items"])] == [one["id"] for one in made]
+    assert (len(first["items"]), rest["next"]) == (200, None)
+    assert rest["items"][-1]["rules"][0]["who"] == {"groups": ["engineering"], "users": ["alice"]}
+    assert rest["items"][-1]["to"] == "r229"

@@ -98,8 +98,10 @@ def _listed(value: str | list[str] | None) -> list[str]:
 
 
 @contextmanager
-def acme(host: Host, folder: Path, state: dict[str, Any] | None = None) -> Iterator[Site]:
+def acme(
+    host: Host, folder: Path, state: dict[str, Any] | None = None, *, webhook: str | None = None
+) -> Iterator[Site]:
     """A site with a console, whose wiki may act at the chat."""
-    with running(host, database=folder / "idjag.db") as site:
+    with running(host, database=folder / "idjag.db", webhook=webhook) as site:
         administer(site, state or policy())
         yield site

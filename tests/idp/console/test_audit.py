@@ -76,6 +76,7 @@ def test_one_decision_is_shown_with_all_its_fields(owner: Administrator) -> None
 
 def test_the_live_tail_is_a_fragment_and_is_not_recorded_each_time(owner: Administrator, site: Site) -> None:
     owner.act()
+    owner.page(LOG, live="yes")
     before = len(site.events())
     fragment = owner.get(f"{LOG}?live=yes", headers={"hx-request": "true"})
     assert "Issued" in fragment.text
@@ -83,6 +84,21 @@ def test_the_live_tail_is_a_fragment_and_is_not_recorded_each_time(owner: Admini
     assert len(site.events()) == before
     owner.page(LOG)
     assert site.last_event()["event"] == "audit.read"
+
+
+def test_nobody_reads_the_log_unseen_by_looking_as_a_page_does(owner: Administrator, site: Site) -> None:
+    """Attack case 203: another question, an older page, and the same one after a while are noted."""
+    owner.page(LOG, live="yes")
+    for query in ("live=yes&event=id_jag.denied", "live=yes&before=2", "event=id_jag.denied"):
+        before = len(site.events())
+        owner.get(f"{LOG}?{query}", headers={"hx-request": "true"})
+        assert [each["event"] for each in site.events()[before:]] == ["audit.read"], query
+    before = len(site.events())
+    owner.get(f"{LOG}?live=yes", headers={"hx-request": "true"})
+    assert len(site.events()) == before
+    site.clock.now += 301
+    owner.get(f"{LOG}?live=yes", headers={"hx-request": "true"})
+    assert len(site.events()) == before + 1
 
 
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
@@ -99,7 +115,13 @@ def test_an_export_holds_what_the_filters_find_and_is_recorded(
         rows = [json.loads(line) for line in file.text.splitlines()]
     assert [row["event"] for row in rows] == ["id_jag.denied"]
     assert site.last_event()["event"] == "audit.exported"
-    assert site.last_event()["after"]["about"]["rows"] == 1
+    now = site.clock.now
+    assert site.last_event()["after"]["about"] == {
+        "event": "id_jag.denied",
+        "format": kind,
+        "since": now + 1 - 86_400,
+        "until": now + 1,
+    }
 
 
 def test_only_those_who_may_read_the_log_read_it(site: Site, owner: Administrator) -> None:

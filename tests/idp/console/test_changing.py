@@ -46,11 +46,12 @@ def test_several_changes_widen_as_soon_as_one_does() -> None:
 
 def test_a_secret_is_in_what_is_sent_and_not_in_what_people_put_into_files() -> None:
     entry = {"id": "x", "auth": {"method": "client_secret", "secret": "s" * 43}}
-    proposal = Proposal("app", "x", entry, "", "/admin/apps")
-    assert proposal.secret == "s" * 43
-    assert proposal.secret.encode() in proposal.octets
-    assert proposal.secret not in proposal.yaml
-    assert proposal.secret not in repr(proposal)
+    proposal = Proposal.of("app", "x", entry, "", "/admin/apps")
+    [(key, secret)] = proposal.secrets
+    assert (key, secret) == ("x", "s" * 43)
+    assert secret.encode() in proposal.octets
+    assert secret not in proposal.yaml
+    assert secret not in repr(proposal)
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/admin", "/admin\\@evil", "/me"])

@@ -190,7 +190,7 @@ def test_the_check_says_what_would_keep_it_from_working(shared_owner: Administra
     assert "no client ID at the resource app yet" not in silent.page.text
     walk = Walk(shared_owner).until(7, at3={"client_id": ""}, at6={"expires": ""})
     assert "no client ID at the resource app yet" in walk.page.text
-    assert "Never ends" in walk.page.text
+    assert "It never ends" in walk.page.text
 
 
 def test_the_check_shows_guardrails_that_take_away(shared_owner: Administrator, shared_site: Site) -> None:
@@ -210,10 +210,10 @@ def test_only_who_may_register_apps_lets_the_server_ask_others(
     shared_owner: Administrator, editor: Administrator
 ) -> None:
     walk = Walk(editor).until(7)
-    assert "Ask it now" not in walk.page.text
+    assert "Read its metadata" not in walk.page.text
     assert editor.submit(walk.page, WIZARD, go="look").status_code == 403
     mine = Walk(shared_owner).until(7)
-    assert "Ask it now" in mine.page.text
+    assert "Read its metadata" in mine.page.text
     assert shared_owner.submit(mine.page, WIZARD, go="look").status_code == 200
 
 
@@ -241,8 +241,9 @@ def test_a_name_that_is_taken_is_refused_at_the_name(shared_owner: Administrator
 def test_what_is_carried_is_sealed(shared_owner: Administrator, editor: Administrator) -> None:
     """Attack case 186: what no step asks for comes in by no field."""
     walk = Walk(shared_owner).until(5)
-    entry, furthest = json.loads(unescape(re.findall(r'name="so_far" value="([^"]*)"', walk.page.text)[0]))
-    forged = json.dumps([{**entry, "managed_by": "file"}, furthest])
+    (carried,) = re.findall(r'name="so_far" value="([^"]*)"', walk.page.text)
+    entry, furthest, typed = json.loads(unescape(carried))
+    forged = json.dumps([{**entry, "managed_by": "file"}, furthest, typed])
     assert shared_owner.submit(walk.page, WIZARD, go="next", so_far=forged).status_code == 400
     seal = re.findall(r'name="seal" value="([^"]*)"', Walk(editor).until(5).page.text)[0]
     assert shared_owner.submit(walk.page, WIZARD, go="next", seal=seal).status_code == 400

@@ -22,6 +22,7 @@ from idjag.idp.services import Post, Services
 from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store.listing import Listing
+from idjag.idp.verifications import Verifications
 from idjag.ledger.entry import Entry, Facts, Insert, Key, OneTime, Row, Value, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
@@ -32,6 +33,7 @@ from tests.idp.databases import new_database
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
 SEALER = KekSealer(b"k" * 32)
+CHAIN_KEY = b"c" * 32
 _KEYS: list[Insert] = []
 
 AnyLedger = MemoryLedger[Snapshot] | SqliteLedger[Snapshot]
@@ -144,6 +146,7 @@ def running(
     queue: int = 32,
     publications: Publications | None = None,
     mail: Post | None = None,
+    webhook: str | None = None,
 ) -> Iterator[Site]:
     """An IdP of its own; ``issuer`` is what it believes to be, by default the truth.
 
@@ -162,6 +165,8 @@ def running(
             publications=publications,
             sealer=SEALER,
             mail=mail,
+            webhook=webhook,
+            verifications=Verifications(ledger, TENANT, CHAIN_KEY, clock, lambda: secrets.token_urlsafe(16)),
         )
         site = Site(issuer, host.url, ledger, services, clock, hasher)
         seed(site)
@@ -172,7 +177,7 @@ def running(
 
 @contextmanager
 def _ledger(database: Path | None) -> Iterator[AnyLedger]:
-    load, chain_key = Loader(SEALER), b"c" * 32
+    load, chain_key = Loader(SEALER), CHAIN_KEY
     if database is None:
         made: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:

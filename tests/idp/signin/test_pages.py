@@ -167,7 +167,7 @@ def test_a_tenant_without_a_name_of_its_own_is_shown_as_its_host() -> None:
 
 def _tokens(scheme: str) -> dict[str, str]:
     css = files("idjag.admin_ui").joinpath("static", "idjag.css").read_text("utf-8")
-    blocks = css.split("@media (prefers-color-scheme: dark)")
+    blocks = css.split("@media screen and (prefers-color-scheme: dark)")
     light = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", blocks[0]))
     return (
         light if scheme == "light" else light | dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", blocks[1]))

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from idjag.idp.lookups import PairUse, Thing, TooMuch, Use
+from idjag.idp.lookups import Audience, PairUse, Thing, TooMuch, Use
 from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.idp.store.lists.asking import Asking
@@ -51,7 +51,7 @@ EVERY: dict[str, Callable[[Listing], object]] = {
     "expiring": lambda it: it.expiring(now=NOW, until=NOW + 9 * DAY),
     "unused": lambda it: it.unused(now=NOW, since=NOW - DAY),
     "unused rules": lambda it: it.unused_rules(now=NOW, since=NOW - DAY),
-    "reached": lambda it: it.reached([Who(groups=frozenset({f"{A}-eng"}))]) or None,
+    "reached": lambda it: it.reached(Audience([Who(groups=frozenset({f"{A}-eng"}))])) or None,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from idjag.idp.lookups import GroupLine
+from idjag.idp.lookups import Audience, GroupLine
 from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
 from idjag.policy.model import Who
@@ -136,7 +136,35 @@ def test_what_needs_a_look_is_found(lists: Listing) -> None:
     ],
 )
 def test_people_reached_are_counted(lists: Listing, rules: list[Who], within: list[Who], people: int) -> None:
-    assert lists.reached(rules, within) == people
+    assert lists.reached(Audience(rules, within)) == people
+
+
+def _eng(**more: Any) -> Who:
+    return Who(groups=frozenset({f"{A}-eng"}), **more)
+
+
+@pytest.mark.parametrize(
+    ("meant", "but", "people"),
+    [
+        (Audience([_eng()]), Audience([]), ["alice", "bob"]),
+        (Audience([_eng()]), Audience([Who(people=frozenset({f"{A}-bob"}))]), ["alice"]),
+        (Audience([_eng()]), Audience([Who(everyone=True)]), []),
+        (Audience([Who(everyone=True)]), Audience([_eng()], [Who(people=frozenset({f"{A}-bob"}))]), 3),
+        (Audience([_eng()], never=[Who(people=frozenset({f"{A}-alice"}))]), Audience([]), ["bob"]),
+        (Audience([_eng()]), Audience([_eng()], never=[Who(people=frozenset({f"{A}-alice"}))]), ["alice"]),
+        (Audience([]), Audience([]), []),
+    ],
+)
+def test_who_gains_is_counted_and_named(
+    lists: Listing, meant: Audience, but: Audience, people: list[str] | int
+) -> None:
+    """Whoever is meant afterwards and was not before, a guardrail taking away on both sides."""
+    named = [one.username for one in lists.reached_people(meant, but=but)]
+    assert lists.reached(meant, but=but) == len(named)
+    assert (len(named) if isinstance(people, int) else named) == people
+    assert [one.username for one in lists.reached_people(meant, but=but, after="alice", limit=1)] == [
+        name for name in named if name > "alice"
+    ][:1]
 
 
 def test_how_many_are_reached_is_asked_again_after_a_change(tmp_path: Path) -> None:

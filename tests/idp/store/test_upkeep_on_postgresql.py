@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from idjag.idp.settings import Settings
 from idjag.idp.store import schema
 from idjag.idp.store.dead import dead
 from idjag.idp.store.kek_rewrap import Rewrapping
+from idjag.idp.verifications import Verifications
+from idjag.idp.verifying import Verifying
 from idjag.kek_ring import file_ring
 from idjag.kek_rotation import retire, rotate
 from idjag.ledger.entry import Entry, Event, Facts, Insert, Verdict, Write
@@ -115,6 +118,29 @@ def test_a_log_is_pruned_and_rid_of_a_person(store: Store, settings: Settings, c
     [row] = store.ledger.audit_rows(store.tenant, after_no=0, limit=1)
     assert (row["subject"], "192.0.2.7" in str(row["body"])) == (None, False)
     assert whole(store)
+
+
+def test_the_log_is_verified_here_and_by_a_process_of_its_own(
+    store: Store, settings: Settings, clock: Clock
+) -> None:
+    """Attack case 202."""
+    record(store, *[Event("login.failed", {"decision_id": "d", "ip": "192.0.2.7"})] * 300)
+    kept = Verifications(store.ledger, store.tenant, store.chain_key, clock, store.new_id)
+    here = Verifying(store.ledger, kept, settings.database_url, "a")
+    rows = store.ledger.head(store.tenant).audit_no
+    for node in (here, replace(here, few=10, by="b")):
+        clock.now += DAY
+        node.run(lambda _: False)
+        known = kept.known()
+        assert known is not None
+        assert (known.whole_no, known.broken_no, known.by) == (rows, 0, node.by)
+    with schema.writing(settings.database_url) as connection:
+        connection.execute(text("UPDATE audit SET reason = 'x' WHERE no = 9"))
+    clock.now += DAY
+    here.run(lambda _: False)
+    known = kept.known()
+    assert known is not None
+    assert known.broken_no == 9
 
 
 def test_a_restore_ends_what_was_given_out(store: Store, settings: Settings) -> None:

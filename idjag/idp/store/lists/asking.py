@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -17,7 +18,7 @@ from idjag.idp.store import postgresql
 from idjag.idp.store.schema import SchemaRefused
 from idjag.ledger.gate import PATIENCE
 
-__all__ = ["Asking", "begins", "contains", "escaped"]
+__all__ = ["PAIRS", "Asking", "begins", "contains", "escaped", "pairs_text", "starts"]
 
 SECONDS: Final = 10.0
 _POOL: Final = 4
@@ -89,10 +90,32 @@ class Asking:
 
 def begins(column: str, value: str, dialect: Dialect) -> str:
     """A condition: the column begins as the value ``:value`` does, in any case; by an index of lower()."""
-    if dialect == "sqlite":
-        return f"(lower({column}) >= lower(:{value}) AND lower({column}) < lower(:{value}) || '\U0010ffff')"
-    low = f'lower({column}) COLLATE "C"'
-    return f"({low} >= lower(:{value}) AND {low} < lower(:{value}) || U&'\\+10FFFF')"
+    low = f"lower({column})"
+    return starts(low if dialect == "sqlite" else f'{low} COLLATE "C"', value, dialect)
+
+
+def starts(lowered: str, value: str, dialect: Dialect) -> str:
+    """The same for an expression that is in lower case, and in PostgreSQL of the collation C."""
+    last = "'\U0010ffff'" if dialect == "sqlite" else "U&'\\+10FFFF'"
+    return f"({lowered} >= lower(:{value}) AND {lowered} < lower(:{value}) || {last})"
+
+
+def pairs_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """The value of ``:pairs`` in PAIRS: as a list of conditions it would be one look for each of them."""
+    return json.dumps(sorted(set(pairs)))
+
+
+PAIRS: Final = {
+    "sqlite": (
+        "(SELECT json_extract(value, '$[0]') AS app, json_extract(value, '$[1]') AS target "
+        "FROM json_each(:pairs))"
+    ),
+    "postgresql": (
+        "(SELECT value ->> 0 AS app, value ->> 1 AS target "
+        "FROM json_array_elements(CAST(:pairs AS json)) AS each (value))"
+    ),
+}
+"""A table of pairs, (app, target), to begin with."""
 
 
 def contains(column: str, value: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from idjag.idp.catalog.who import who_model
 from idjag.idp.lookups import ConnectionLine, ConnectionStatus, RuleLine
-from idjag.idp.store.lists.asking import Asking, contains, escaped
+from idjag.idp.store.lists.asking import PAIRS, Asking, contains, escaped, pairs_text, starts
+from idjag.idp.store.lists.indexes import owner as indexed_owner
 from idjag.idp.store.lists.reach import Meant, Reach
 from idjag.policy.model import Who
 
@@ -24,10 +25,14 @@ _UNUSED: Final = (
     "WHERE u.tenant = :tenant AND u.span = 'ever' AND u.since = 0 AND u.event = 'id_jag.issued' "
     "AND u.last >= :since)"
 )
-_EVER: Final = (
-    "SELECT requesting_app, resource_app, told, last FROM audit_count WHERE tenant = :tenant "
-    "AND span = 'ever' AND since = 0 AND event = 'id_jag.issued'"
-)
+_EVER: Final = {
+    dialect: (
+        f"SELECT requesting_app, resource_app, told, last FROM {pairs} AS w "  # noqa: S608  # our own names
+        "JOIN audit_count ON requesting_app = w.app AND resource_app = w.target WHERE tenant = :tenant "
+        "AND span = 'ever' AND since = 0 AND event = 'id_jag.issued'"
+    )
+    for dialect, pairs in PAIRS.items()
+}
 _LINES: Final = (
     "SELECT c.id, c.key, c.status, c.spec, c.managed_by, "  # noqa: S608  # our own names
     "a.id AS app, a.key AS app_key, a.spec AS app_spec, "
@@ -45,16 +50,9 @@ _EXPIRES: Final = {
     "postgresql": "CASE WHEN c.spec LIKE '%\"expires\"_null,%' THEN NULL "
     "ELSE CAST(CAST(c.spec AS json) ->> 'expires' AS bigint) END",
 }
-# Nothing else in such a text looks like the name of a member; to take each one apart costs ten times more.
-_OWNED: Final = {
-    dialect: (
-        f'lower(substr(c.spec, {found}(c.spec, \'"owner":"\') + 9, 200)) '
-        "LIKE lower(:owner) || '%' ESCAPE '~'"
-    )
-    for dialect, found in (("sqlite", "instr"), ("postgresql", "strpos"))
-}
 _MEMBER: Final = {"sqlite": "json_extract({}, '$.{}')", "postgresql": "(CAST({} AS json) ->> '{}')"}
-_PAGE: Final = 500
+_FIRST: Final = 50
+_PAGE: Final = 200
 
 
 def connections(
@@ -85,8 +83,8 @@ def connections(
         where.append(_named(ask))
         values["text"] = escaped(text)
     if owner:
-        where.append(_OWNED[ask.dialect])
-        values["owner"] = escaped(json.dumps(owner, ensure_ascii=False)[1:-1])
+        where.append(starts(indexed_owner(ask.dialect, "c.spec"), "owner", ask.dialect))
+        values["owner"] = json.dumps(owner, ensure_ascii=False)[1:-1]
     if status is not None:
         where.append(_of_status(status, _EXPIRES[ask.dialect]))
     question = " AND ".join([_LINES, *where])
@@ -120,26 +118,35 @@ def unused(ask: Asking, tenant: str, *, now: int, since: int, limit: int) -> Seq
 
 
 def unused_rules(ask: Asking, tenant: str, *, now: int, since: int, limit: int) -> Sequence[RuleLine]:
-    """Of connections that are used and have several rules: one alone is unused with its connection."""
+    """Of connections that are used and have several rules: one alone is unused with its connection.
+
+    Page after page until there are enough of them.
+    """
+    found: list[RuleLine] = []
+    after: str | None = ""
+    page = _FIRST
+    while after is not None and len(found) < limit:
+        rows = ask.rows(_SEVERAL[ask.dialect], tenant=tenant, now=now, since=since, after=after, page=page)
+        found += _unused_of(ask, tenant, rows, since=since) if rows else ()
+        after = rows[-1]["key"] if len(rows) == page else None
+        page = _PAGE
+    return found[:limit]
+
+
+def _unused_of(
+    ask: Asking, tenant: str, rows: Sequence[Mapping[str, Any]], *, since: int
+) -> Iterator[RuleLine]:
+    pairs = [(row["app_id"], row["resource_app_id"]) for row in rows]
     last: dict[str, int] = {}
     used: set[tuple[str, str]] = set()
-    for row in ask.rows(_EVER, tenant=tenant):
+    for row in ask.rows(_EVER[ask.dialect], tenant=tenant, pairs=pairs_text(pairs)):
         used |= {(row["requesting_app"], row["resource_app"])} if row["last"] >= since else set()
         for rule in json.loads(row["told"]).get("rules", ()):
             last[rule] = max(row["last"], last.get(rule, 0))
-    found: list[RuleLine] = []
-    after: str | None = ""
-    while after is not None and len(found) < limit:
-        rows = ask.rows(_SEVERAL[ask.dialect], tenant=tenant, now=now, since=since, after=after, page=_PAGE)
-        found += [
-            RuleLine(row["id"], row["key"], rule["id"], rule["key"], last.get(rule["id"]))
-            for row in rows
-            if (row["app_id"], row["resource_app_id"]) in used
-            for rule in json.loads(row["spec"])["rules"]
-            if last.get(rule["id"], -1) < since
-        ]
-        after = rows[-1]["key"] if len(rows) == _PAGE else None
-    return found[:limit]
+    for each, pair in zip(rows, pairs, strict=True):
+        for rule in json.loads(each["spec"])["rules"] if pair in used else ():
+            if last.get(rule["id"], -1) < since:
+                yield RuleLine(each["id"], each["key"], rule["id"], rule["key"], last.get(rule["id"]))
 
 
 def _of_status(status: ConnectionStatus, expires: str) -> str:

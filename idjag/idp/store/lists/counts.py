@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from idjag.idp.lookups import Burst, Count, Pair, PairUse, Step, Use
-from idjag.idp.store.lists.asking import Asking
+from idjag.idp.store.lists.asking import PAIRS, Asking, pairs_text
 from idjag.ledger.counts import DAY, HOUR
 
 __all__ = ["bursts", "counts", "first_seen", "pair_uses", "rules_used", "uses"]
@@ -38,18 +38,33 @@ _PAIRS: Final = (
     "min(CASE WHEN event = 'id_jag.issued' THEN first END) AS first, "
     "max(CASE WHEN event = 'id_jag.issued' THEN last END) AS last, "
     "max(CASE WHEN event = 'id_jag.redeemed' THEN last END) AS redeemed "
-    "FROM audit_count WHERE tenant = :tenant AND span = 'ever' AND since = 0 {which}"
+    "FROM {source} WHERE tenant = :tenant AND span = 'ever' AND since = 0 "
     "GROUP BY requesting_app, resource_app "
-    "HAVING max(CASE WHEN event = 'id_jag.issued' THEN last END) {having} "
+    "HAVING max(CASE WHEN event = 'id_jag.issued' THEN last END) IS NOT NULL "
     "ORDER BY {order} DESC, 1, 2 LIMIT :limit"
+)
+_THESE: Final = {
+    dialect: f"{pairs} AS w JOIN audit_count ON requesting_app = w.app AND resource_app = w.target"
+    for dialect, pairs in PAIRS.items()
+}
+# By the index of what was first: the counts of a pair are several when its rules have changed.
+_NEW: Final = (
+    "SELECT requesting_app, resource_app FROM audit_count AS u WHERE u.tenant = :tenant AND u.span = 'ever' "
+    "AND u.since = 0 AND u.event = 'id_jag.issued' AND u.first >= :since AND NOT EXISTS ("
+    "SELECT 1 FROM audit_count AS o WHERE o.tenant = :tenant AND o.span = 'ever' AND o.since = 0 "
+    "AND o.event = 'id_jag.issued' AND o.requesting_app = u.requesting_app "
+    "AND o.resource_app = u.resource_app AND o.first < :since) "
+    "GROUP BY 1, 2 ORDER BY min(u.first) DESC, 1, 2 LIMIT :limit"
 )
 _DENIED: Final = (
     "SELECT requesting_app, resource_app, sum(CASE WHEN since = :today THEN n ELSE 0 END) AS today, "
-    "sum(CASE WHEN since = :yesterday THEN n ELSE 0 END) AS yesterday, "
-    "sum(CASE WHEN since < :yesterday THEN n ELSE 0 END) AS week, max(last) AS last "
+    "sum(CASE WHEN since = :yesterday THEN n ELSE 0 END) AS yesterday, max(last) AS last "
     "FROM audit_count WHERE tenant = :tenant AND span = 'day' AND event = 'id_jag.denied' "
-    "AND since IN :days GROUP BY 1, 2 "
-    "HAVING sum(CASE WHEN since >= :yesterday THEN n ELSE 0 END) >= :fewest"
+    "AND since IN (:today, :yesterday) GROUP BY 1, 2 HAVING sum(n) >= :fewest"
+)
+_BEFORE: Final = (
+    "SELECT requesting_app, resource_app, sum(n) AS n FROM {source} WHERE tenant = :tenant "
+    "AND span = 'day' AND event = 'id_jag.denied' AND since >= :since AND since < :until GROUP BY 1, 2"
 )
 
 
@@ -80,33 +95,45 @@ def pair_uses(ask: Asking, tenant: str, pairs: Collection[Pair] | None, *, limit
     """The pairs that were asked for, or all."""
     if pairs is not None and not pairs:
         return ()
-    which = "" if pairs is None else "AND (requesting_app, resource_app) IN :pairs "
-    asked = {} if pairs is None else {"pairs": sorted(set(pairs))}
-    question = _PAIRS.format(which=which, having="IS NOT NULL", order="last")
+    source = "audit_count" if pairs is None else _THESE[ask.dialect]
+    asked = {} if pairs is None else {"pairs": pairs_text(pairs)}
+    question = _PAIRS.format(source=source, order="last")
     return [_pair(row) for row in ask.rows(question, tenant=tenant, limit=limit, **asked)]
 
 
 def first_seen(ask: Asking, tenant: str, *, since: int, limit: int) -> Sequence[PairUse]:
     """Pairs that were new since then."""
-    new = "IS NOT NULL AND min(CASE WHEN event = 'id_jag.issued' THEN first END) >= :since"
-    question = _PAIRS.format(which="", having=new, order="first")
-    return [_pair(row) for row in ask.rows(question, tenant=tenant, since=since, limit=limit)]
+    found = ask.rows(_NEW, tenant=tenant, since=since, limit=limit)
+    pairs = [(row["requesting_app"], row["resource_app"]) for row in found]
+    if not pairs:
+        return []
+    question = _PAIRS.format(source=_THESE[ask.dialect], order="first")
+    return [_pair(row) for row in ask.rows(question, tenant=tenant, limit=limit, pairs=pairs_text(pairs))]
 
 
 def bursts(ask: Asking, tenant: str, *, now: int, limit: int) -> Sequence[Burst]:
     """Today and yesterday, each beside the week before yesterday; the larger one is told."""
     today = now - now % DAY
-    rows = ask.rows(
-        _DENIED,
-        tenant=tenant,
-        today=today,
-        yesterday=today - DAY,
-        days=frozenset(today - day * DAY for day in range(_WEEK + 2)),
-        fewest=_FEWEST,
-    )
-    found = [_burst(row) for row in rows]
-    worth = [one for one in found if one.n >= _FEWEST and one.n >= _TIMES * one.usual]
+    yesterday = today - DAY
+    rows = ask.rows(_DENIED, tenant=tenant, today=today, yesterday=yesterday, fewest=_FEWEST)
+    many = [row for row in rows if max(int(row["today"]), int(row["yesterday"])) >= _FEWEST]
+    week = _denied_before(ask, tenant, [_of(row) for row in many], until=yesterday)
+    found = [_burst(row, today=today, week=week.get(_of(row), 0)) for row in many]
+    worth = [one for one in found if one.n >= _TIMES * one.usual]
     return sorted(worth, key=lambda one: (-one.n, one.requesting_app, one.resource_app))[:limit]
+
+
+def _denied_before(ask: Asking, tenant: str, pairs: Sequence[Pair], *, until: int) -> dict[Pair, int]:
+    """How often in a week, of these pairs alone: most are not denied that often on any day."""
+    if not pairs:
+        return {}
+    question, since = _BEFORE.format(source=_THESE[ask.dialect]), until - _WEEK * DAY
+    rows = ask.rows(question, tenant=tenant, pairs=pairs_text(pairs), since=since, until=until)
+    return {_of(row): int(row["n"]) for row in rows}
+
+
+def _of(row: Mapping[str, Any]) -> Pair:
+    return row["requesting_app"], row["resource_app"]
 
 
 def _use(row: Mapping[str, Any]) -> Use:
@@ -133,6 +160,7 @@ def _pair(row: Mapping[str, Any]) -> PairUse:
     )
 
 
-def _burst(row: Mapping[str, Any]) -> Burst:
-    n = max(int(row["today"]), int(row["yesterday"]))
-    return Burst(row["requesting_app"], row["resource_app"], n, int(row["week"]) / _WEEK, row["last"])
+def _burst(row: Mapping[str, Any], *, today: int, week: int) -> Burst:
+    now, before = int(row["today"]), int(row["yesterday"])
+    n, day = (now, today) if now >= before else (before, today - DAY)
+    return Burst(row["requesting_app"], row["resource_app"], n, week / _WEEK, row["last"], day)

@@ -9,8 +9,10 @@ from sqlmodel import SQLModel
 
 from idjag.idp.store.tables.administration import Administrator, ApiToken, ConsoleSession
 from idjag.idp.store.tables.apps import App, Connection, Guardrail, ResourceApp
+from idjag.idp.store.tables.audit import AuditVerified
 from idjag.idp.store.tables.holds import Hold
 from idjag.idp.store.tables.keys import KekCheck, SigningKey
+from idjag.idp.store.tables.notices import Notice
 from idjag.idp.store.tables.people import Credential, Group, Membership, Person, Subject
 from idjag.idp.store.tables.sessions import (
     AccessToken,
@@ -31,6 +33,7 @@ __all__ = [
     "Administrator",
     "ApiToken",
     "App",
+    "AuditVerified",
     "Code",
     "Connection",
     "ConsoleSession",
@@ -44,6 +47,7 @@ __all__ = [
     "Link",
     "LogoutNotice",
     "Membership",
+    "Notice",
     "Person",
     "PushedRequest",
     "RefreshToken",

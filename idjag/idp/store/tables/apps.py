@@ -60,7 +60,7 @@ class Connection(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     tenant_id: str = Field(index=True)
-    key: str
+    key: str = Field(index=True)
     app_id: str = Field(index=True)
     resource_app_id: str = Field(index=True)
     status: str = "active"

@@ -15,7 +15,7 @@ class Person(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     tenant_id: str = Field(index=True)
-    username: str
+    username: str = Field(index=True)
     email: str | None = Field(default=None, index=True)
     email_verified: int = 0
     name: str = ""

@@ -1,0 +1,45 @@
+"""What an administrator or an API token was refused, in the audit log; nobody waits for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from idjag.idp.audit import Source
+from idjag.idp.tenancy import Store
+from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
+
+__all__ = ["Why", "turned_down"]
+
+
+class Why(StrEnum):
+    """The reason in the log."""
+
+    ROLE = "role_insufficient"
+    """The role may not do that."""
+    FORM = "form_not_ours"
+    """The form came without the token of its page: forged, or open for too long."""
+    FACTOR = "second_factor_missing"
+    """No second factor was shown at the sign-in."""
+
+
+def turned_down(
+    store: Store, why: Why, *, actor: Mapping[str, str], source: Source, method: str, path: str
+) -> None:
+    """One event ``admin.refused``; ``path`` without its query, which may hold what people typed."""
+    asked = {"method": method, "path": path[:_LONGEST]}
+    said = {**source.fields(), "actor": dict(actor), "reason": why.value, "inputs": asked}
+
+    def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
+        return Verdict(None, (Event("admin.refused", said),))
+
+    entry: Entry[Any, None] = Entry(store.tenant, source.decision_id, source.now, decide, _never_lost)
+    store.ledger.submit(entry)
+
+
+_LONGEST = 200
+
+
+def _never_lost(one_time: OneTime) -> Verdict[None]:
+    raise AssertionError(f"a refusal consumes nothing, and {one_time.kind} was lost")
