@@ -34,6 +34,7 @@ class Answers:
     acme: Acme
     id_token: str = field(repr=False)
     times: list[float] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def coming(self) -> Iterator[None]:
@@ -50,9 +51,10 @@ class Answers:
                 thread.join()
 
     def longest_pause(self) -> float:
-        """In seconds, of what was answered so far; begins anew."""
-        times, self.times = sorted(self.times), []
-        return max(after - before for before, after in pairwise(times))
+        """In seconds without an answer, from the last time until now; begins anew."""
+        now = time.monotonic()
+        times, self.times, since, self.since = sorted(self.times), [], self.since, now
+        return max(after - before for before, after in pairwise([since, *times, now]))
 
     def _ask(self, over: threading.Event) -> None:
         while not over.is_set():
