@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Finished", "Program", "Secrets", "free_port", "run", "started"]
+__all__ = ["JWT", "Finished", "Program", "Secrets", "free_port", "run", "started"]
 
 START_SECONDS = 30
 STOP_SECONDS = 10
 COMMAND_SECONDS = 60
 _SERVES = "idjag: serving"
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}")
+JWT = re.compile(r"(?<![A-Za-z0-9_-])eyJ(?:[A-Za-z0-9_-]{8,}\.|[A-Za-z0-9_-]{20,})")
+"""A token or the beginning of one; our ids are random, of 22 characters, and may have an eyJ in them."""
 # Below the range from which outgoing connections take their ports: nothing grabs one between look and use.
 _PORTS = range(20_000, 32_000)
 
@@ -38,7 +39,7 @@ class Secrets:
     def found_in(self, text: str) -> list[str]:
         """What stands in the text: secrets by their first characters, anything like a JWT, tracebacks."""
         found = [f"secret {secret[:6]}..." for secret in sorted(self._texts) if secret in text]
-        found += [f"token {match[:12]}..." for match in _JWT.findall(text)]
+        found += [f"token {match[:12]}..." for match in JWT.findall(text)]
         return found + ["traceback"] * ("Traceback (most recent call last)" in text)
 
 
