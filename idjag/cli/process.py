@@ -60,6 +60,7 @@ def answer(app: ASGIApp, at: Listening, listening: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG)
+    gc.enable()
     logs.configure(log_format=at.log_format, level=at.log_level)
     # uvicorn raises the signal once more when it has stopped: the default would end us before we close
     signal.signal(signal.SIGTERM, stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,6 +38,15 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     )
     for warning in (*settings.warnings, *_elsewhere(settings), *_no_mail(settings)):
         print(f"idjag: {warning}", file=err)
+    gc.disable()  # what is loaded now stays: the collector begins with the first request (process.answer)
+    try:
+        _serve(settings, err=err)
+    finally:
+        gc.enable()
+    return 0
+
+
+def _serve(settings: Settings, *, err: TextIO) -> None:
     # most of a start is these imports: who has mistyped a setting need not wait for them
     from idjag.cli import process
     from idjag.idp.app import serving
@@ -50,10 +60,9 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     )
     if settings.workers > 1:
         _serve_with_workers(settings, listening, err=err)
-        return 0
+        return
     with serving(settings) as app, _alone(settings):
         process.serve(app, listening, issuer=settings.issuer, err=err)
-    return 0
 
 
 @contextmanager
