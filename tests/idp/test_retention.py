@@ -10,11 +10,12 @@ import pytest
 
 from idjag.idp.retention import Retention
 from idjag.ledger import chain
-from idjag.ledger.entry import Entry, Event, Facts, Unavailable, Verdict
+from idjag.ledger.entry import Event, Unavailable
 from idjag.ledger.events import ready_event
 from idjag.ledger.schema import AUDIT_COLUMNS
 from idjag.ledger.verification import Verified, verify
 from tests.idp.grants.acme import CHAIN_KEY, NOW, TENANT, Acme, acme
+from tests.idp.logged import record
 from tests.ledger.parts import sql
 
 DAY = 86_400
@@ -30,16 +31,7 @@ class Kept:
 
     def record(self, rows: int) -> None:
         """So many rows, in batches of ten."""
-        for _ in range(rows // 10):
-            events = [Event("login.failed", {"decision_id": "d", "ip": "192.0.2.7"})] * 10
-
-            def decide(_snapshot: object, _facts: Facts, events: list[Event] = events) -> Verdict[None]:
-                return Verdict(None, events)
-
-            def lost(_one_time: object) -> Verdict[None]:
-                raise AssertionError
-
-            self.acme.ledger.commit(Entry(TENANT, "d", self.acme.clock(), decide, lost))
+        record(self.acme, rows)
 
     def prune(self, *, stop_after: int = 1_000_000) -> None:
         """One run, told to stop after so many steps."""

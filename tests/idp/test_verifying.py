@@ -14,11 +14,12 @@ from idjag.idp.app import assemble
 from idjag.idp.store.listing import Listing
 from idjag.idp.verifications import TABLE, Verifications
 from idjag.idp.verifying import EVERY, Verifying
-from idjag.ledger.entry import Entry, Event, Facts, Unavailable, Verdict
+from idjag.ledger.entry import Unavailable
 from idjag.ledger.verification import verify
 from idjag.ledger.verified import Known
 from tests.idp.api.bureau import Bureau
 from tests.idp.grants.acme import CHAIN_KEY, TENANT, Acme, acme
+from tests.idp.logged import record
 from tests.ledger.parts import sql
 
 DAY = 86_400
@@ -35,16 +36,7 @@ class Watched:
 
     def record(self, rows: int) -> None:
         """So many rows, in batches of ten."""
-        for _ in range(rows // 10):
-            events = [Event("login.failed", {"decision_id": "d", "ip": "192.0.2.7"})] * 10
-
-            def decide(_snapshot: object, _facts: Facts, events: list[Event] = events) -> Verdict[None]:
-                return Verdict(None, events)
-
-            def lost(_one_time: object) -> Verdict[None]:
-                raise AssertionError
-
-            self.acme.ledger.commit(Entry(TENANT, "d", self.acme.clock(), decide, lost))
+        record(self.acme, rows)
 
     def look(self, seconds: int = EVERY) -> Known:
         """What is known so many seconds later, after a node had its turn."""
