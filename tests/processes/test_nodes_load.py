@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from idjag.idp import families
 from idjag.ledger.expiry import KEPT
 from idjag.protocol import names
 from tests.cluster import Cluster
@@ -29,8 +30,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SECONDS = float(os.environ.get("IDJAG_STORM_SECONDS", "60"))
 DAYS = 4
-APART = 45 * DAY
-"""Longer than anything is kept that a day has left."""
+APART = 100 * DAY
+"""Longer than anything is kept that a day has left: a session for a month after its end, failures for ninety days."""
 
 GROWS = {"audit", "alembic_version", "policy_log"}
 MEGABYTE = 1024 * 1024
@@ -113,10 +114,19 @@ def memory(running: Running) -> int:
     )
 
 
-def dead(nodes: Nodes, now: int) -> int:
-    """One-time ids that nobody could use any more, at that second of the nodes' clock."""
-    [row] = nodes.sql(f'SELECT count(*) AS n FROM one_time WHERE "until" <= {now - KEPT}')  # noqa: S608  # a number
-    return int(row["n"])
+def dead(nodes: Nodes, now: int) -> dict[str, int]:
+    """Rows that nobody could use any more at that second of the nodes' clock, of each table that has any."""
+    ends = nodes.sql(
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns"
+        " WHERE table_schema = current_schema() AND column_name IN ('until', 'expires')"
+    )
+    kept = {"session": KEPT + families.LIFETIME}
+    counts = [
+        f"SELECT '{each['t']}' AS t, count(*) AS n FROM \"{each['t']}\""  # noqa: S608  # ours
+        f' WHERE "{each["c"]}" <= {now - kept.get(str(each["t"]), KEPT)}'
+        for each in ends
+    ]
+    return {str(row["t"]): int(row["n"]) for row in nodes.sql(" UNION ALL ".join(counts)) if row["n"]}
 
 
 def test_days_of_mixed_load_leave_memory_flat_and_tables_bounded(tmp_path: Path, postgres: Cluster) -> None:
@@ -126,6 +136,7 @@ def test_days_of_mixed_load_leave_memory_flat_and_tables_bounded(tmp_path: Path,
     nodes.apply()
     clock.move(0)
     rows: list[dict[str, int]] = []
+    done: list[int] = []
     octets: list[int] = []
     with nodes.serving(*[clock.environ] * NODES) as programs:
         running, load = Running(nodes, programs), Mixed(nodes)
@@ -134,17 +145,18 @@ def test_days_of_mixed_load_leave_memory_flat_and_tables_bounded(tmp_path: Path,
             clock.move(load.ahead)
             with load.going_on():
                 time.sleep(SECONDS / DAYS)
-            eventually(lambda: dead(nodes, int(time.time()) + load.ahead) == 0, seconds=120)
+            eventually(lambda: dead(nodes, int(time.time()) + load.ahead) == {}, seconds=120)
             rows.append(sizes(nodes))
+            done.append(sum(load.answers.values()) - sum(done))
             octets.append(memory(running))
         assert running.whole
     statuses = {"code": 200, "exchange": 200, "assertion": 200, "refresh": 200, "refused": 400}
     assert dict(load.answers.keys()) == statuses
     assert min(load.answers.values()) > DAYS
-    grown = {table: [day[table] for day in rows] for table in rows[0] if table not in GROWS}
-    most = max(load.answers.values())
-    assert {
-        table: counts for table, counts in grown.items() if counts[-1] > 2 * max(counts[:2]) + 10
-    } == {}, most
+    # a day's rows are as many as its answers allow: the machine may do more on one day than on another
+    busier = max(1.0, done[-1] / max(done[:2]))
+    days = {table: [day[table] for day in rows] for table in rows[0] if table not in GROWS}
+    grown = {table: counts for table, counts in days.items() if counts[-1] > 2 * busier * max(counts[:2]) + 10}
+    assert grown == {}, done
     assert octets[-1] < 1.1 * max(octets[:2]) + 5 * MEGABYTE, octets
     assert nodes.acme.here("audit", "verify").code == 0
