@@ -49,7 +49,7 @@ demo-once: $(DEMO_READY) ## the same, driven by itself over HTTP; exit 0 only if
 	@$(PY) -m idjag.cli demo --once
 
 test: $(VENV)/dev.stamp ## all tests but the long proofs
-	sh tests/in_memory.sh 3 $(PY) -m pytest -n 2 --dist worksteal -rs
+	sh tests/in_memory.sh 3 $(PY) -m pytest -n 3 --dist worksteal -rs
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 	$(PY) -m ruff check .
@@ -63,7 +63,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dependencies, house rules
 soak: $(VENV)/dev.stamp ## the long proofs
 	@$(PY) -m pytest -m soak --collect-only -q >/dev/null; status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no soak tests yet'; \
-	elif [ $$status -eq 0 ]; then sh tests/in_memory.sh 10 $(PY) -m pytest -m soak -n 2 --dist worksteal --timeout 1500; \
+	elif [ $$status -eq 0 ]; then sh tests/in_memory.sh 10 $(PY) -m pytest -m soak -n 3 --dist worksteal --timeout 1500; \
 	else $(PY) -m pytest -m soak --collect-only -q; fi
 
 guards: $(VENV)/dev.stamp ## break every guard of tests/mutations, one after the other: half an hour

@@ -49,10 +49,11 @@ def test_checkpoints_of_a_server_find_rows_that_are_gone(chat: RasDeployment, tm
     heads = tmp_path / "heads"
     with serving(chat, {"IDJAG_AUDIT_CHECKPOINT": str(heads)}) as built:
         Beside(built).token()
-    assert len(heads.read_text("ascii").splitlines()) == 2
+    written = len(heads.read_text("ascii").splitlines())
+    assert written in (2, 3)  # the first look of the thread may see the token's row, or come before it
     assert heads.stat().st_mode & 0o777 == 0o600
     checked = chat.run("audit", "verify", "--checkpoint", str(heads))
-    assert (checked.code, checked.out) == (0, "verified against 2 checkpoints\n")
+    assert (checked.code, checked.out) == (0, f"verified against {written} checkpoints\n")
     with serving(chat, {}) as built:
         Rows(built.database).remove(1_000_000)
     assert chat.run("audit", "verify", "--checkpoint", str(heads)).code == 1
