@@ -19,6 +19,7 @@ from idjag.idp.state.read import read as read_state
 from idjag.ledger.entry import Delete
 from idjag.protocol import names
 from idjag.yaml_file import read as read_yaml
+from tests import plain_http
 from tests.browser.looking import Visitor
 from tests.idp.signin.seeds import TENANT, WIKI_SECRET
 from tests.idp.signin.site import Site
@@ -86,7 +87,7 @@ class World:
         """The wiki acts as somebody at the chat."""
         with Browser(self.site) as browser:
             id_token = browser.redeem(browser.code(name)).json()["id_token"]
-            answer = httpx.post(
+            answer = plain_http.post(
                 f"{self.site.url}/token",
                 data={
                     "grant_type": names.TOKEN_EXCHANGE,

@@ -28,6 +28,7 @@ from mcp.shared.auth import OAuthToken
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet, jws
 from idjag.ras import Guard
+from tests import plain_http
 from tests.ras.world import CLIENT, SECRET, ids, key
 
 _JTI = ids("http")
@@ -83,7 +84,7 @@ class Served:
 
     def redeem(self, assertion: str, http: httpx.Client | None = None) -> httpx.Response:
         form = {"grant_type": names.JWT_BEARER, "assertion": assertion}
-        post = httpx.post if http is None else http.post
+        post = plain_http.post if http is None else http.post
         return post(f"{self.issuer}/token", data=form, auth=(CLIENT, SECRET))
 
 
@@ -98,7 +99,7 @@ def _wait_until_ready(issuer: str, process: subprocess.Popen[str]) -> None:
     while time.monotonic() < until:
         assert process.poll() is None
         try:
-            if httpx.get(f"{issuer}/readyz").status_code == 200:
+            if plain_http.get(f"{issuer}/readyz").status_code == 200:
                 return
         except httpx.TransportError:
             continue
@@ -150,7 +151,7 @@ def test_a_grant_is_redeemed_over_the_wire(served: Served) -> None:
     answer = served.redeem(served.grant())
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    keys, _ = KeySet.parse(httpx.get(f"{served.issuer}/jwks").content)
+    keys, _ = KeySet.parse(plain_http.get(f"{served.issuer}/jwks").content)
     guard = Guard(issuer=served.issuer, resource=served.api, keys=keys, scopes=("chat.read",))
     headers = [(b"authorization", f"Bearer {answer.json()['access_token']}".encode())]
     token = guard.check(headers, method="GET", path="/")
@@ -160,7 +161,7 @@ def test_a_grant_is_redeemed_over_the_wire(served: Served) -> None:
 def test_fifty_at_once_have_one_winner(served: Served) -> None:
     """RAS-20, P4: over HTTP and SQLite."""
     assertion = served.grant()
-    with ThreadPoolExecutor(50) as pool, httpx.Client(limits=httpx.Limits(max_connections=50)) as http:
+    with ThreadPoolExecutor(50) as pool, plain_http.Client(limits=httpx.Limits(max_connections=50)) as http:
         answers = list(pool.map(lambda _: served.redeem(assertion, http), range(50)))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 49}
     assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
@@ -170,13 +171,13 @@ def test_refusals_over_the_wire_are_json_and_cached_by_nobody(served: Served) ->
     """Contract section 7; the server serves a legitimate request directly afterwards."""
     url = f"{served.issuer}/token"
     refused = [
-        httpx.get(url),
-        httpx.post(url, json={}),
-        httpx.post(url, data={"grant_type": "x"}),
-        httpx.post(url, content=b"x" * 100_000, headers=_FORM),
+        plain_http.get(url),
+        plain_http.post(url, json={}),
+        plain_http.post(url, data={"grant_type": "x"}),
+        plain_http.post(url, content=b"x" * 100_000, headers=_FORM),
         served.redeem("nonsense"),
         served.redeem(served.grant(aud=served.idp)),
-        httpx.get(f"{served.issuer}/authorize"),
+        plain_http.get(f"{served.issuer}/authorize"),
     ]
     assert [answer.status_code for answer in refused] == [405, 415, 401, 413, 400, 400, 400]
     for answer in refused:

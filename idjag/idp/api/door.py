@@ -1,8 +1,8 @@
 """Who may come in: a bearer token, and the permission that each route names; what names none is closed."""
 
-import asyncio
 from typing import Any, Final
 
+from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
@@ -33,7 +33,8 @@ class Doorkeeper:
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
         """Raises Problem 401 without a token that lets in, 403 without the permission."""
         value, now = _bearer(connection), self._office.clock()
-        caller = await asyncio.to_thread(tokens.caller, self._office, value, now=now)
+        # by the threads of pages: whoever knocks often keeps no token request waiting
+        caller = await sync_to_thread(tokens.caller, self._office, value, now=now)
         if caller is None:
             raise Problem(401, "Send a valid API token: Authorization: Bearer ...", headers=_CHALLENGE)
         connection.state.visit = Visit(

@@ -21,6 +21,7 @@ from idjag.ledger.entry import Delete, Insert
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.http import TokenRequest
 from idjag.seal import KekSealer
+from tests import plain_http
 from tests.idp.signin.letters import NEW, Letters, another, ask, follow, rows, signs_in
 from tests.idp.signin.seeds import PASSWORDS, hold, update
 from tests.idp.signin.site import Host, Site, running
@@ -73,7 +74,7 @@ def test_of_two_uses_at_once_one_sets_the_password(
         def use(number: int) -> int:
             new = f"{NEW} {number}"
             data = {**fields, "new_password": new, "again": new}
-            answer = httpx.post(f"{site.url}/password/set", data=data, cookies=cookies)
+            answer = plain_http.post(f"{site.url}/password/set", data=data, cookies=cookies)
             return answer.status_code
 
         with ThreadPoolExecutor(6) as pool:

@@ -16,6 +16,7 @@ from idjag.idp.webhook.queue import Notice
 from idjag.idp.webhook.watch import Watch
 from idjag.ledger.entry import Entry, Event, Facts, Insert, OneTime, Row, Verdict
 from idjag.protocol.jose import PrivateKey, jws
+from tests import plain_http
 from tests.idp.me.person import Person, administer
 from tests.idp.signin.seeds import NOW, TENANT
 from tests.idp.webhook.conftest import World
@@ -141,7 +142,7 @@ def test_an_app_whose_keys_do_not_come_is_told_of_once_a_day(world: World) -> No
     }
     publishes(world)
     for _ in range(2):
-        answer = httpx.post(f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)})
+        answer = plain_http.post(f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)})
         assert answer.json()["error"] == "invalid_client"
         world.node.run()
     [line] = world.receiver.lines
