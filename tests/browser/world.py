@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-import httpx
-
 from idjag.idp.audit import Source
 from idjag.idp.factors.totp import STEP, code_at
 from idjag.idp.passwords.links import LinkKind, new_link

@@ -25,6 +25,7 @@ RARE = frozenset(
         "oidc",
         "operations",
         "passwords",
+        "server_option",
         "signin_steps",
     }
 )

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +28,8 @@ from idjag.protocol import names
 from idjag.protocol.jose import KeySet, jws
 from idjag.ras import Guard
 from tests import plain_http
+from tests.processes.program import free_port
+from tests.processes.test_workers import eventually
 from tests.ras.world import CLIENT, SECRET, ids, key
 
 _JTI = ids("http")
@@ -88,22 +89,12 @@ class Served:
         return post(f"{self.issuer}/token", data=form, auth=(CLIENT, SECRET))
 
 
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def _wait_until_ready(issuer: str, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        assert process.poll() is None
-        try:
-            if plain_http.get(f"{issuer}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            continue
-    raise AssertionError("it never became ready")
+def _ready(issuer: str, process: subprocess.Popen[str]) -> bool:
+    assert process.poll() is None
+    try:
+        return plain_http.get(f"{issuer}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +102,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The program in a process of its own, with an identity provider beside it."""
     folder = tmp_path_factory.mktemp("ras")
     documents = ThreadingHTTPServer(("127.0.0.1", 0), _Documents)
-    threading.Thread(target=documents.serve_forever).start()
+    threading.Thread(target=documents.serve_forever, kwargs={"poll_interval": 0.01}).start()
     idp = f"http://127.0.0.1:{documents.server_port}"
-    port = _free_port()
+    port = free_port()
     issuer = f"http://127.0.0.1:{port}"
     (folder / "ras.yaml").write_text(
         f"""\
@@ -134,11 +125,11 @@ accounts:
     environ = {**os.environ, "WIKI": SECRET}
     process = subprocess.Popen(command, cwd=folder, env=environ, text=True, stderr=subprocess.PIPE)
     try:
-        _wait_until_ready(issuer, process)
+        eventually(lambda: _ready(issuer, process))
         yield Served(idp, issuer, process, folder)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
         documents.shutdown()
         documents.server_close()
     assert process.returncode == 0, said

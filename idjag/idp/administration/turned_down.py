@@ -28,7 +28,8 @@ def turned_down(
     store: Store, why: Why, *, actor: Mapping[str, str], source: Source, method: str, path: str
 ) -> None:
     """One event ``admin.refused``; ``path`` without its query, which may hold what people typed."""
-    asked = {"method": method, "path": path[:_LONGEST]}
+    # it was decoded: what nobody sees could end a line, or move the cursor of whoever reads the log
+    asked = {"method": method, "path": "".join(c if c.isprintable() else "?" for c in path[:_LONGEST])}
     said = {**source.fields(), "actor": dict(actor), "reason": why.value, "inputs": asked}
 
     def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:

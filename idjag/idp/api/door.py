@@ -16,6 +16,7 @@ __all__ = ["NEEDS", "Doorkeeper", "address", "needs", "user_agent"]
 
 NEEDS: Final = "permission"
 
+_LONGEST_AGENT: Final = 256
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="idjag admin API"'}
 
 
@@ -64,5 +65,6 @@ def address(connection: ASGIConnection[Any, Any, Any, Any], trusted: Networks) -
 
 
 def user_agent(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """What the client calls itself, as far as the log wants to know."""
-    return connection.headers.get("user-agent", "")[:256]
+    """What the client calls itself, as far as the log wants to know: nothing that moves a terminal."""
+    said = connection.headers.get("user-agent", "")[:_LONGEST_AGENT]
+    return "".join(char if " " <= char <= "~" else "?" for char in said)

@@ -15,7 +15,7 @@ from idjag.idp.api.office import Office
 from idjag.idp.audit import Source
 from idjag.idp.console.asked import Asked
 from idjag.idp.console.navigation import navigation
-from idjag.idp.console.words import DONE, field_said, said
+from idjag.idp.console.words import DONE, field_said, said, value_said
 from idjag.idp.services import Services
 from idjag.idp.signin import browser
 from idjag.idp.signin.pages import Pages, Viewer, redirect
@@ -122,6 +122,7 @@ class Desk:
             DONE=DONE,
             said=said,
             field_said=field_said,
+            value_said=value_said,
             done=visit.asked.one("done") if visit.request.method != "POST" else "",
             **values,
         )

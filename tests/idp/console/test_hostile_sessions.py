@@ -176,3 +176,24 @@ def test_how_somebody_signs_in_is_for_those_who_look_after_people(site: Site, ow
         assert "Alice" in page.text
         assert "Second factors" not in page.text
         assert "Failed attempts" not in page.text
+
+
+def test_stopping_many_at_once_leaves_the_traces_that_stopping_one_leaves(
+    site: Site, owner: Administrator
+) -> None:
+    """ADM-04, attack case 200: where each came from, a decision of its own; who tried to stop an owner."""
+    several = "/admin/hold/several"
+    with Administrator(site, Role.RULE_EDITOR, "bob") as bob:
+        page = bob.submit(
+            bob.page("/admin/connections"), "/admin/connections/several", one="wiki-chat", do="hold"
+        )
+        before = len(site.events())
+        both = bob.submit(page, several, noun="user", one=["alice", "carol"], reason="mine now")
+        assert (both.status_code, "1 of 2 are stopped" in both.text) == (409, True)
+        assert bob.submit(page, several, reason="an incident").status_code == 303
+    events = site.events()[before:]
+    told = {(each["event"], each.get("reason")) for each in events}
+    assert told == {("hold.placed", None), ("admin.refused", "role_insufficient")}
+    assert len(events) == len({each["decision_id"] for each in events}) == 3
+    assert {each["ip"] for each in events} == {"127.0.0.1"}
+    assert all(each["user_agent"].startswith("python-httpx") for each in events)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from idjag.idp.administration import tokens

@@ -35,6 +35,7 @@ from idjag.seal import KekSealer
 from idjag.yaml_file import read as read_yaml
 from tests.idp.databases import new_database
 from tests.idp.grants.acme_state import API, CHAT, FILES, ISSUER, app, chat, connection, rule, state
+from tests.idp.settling import settled
 
 __all__ = [
     "API",
@@ -255,6 +256,7 @@ class Acme:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The audit log, or one kind of event."""
+        settled(self.ledger, TENANT)
         found = trail.events(self.ledger, TENANT, limit=10_000)
         return [dict(event) for event in found if name in (None, event["event"])]
 

@@ -135,7 +135,7 @@ def test_of_many_nodes_one_sends(world: World) -> None:
     wait_for(world, *(f"n-{number}" for number in range(20)))
 
     def send(node: Node) -> None:
-        together.wait(10)
+        together.wait(60)
         node.send()
 
     with ThreadPoolExecutor(4) as threads:

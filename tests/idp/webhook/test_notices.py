@@ -142,7 +142,9 @@ def test_an_app_whose_keys_do_not_come_is_told_of_once_a_day(world: World) -> No
     }
     publishes(world)
     for _ in range(2):
-        answer = plain_http.post(f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)})
+        answer = plain_http.post(
+            f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)}
+        )
         assert answer.json()["error"] == "invalid_client"
         world.node.run()
     [line] = world.receiver.lines
