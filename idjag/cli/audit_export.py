@@ -19,7 +19,7 @@ from idjag.cli import Failed
 from idjag.cli.operator import operator
 from idjag.ledger import trail
 from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
-from idjag.ledger.entry import Entry, Event, Ledger, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Ledger, Verdict
 from idjag.ledger.verification import Trail
 from idjag.protocol.jose import PrivateKey, jws
 from idjag.protocol.jose.json import JsonValue
@@ -62,7 +62,7 @@ def recorder(ledger: Ledger[S], tenant: str) -> Callable[[Event, int], None]:
     def record(event: Event, now: int) -> None:
         verdict: Verdict[None] = Verdict(None, (event,))
         entry: Entry[S, None] = Entry(
-            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict, _never_lost
+            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict
         )
         ledger.commit(entry)
 
@@ -133,7 +133,3 @@ def _events(source: Source, *, after_no: int, last: int) -> Iterator[dict[str, J
             yield event
         if not page:
             return
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"an export uses nothing up, and {one_time.kind} was lost")

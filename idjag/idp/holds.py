@@ -16,7 +16,7 @@ from idjag.idp.administration.standing import Standing, Untouchable
 from idjag.idp.audit import Source
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, Row, Verdict
 from idjag.policy.model import Hold, HoldKind
 
 __all__ = ["KINDS", "Kind", "Target", "find", "place", "release"]
@@ -173,7 +173,7 @@ def _committed(
     reads: tuple[Key, ...],
 ) -> R:
     entry: Entry[Snapshot, R | Untouchable] = Entry(
-        store.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads, urgent=True
+        store.tenant, source.decision_id, source.now, decide, reads=reads, urgent=True
     )
     outcome = store.ledger.commit(entry)
     if isinstance(outcome, Denied | LastOwner):
@@ -200,7 +200,3 @@ def _said(hold: Hold, target: Target) -> dict[str, object]:
         "until": hold.until,
     }
     return {name: value for name, value in said.items() if value is not None}
-
-
-def _never_lost(one_time: OneTime) -> Verdict[R]:
-    raise AssertionError(f"a hold consumes nothing, and {one_time.kind} was lost")

@@ -27,7 +27,6 @@ from idjag.ledger.entry import (
     Facts,
     Insert,
     Key,
-    OneTime,
     Row,
     Unavailable,
     Verdict,
@@ -191,7 +190,6 @@ def apply(
             holder=decision_id,
             now=now,
             decide=_decision(planned, [*planned.writes, *passwords], audit, now=now),
-            lost=_never_lost,
             reads=_reads(planned),
             expect_policy_seq=planned.policy_seq,
         )
@@ -312,10 +310,6 @@ def _forgotten(session: Row, *, now: int) -> Write:
 
 def _by_id(rows: Sequence[Row]) -> dict[object, dict[str, object]]:
     return {row["id"]: dict(row) for row in rows}
-
-
-def _never_lost(one_time: OneTime) -> Verdict[int]:
-    raise AssertionError(f"an apply consumes nothing, and {one_time.kind} was lost")
 
 
 def _commit(store: Store, entry: Entry[Any, int]) -> int:
