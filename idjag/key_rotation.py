@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, OneTime, Row, Update, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, Row, Update, Verdict, Write
 from idjag.protocol.http import PUBLIC_MAX_AGE
 from idjag.signing_keys import KEPT, KeyStatus
 
@@ -121,7 +121,7 @@ class Rotation(Generic[S]):
             changed = self.policy and bool(steps.writes)
             return Verdict(tuple(steps.changes), steps.events, steps.writes, policy_changed=changed)
 
-        entry = Entry(self.tenant, holder, now, decide, _never_lost, reads=self.reads, urgent=True)
+        entry = Entry(self.tenant, holder, now, decide, reads=self.reads, urgent=True)
         return self.ledger.commit(entry)
 
 
@@ -221,7 +221,3 @@ def _time(row: Row, column: str) -> int | None:
     if value is not None and not isinstance(value, int):
         raise TypeError(f"{column} is not a number")
     return value
-
-
-def _never_lost(one_time: OneTime) -> Verdict[tuple[Change, ...]]:
-    raise AssertionError(f"a change of keys consumes nothing, and {one_time.kind} was lost")

@@ -13,7 +13,7 @@ from typing import TextIO, TypeVar
 from idjag.cli import Failed
 from idjag.cli.operator import operator
 from idjag.ledger import exports, trail
-from idjag.ledger.entry import Entry, Event, Ledger, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Ledger, Verdict
 from idjag.ledger.verification import Trail
 from idjag.protocol.jose import PrivateKey
 from idjag.protocol.jose.json import JsonValue
@@ -60,7 +60,7 @@ def recorder(ledger: Ledger[S], tenant: str) -> Callable[[Event, int], None]:
     def record(event: Event, now: int) -> None:
         verdict: Verdict[None] = Verdict(None, (event,))
         entry: Entry[S, None] = Entry(
-            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict, _never_lost
+            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict
         )
         ledger.commit(entry)
 
@@ -103,7 +103,3 @@ def reserve(path: Path) -> None:
 
 def _page(ledger: Trail, tenant: str, after: int, limit: int) -> list[dict[str, JsonValue]]:
     return trail.events(ledger, tenant, after_no=after, limit=limit)
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"an export uses nothing up, and {one_time.kind} was lost")

@@ -20,7 +20,7 @@ from idjag.idp.catalog.documents import spec_of
 from idjag.idp.questions import find_app
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Row, Update, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Row, Update, Verdict
 from idjag.policy.model import App
 
 __all__ = [
@@ -164,7 +164,7 @@ def _commit(
         return Verdict(reply, (event,), (Update("app", {"id": app.id}, values),), policy_changed=True)
 
     entry: Entry[Snapshot, T | SecretRefused] = Entry(
-        store.tenant, decision_id, now, decide, _never_lost, reads=(row_key,), urgent=True
+        store.tenant, decision_id, now, decide, reads=(row_key,), urgent=True
     )
     reply = store.ledger.commit(entry)
     if isinstance(reply, SecretRefused):
@@ -200,7 +200,3 @@ def _few(stored: list[dict[str, Any]], now: int) -> list[dict[str, Any]]:
     """All that count, and the latest of those that are over."""
     over = [one for one in stored if _told(one).over(now)]
     return [one for one in stored if one not in over[:-_MOST_OVER]]
-
-
-def _never_lost(one_time: OneTime) -> Verdict[Any]:
-    raise AssertionError(f"a secret consumes nothing, and {one_time.kind} was lost")

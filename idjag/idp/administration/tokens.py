@@ -21,7 +21,7 @@ from idjag.idp.audit import Source
 from idjag.idp.facts import integer, optional_integer, string
 from idjag.idp.signin import sessions
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Verdict
 
 __all__ = [
     "LONGEST",
@@ -285,12 +285,8 @@ def _entry(
     *,
     reads: tuple[Key, ...] = (),
 ) -> Entry[Any, R]:
-    return Entry(store.tenant, decision_id, now, decide, _never_lost, reads=reads, urgent=True)
+    return Entry(store.tenant, decision_id, now, decide, reads=reads, urgent=True)
 
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _never_lost(one_time: OneTime) -> Verdict[Any]:
-    raise AssertionError(f"a token consumes nothing, and {one_time.kind} was lost")

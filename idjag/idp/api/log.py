@@ -16,7 +16,7 @@ from idjag.idp.audit_files import Exported
 from idjag.idp.audit_names import names_of
 from idjag.idp.audit_reading import noted
 from idjag.ledger import exports, trail
-from idjag.ledger.entry import Entry, Event, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Verdict
 from idjag.protocol.jose.json import JsonValue
 
 __all__ = ["LOG"]
@@ -96,9 +96,7 @@ def _log(office: Office) -> exports.Log:
     def record(event: Event, at: int) -> None:
         verdict: Verdict[None] = Verdict(None, (event,))
         held_by = str(event.fields["decision_id"])
-        office.ledger.commit(
-            Entry(office.tenant, held_by, at, lambda _snapshot, _facts: verdict, _never_lost)
-        )
+        office.ledger.commit(Entry(office.tenant, held_by, at, lambda _snapshot, _facts: verdict))
 
     key = office.ledger.fresh(office.tenant).keys.signing("ES256", now=now)
     return exports.Log(page, office.lookups.last_no(), office.tenant, office.issuer, now, key, record)
@@ -111,7 +109,3 @@ def _number(event: dict[str, JsonValue]) -> int:
 def _check(*numbers: int) -> None:
     if any(not 0 <= number <= _GREATEST for number in numbers):
         raise Problem(400, "Numbers are whole and not negative.")
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"an export uses nothing up, and {one_time.kind} was lost")

@@ -142,10 +142,7 @@ class Acme:
             policy = any(write.table in snapshot.Loader.tables for write in writes)
             return Verdict(None, events=(), writes=writes, policy_changed=policy)
 
-        def lost(_one_time: object) -> Verdict[None]:
-            raise AssertionError
-
-        self.ledger.commit(Entry(TENANT, self.new_id(), self.clock(), decide, lost))
+        self.ledger.commit(Entry(TENANT, self.new_id(), self.clock(), decide))
 
     def row(self, table: str, column: str, value: str) -> dict[str, Any]:
         """The one row."""
@@ -287,13 +284,10 @@ def acme(text: Mapping[str, Any] | None = None, *, database: Path | None = None)
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, [Event("tenant.created", {})], [Insert("tenant", tenant)], policy_changed=True)
 
-    def lost(_one_time: object) -> Verdict[None]:
-        raise AssertionError
-
     with ledger_in(database) as ledger:
         ledger.open_tenant(TENANT)
         running = Acme(ledger, clock)
-        ledger.commit(Entry(TENANT, "first", NOW, decide, lost))
+        ledger.commit(Entry(TENANT, "first", NOW, decide))
         running.write(*(Insert("signing_key", row) for row in _key_rows()))
         running.apply(text or state())
         yield running

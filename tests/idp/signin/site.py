@@ -23,7 +23,7 @@ from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store.listing import Listing
 from idjag.idp.verifications import Verifications
-from idjag.ledger.entry import Entry, Facts, Insert, Key, OneTime, Row, Value, Verdict, Write
+from idjag.ledger.entry import Entry, Facts, Insert, Key, Row, Value, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.jose import KeySet
@@ -67,10 +67,7 @@ class Site:
         def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
             return Verdict(None, (), writes, policy_changed=policy)
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError
-
-        self.ledger.commit(Entry(TENANT, secrets.token_hex(8), self.clock.now, decide, lost))
+        self.ledger.commit(Entry(TENANT, secrets.token_hex(8), self.clock.now, decide))
 
     def rows(self, table: str, **where: str) -> list[Row]:
         column, value = next(iter((where or {"tenant_id": TENANT}).items()))

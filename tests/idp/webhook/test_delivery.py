@@ -157,10 +157,7 @@ def test_a_try_that_another_node_has_is_not_made(world: World) -> None:
     def decide(_snapshot: Snapshot, _found: Facts) -> Verdict[None]:
         return Verdict(None, ())
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError
-
-    entry = Entry(TENANT, "another node", NOW, decide, lost, consume_on_success=(claimed,))
+    entry = Entry(TENANT, "another node", NOW, decide, consume_on_success=(claimed,))
     world.site.ledger.commit(entry)
     world.node.send()
     assert world.receiver.came == []
