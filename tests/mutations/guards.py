@@ -46,6 +46,11 @@ class Guard:
     tests: tuple[str, ...]
     rare: bool = False
 
+    @property
+    def list(self) -> str:
+        """The name of the file that it stands in."""
+        return self.name.partition(":")[0]
+
     def broken(self, source: str) -> str:
         """The source without the guard; raises ValueError when the guard is not where the list says."""
         if source.count(self.find) != 1:

@@ -242,6 +242,16 @@ def test_an_app_that_was_made_again_under_the_same_client_id_inherits_no_code(
     assert site.last_event()["reason"] == "code_client_mismatch"
 
 
+def test_a_code_of_another_tenant_is_not_found(site: Site, browser: Browser) -> None:
+    """Attack case 165."""
+    code = browser.code()
+    (row,) = site.rows("code")
+    site.write(update("code", str(row["id"]), tenant_id="t2"))
+    assert is_refused(browser.redeem(code))
+    site.write(update("code", str(row["id"]), tenant_id=str(row["tenant_id"])))
+    assert browser.redeem(code).status_code == 200
+
+
 def test_an_app_without_the_grant_redeems_nothing(browser: Browser) -> None:
     response = browser.redeem(browser.code(), auth=("robot", "robot-secret-of-some-length"))
     assert is_refused(response, "unauthorized_client")
