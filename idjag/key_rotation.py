@@ -48,7 +48,8 @@ class Rotation(Generic[S]):
     """The keys of one tenant, to be changed: rows of ``table``, which are those of ``reads``.
 
     A row has id (the kid), alg, status, created, activated, retires.  ``make(alg, now)`` gives a new one that
-    signs from now on.  ``policy``: whether they are part of what policy_seq covers.
+    signs from now on.  ``policy``: whether they are part of what policy_seq covers.  ``where`` a request for
+    it came from, if one did: ip, user_agent.
     """
 
     ledger: Ledger[S] = field(repr=False)
@@ -58,6 +59,7 @@ class Rotation(Generic[S]):
     make: Callable[[str, int], Row] = field(repr=False)
     new_id: Callable[[], str]
     policy: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def rotate(
         self, algs: Sequence[str], *, ahead: int, now: int, actor: Mapping[str, str]
@@ -116,7 +118,7 @@ class Rotation(Generic[S]):
         holder = self.new_id()
 
         def decide(_snapshot: S, found: Facts) -> Verdict[tuple[Change, ...]]:
-            steps = _Steps(self.table, now, {"decision_id": holder, "actor": dict(actor)})
+            steps = _Steps(self.table, now, {**self.where, "decision_id": holder, "actor": dict(actor)})
             plan(self._rows(found), steps)
             changed = self.policy and bool(steps.writes)
             return Verdict(tuple(steps.changes), steps.events, steps.writes, policy_changed=changed)

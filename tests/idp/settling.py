@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Facts, Unavailable, Verdict
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 
@@ -24,12 +24,8 @@ def settled(ledger: MemoryLedger[Any] | SqliteLedger[Any], tenant: str) -> None:
         return
     if isinstance(ledger, SqliteLedger):
         with suppress(Unavailable):  # it is closed, which has settled everything too
-            ledger.commit(Entry(tenant, "settled", 0, _nothing, _never_lost))
+            ledger.commit(Entry(tenant, "settled", 0, _nothing))
 
 
 def _nothing(_snapshot: object, _facts: Facts) -> Verdict[None]:
     return Verdict(None, ())
-
-
-def _never_lost(_one_time: OneTime) -> Verdict[None]:
-    raise AssertionError

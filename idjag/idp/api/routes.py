@@ -160,7 +160,8 @@ def rotate_keys(
     asked = parsed(body, RotateBody)
     if asked.ahead < SOONEST:
         raise Problem(422, f"ahead: at least {SOONEST // 60}m, so that everybody has fetched the key before.")
-    changes = _keys(office).rotate(asked.algs, ahead=asked.ahead, now=office.clock(), actor=visit.actor)
+    keys, now = _keys(office, visit), office.clock()
+    changes = keys.rotate(asked.algs, ahead=asked.ahead, now=now, actor=visit.actor)
     return {"items": [_change(one) for one in changes]}
 
 
@@ -171,7 +172,7 @@ def revoke_key(
     """Trust a key no more, from the next request on."""
     reason = parsed(body, RevokeBody).reason
     try:
-        changes = _keys(office).revoke(kid, reason=reason, now=office.clock(), actor=visit.actor)
+        changes = _keys(office, visit).revoke(kid, reason=reason, now=office.clock(), actor=visit.actor)
     except KeyUnknown:
         raise Problem(404, "No living key has this kid.") from None
     return {"items": [_change(one) for one in changes]}
@@ -212,11 +213,12 @@ def end_token(office: NamedDependency[Office], visit: NamedDependency[Visit], ha
         raise Problem(404, "No living token has this handle.")
 
 
-def _keys(office: Office) -> Keys:
+def _keys(office: Office, visit: Visit) -> Keys:
     sealer = office.services.sealer
     if sealer is None:
         raise Problem(503, "The keys of this server are not its own to change.")
-    return Keys(office.ledger, sealer, office.tenant, office.new_id)
+    where = {"ip": visit.ip, "user_agent": visit.user_agent}
+    return Keys(office.ledger, sealer, office.tenant, office.new_id, where)
 
 
 def _change(one: Change) -> dict[str, Any]:

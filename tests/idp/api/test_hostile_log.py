@@ -58,3 +58,36 @@ def test_what_a_caller_calls_itself_moves_no_terminal(office: Bureau, role: str 
         file = office("auditor", "GET", "/audit/export", params={**query, "file": kind}).text
         assert len(file.splitlines()) == lines
         assert all(line.isprintable() for line in file.splitlines())
+
+
+CANARY = "canary-of-a-secret"
+WRONG: list[tuple[str, object]] = [
+    ("/users/x", {"username": "x", "password": [CANARY]}),
+    ("/users/x", {"username": "x", "passwort": CANARY}),
+    ("/users/x", {"username": "x", "password": f"{CANARY}\0"}),
+    ("/users/x", {"username": "x", "password": f"hash:{CANARY}"}),
+    ("/users/x", {"username": "x", "password": f"file:/{CANARY}"}),
+    ("/users/x", {"username": CANARY, "password": CANARY}),
+    ("/apps/x", {**app("x"), "auth": CANARY}),
+    ("/apps/x", {**app("x"), "secret": CANARY}),
+    ("/apps/x", {**app("x"), "auth": {"method": CANARY, "secret": CANARY}}),
+    ("/apps/x", {**app("x"), "auth": {"method": "none", "secret": CANARY}}),
+    ("/apps/x", {**app("x"), "auth": {"method": "client_secret", "secret": f"é{CANARY}"}}),
+    ("/apps/x", {**app("x"), "auth": {"method": "private_key_jwt", "jwks": {"keys": [{"k": CANARY}]}}}),
+]
+
+
+def test_a_refusal_repeats_nothing_that_may_be_secret(
+    office: Bureau, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Attack case 199: in right and in wrong fields; neither the answer, nor the logs."""
+    caplog.set_level("DEBUG")
+    for path, body in WRONG:
+        answer = office("owner", "PUT", path, json=body)
+        assert (answer.status_code, CANARY in answer.text) == (400, False), (body, answer.text)
+    for text in (f"users: {CANARY}\n", CANARY, f"version: {CANARY}\n", f"a: {CANARY}: b\n"):
+        answer = office("owner", "POST", "/state", content=text.encode())
+        assert (answer.status_code, CANARY in answer.text) == (400, False), answer.text
+    assert CANARY not in json.dumps(office.acme.events())
+    assert CANARY not in caplog.text
+    assert office("owner", "PUT", "/users/x", json={"username": "x"}).status_code == 200
