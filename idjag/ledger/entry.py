@@ -40,7 +40,6 @@ Row: TypeAlias = Mapping[str, Value]
 
 R = TypeVar("R")
 S = TypeVar("S")
-S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class Unavailable(Exception):
