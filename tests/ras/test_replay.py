@@ -223,6 +223,19 @@ def test_a_used_grant_stays_used_until_it_has_expired(make: Make) -> None:
     assert_refused(world, world.post({"assertion": assertion}), "invalid_grant", "expired")
 
 
+def test_a_store_that_forgets_what_is_over_still_knows_a_used_grant() -> None:
+    """RAS-20: for as long as clocks that differ let it be taken."""
+    world, assertion = World(), grant()
+    assert world.post({"assertion": assertion}).status == 200
+    world.clock.now += 359
+    world.store._sweep_at = 0
+    assert_refused(world, world.post({"assertion": assertion}), "invalid_grant", "replay")
+    assert (
+        world.post({"assertion": grant(jti="another", iat=world.clock.now, exp=world.clock.now + 300)}).status
+        == 200
+    )
+
+
 def test_twenty_first_grants_make_one_account(make: Make) -> None:
     """RAS-23, attack case 104: unique by issuer, tenant and sub."""
     world = make(config=config(trusted_issuers=(trusted(subject=rules(jit=True)),)))
