@@ -63,7 +63,7 @@ class StepPages:
     def __init__(self, services: Services, pages: Pages, sign_in: SignIn) -> None:
         self._services, self._pages, self._sign_in = services, pages, sign_in
         self._frame = Frame(services, pages)
-        self._forms = StepForms(services, self._frame.organisation)
+        self._forms = StepForms(services)
 
     def show(self, request: TokenRequest) -> Reply:
         """``GET /signin/step``: whatever is asked for next; ``use`` names a factor of several."""
