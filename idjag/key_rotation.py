@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, OneTime, Row, Update, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, Row, Update, Verdict, Write
 from idjag.protocol.http import PUBLIC_MAX_AGE
 from idjag.signing_keys import KEPT, KeyStatus
 
@@ -48,7 +48,8 @@ class Rotation(Generic[S]):
     """The keys of one tenant, to be changed: rows of ``table``, which are those of ``reads``.
 
     A row has id (the kid), alg, status, created, activated, retires.  ``make(alg, now)`` gives a new one that
-    signs from now on.  ``policy``: whether they are part of what policy_seq covers.
+    signs from now on.  ``policy``: whether they are part of what policy_seq covers.  ``where`` a request for
+    it came from, if one did: ip, user_agent.
     """
 
     ledger: Ledger[S] = field(repr=False)
@@ -58,6 +59,7 @@ class Rotation(Generic[S]):
     make: Callable[[str, int], Row] = field(repr=False)
     new_id: Callable[[], str]
     policy: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def rotate(
         self, algs: Sequence[str], *, ahead: int, now: int, actor: Mapping[str, str]
@@ -116,12 +118,12 @@ class Rotation(Generic[S]):
         holder = self.new_id()
 
         def decide(_snapshot: S, found: Facts) -> Verdict[tuple[Change, ...]]:
-            steps = _Steps(self.table, now, {"decision_id": holder, "actor": dict(actor)})
+            steps = _Steps(self.table, now, {**self.where, "decision_id": holder, "actor": dict(actor)})
             plan(self._rows(found), steps)
             changed = self.policy and bool(steps.writes)
             return Verdict(tuple(steps.changes), steps.events, steps.writes, policy_changed=changed)
 
-        entry = Entry(self.tenant, holder, now, decide, _never_lost, reads=self.reads, urgent=True)
+        entry = Entry(self.tenant, holder, now, decide, reads=self.reads, urgent=True)
         return self.ledger.commit(entry)
 
 
@@ -221,7 +223,3 @@ def _time(row: Row, column: str) -> int | None:
     if value is not None and not isinstance(value, int):
         raise TypeError(f"{column} is not a number")
     return value
-
-
-def _never_lost(one_time: OneTime) -> Verdict[tuple[Change, ...]]:
-    raise AssertionError(f"a change of keys consumes nothing, and {one_time.kind} was lost")

@@ -29,7 +29,6 @@ __all__ = [
     "Sealer",
     "context_of",
     "key_id_of",
-    "load_kek",
     "parse_kek",
     "read_private",
     "sync_folder",
@@ -166,15 +165,6 @@ def parse_kek(text: str) -> bytes:
     if len(set(kek)) < _FEWEST_DISTINCT or len(steps) == 1 or all(32 <= byte < 127 for byte in kek):
         raise KekRefused("the key-encryption key is not random: make one with `openssl rand -hex 32`")
     return kek
-
-
-def load_kek(path: Path, *, create: bool) -> bytes:
-    """The one key in the file, which must be ours alone; ``read_private`` says how it is read."""
-    text = read_private(path, create=create)
-    try:
-        return parse_kek(text)
-    except KekRefused as error:
-        raise KekRefused(f"{path.resolve()}: {error}") from None
 
 
 def read_private(path: Path, *, create: bool) -> str:

@@ -54,6 +54,8 @@ class Cluster:
 
     def kill(self) -> None:
         """What a power cut does, and more sudden than to stop it; it can be started again afterwards."""
+        server = self.processes()[0]
+        os.kill(server, signal.SIGSTOP)  # else it may start another process between the look and the signal
         every = self.processes()
         self.signal(signal.SIGKILL)
         while not all(map(_ended, every)):
@@ -128,7 +130,7 @@ def cluster(bin_: Path) -> Iterator[Cluster]:
 def _ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before the file was opened, or after that
         return True
 
 

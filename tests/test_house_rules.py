@@ -97,6 +97,30 @@ def test_protocol_and_policy_are_pure(root: Path) -> None:
     assert impure == {}
 
 
+def _entries(path: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Entry":
+            yield node
+
+
+def _says_what_follows(entry: ast.Call) -> bool:
+    """Whether ``lost`` is given, its fifth value or by name, if anything is consumed."""
+    named = {keyword.arg for keyword in entry.keywords}
+    consumes = named & {"consume_always", "consume_on_success"}
+    return not consumes or "lost" in named or len(entry.args) > 4
+
+
+def test_an_entry_that_consumes_says_what_follows_when_that_had_been_used(root: Path) -> None:
+    """The default of ``lost`` is for entries that consume nothing."""
+    silent = [
+        f"{path}:{entry.lineno}"
+        for path in _modules(root, "idjag")
+        for entry in _entries(path)
+        if not _says_what_follows(entry)
+    ]
+    assert silent == []
+
+
 def test_the_version_is_said_once(root: Path) -> None:
     assert _pyproject(root)["project"]["version"] == idjag.__version__
 

@@ -100,7 +100,7 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         return 2
     try:
         if args.server or (environ.get("IDJAG_SERVER") and args.command not in _LOCAL):
-            return _remote(args, environ=environ, out=out)
+            return _remote(args, environ=environ, out=out, err=err)
         return module.run(args, environ=environ, out=out, err=err)
     except KeyboardInterrupt:
         # a server was told to stop; anything else was cut off, and its answer is not "yes"
@@ -113,17 +113,14 @@ def run(arguments: Sequence[str], *, environ: Mapping[str, str], out: TextIO, er
         return _failed(error, err)
 
 
-_LOCAL = frozenset({"serve", "demo", "check", "inspect", "ras"})
+_LOCAL = frozenset({"serve", "demo", "inspect", "ras"})
 """Commands that IDJAG_SERVER is not about."""
 
 
-def _remote(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO) -> int:
-    from idjag.cli import remote, server  # these need extras that `idjag ras serve` does without
+def _remote(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    from idjag.cli import remote  # it needs extras that `idjag ras serve` does without
 
-    found = server.of(args, environ)
-    if found is None:
-        raise Failed("--server: no address", code=2)
-    return remote.run(args, found, environ=environ, out=out)
+    return remote.run(args, environ=environ, out=out, err=err)
 
 
 def _failed(error: Exception, err: TextIO) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from pydantic import ValidationError
 
@@ -22,7 +23,7 @@ from idjag.idp.catalog.user import UserEntry
 from idjag.idp.questions import UnknownName, find_person
 from idjag.idp.tenancy import Store
 
-__all__ = ["register", "run"]
+__all__ = ["print_administrators", "print_made", "print_tokens", "register", "run", "token_name"]
 
 _LONGEST_NAME = 200
 _NINETY_DAYS = 90 * 24 * 3600
@@ -97,10 +98,15 @@ def _print_link(link: AdminLink, user: str, *, out: TextIO, err: TextIO) -> int:
 
 
 def _list(_args: argparse.Namespace, store: Store, out: TextIO, _err: TextIO) -> int:
-    for one in administrators.listed(store):
-        state = "active" if one.able else "stopped"
-        print(f"{one.username}  {state:7}  {one.role:11}  since {_when(one.created)}  {one.name}", file=out)
+    print_administrators([asdict(one) for one in administrators.listed(store)], out=out)
     return 0
+
+
+def print_administrators(found: Sequence[Mapping[str, Any]], *, out: TextIO) -> None:
+    """Administrators, from here or from a server."""
+    for one in found:
+        state, since = "active" if one["able"] else "stopped", _when(one["created"])
+        print(f"{one['username']}  {state:7}  {one['role']:11}  since {since}  {one['name']}", file=out)
 
 
 def _end(args: argparse.Namespace, store: Store, _out: TextIO, _err: TextIO) -> int:
@@ -123,21 +129,31 @@ def _by() -> By:
 
 
 def _token_create(args: argparse.Namespace, store: Store, out: TextIO, err: TextIO) -> int:
-    """The value alone on standard output, so that it can go straight into a file."""
-    name = args.name.strip()
-    if not 0 < len(name) <= _LONGEST_NAME or not is_clean(name):
-        raise Failed(f"--name: 1 to {_LONGEST_NAME} visible characters on one line", code=2)
+    name = token_name(args)
     try:
         made = tokens.create(store, name=name, role=Role(args.role), lifetime=args.expires, actor=operator())
     except ValueError as wrong:
         raise Failed(f"--expires: {wrong}", code=2) from None
-    print(made.value, file=out)
-    print(f"idjag: {made.token.handle}: shown once; ends {_when(made.token.expires)}", file=err)
+    return print_made(made.token, made.value, out=out, err=err)
+
+
+def token_name(args: argparse.Namespace) -> str:
+    """What the token is for; raises Failed."""
+    name = str(args.name).strip()
+    if not 0 < len(name) <= _LONGEST_NAME or not is_clean(name):
+        raise Failed(f"--name: 1 to {_LONGEST_NAME} visible characters on one line", code=2)
+    return name
+
+
+def print_made(token: tokens.ApiToken, value: str, *, out: TextIO, err: TextIO) -> int:
+    """The value alone on standard output, so that it can go straight into a file."""
+    print(value, file=out)
+    print(f"idjag: {token.handle}: shown once; ends {_when(token.expires)}", file=err)
     return 0
 
 
 def _token_list(_args: argparse.Namespace, store: Store, out: TextIO, _err: TextIO) -> int:
-    _print_tokens(tokens.listed(store), now=store.clock(), out=out)
+    print_tokens(tokens.listed(store), now=store.clock(), out=out)
     return 0
 
 
@@ -145,7 +161,8 @@ def _token_revoke(args: argparse.Namespace, store: Store, _out: TextIO, _err: Te
     return 0 if tokens.revoke(store, args.handle, actor=operator()) else 1
 
 
-def _print_tokens(found: Sequence[tokens.ApiToken], *, now: int, out: TextIO) -> None:
+def print_tokens(found: Sequence[tokens.ApiToken], *, now: int, out: TextIO) -> None:
+    """Tokens and how they are now, from here or from a server."""
     for token in found:
         state = "revoked" if token.revoked is not None else "ended" if token.expires <= now else "active"
         used = "never used" if token.last_used is None else f"last used {_when(token.last_used)}"

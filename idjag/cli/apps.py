@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from idjag.cli import Failed
 from idjag.cli.state_file import operator
 from idjag.cli.store import opened
 from idjag.cli.times import duration, until
-from idjag.idp.app_secrets import AppSecret, Made, SecretRefused, listed, make, retire
+from idjag.idp.app_secrets import SecretRefused, listed, made_members, make, members, retire
 from idjag.idp.catalog.fields import format_timestamp
 from idjag.idp.questions import UnknownName
 from idjag.idp.tenancy import Store
 
-__all__ = ["register", "run"]
+__all__ = ["expires_of", "print_made", "print_secrets", "register", "run"]
 
 _DAY = 86_400
+_SHOWN = ("id", "created", "expires")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,58 +60,54 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
 
 
 def _act(store: Store, args: argparse.Namespace, out: TextIO) -> None:
+    now = store.clock()
     match args.action:
         case "new":
-            expires = _expires(args.expires, now=store.clock())
+            expires = expires_of(args, now=now)
             made = make(store, args.app, actor=operator(), overlap=args.overlap, expires=expires)
-            _print_made(made, args, out)
+            print_made(made_members(made), args, out=out)
         case "list":
-            _print_all(listed(store, args.app), args, now=store.clock(), out=out)
+            print_secrets([members(each, now=now) for each in listed(store, args.app)], args, out=out)
         case _:
             ended = retire(store, args.app, args.id, actor=operator())
-            _print_all([ended], args, now=store.clock(), out=out)
+            print_secrets([members(ended, now=now)], args, out=out)
 
 
-def _expires(given: tuple[int, bool] | None, *, now: int) -> int | None:
-    if given is None:
+def expires_of(args: argparse.Namespace, *, now: int) -> int | None:
+    """When the new one ends by itself; raises Failed."""
+    if args.expires is None:
         return None
-    value, from_now = given
-    ends = now + value if from_now else value
+    value, from_now = args.expires
+    ends: int = now + value if from_now else value
     if ends <= now:
         raise Failed("--expires has passed already", code=2)
     return ends
 
 
-def _print_made(made: Made, args: argparse.Namespace, out: TextIO) -> None:
+def print_made(made: Mapping[str, Any], args: argparse.Namespace, *, out: TextIO) -> None:
+    """A new secret, from here or from a server: seen this once."""
     if args.json:
-        beside = [_members(each) for each in made.beside]
-        print(
-            json.dumps({"secret": made.text, **_members(made.secret), "beside": beside}, indent=2), file=out
-        )
+        names = ("secret", *_SHOWN)
+        beside = [{name: each[name] for name in _SHOWN} for each in made["beside"]]
+        print(json.dumps({**{name: made[name] for name in names}, "beside": beside}, indent=2), file=out)
         return
-    print(f"secret of {args.app}, shown this once: {made.text}", file=out)
-    print(f"its id is {made.secret.id}; {_until(made.secret)}", file=out)
-    for each in made.beside:
-        print(f"the secret {each.id} {_until(each)}", file=out)
+    print(f"secret of {args.app}, shown this once: {made['secret']}", file=out)
+    print(f"its id is {made['id']}; {_until(made)}", file=out)
+    for each in made["beside"]:
+        print(f"the secret {each['id']} {_until(each)}", file=out)
 
 
-def _print_all(secrets: Iterable[AppSecret], args: argparse.Namespace, *, now: int, out: TextIO) -> None:
+def print_secrets(secrets: Iterable[Mapping[str, Any]], args: argparse.Namespace, *, out: TextIO) -> None:
+    """What may be known of secrets, from here or from a server."""
     if args.json:
-        told = [{**_members(each), "over": each.over(now)} for each in secrets]
+        told = [{name: each[name] for name in (*_SHOWN, "over")} for each in secrets]
         print(json.dumps({"secrets": told}, indent=2), file=out)
         return
     for each in secrets:
-        state = "is over" if each.over(now) else _until(each)
-        print(f"{each.id}  made {format_timestamp(each.created)}  {state}", file=out)
+        state = "is over" if each["over"] else _until(each)
+        print(f"{each['id']}  made {format_timestamp(each['created'])}  {state}", file=out)
 
 
-def _until(secret: AppSecret) -> str:
-    return (
-        "counts until it is retired"
-        if secret.expires is None
-        else f"counts until {format_timestamp(secret.expires)}"
-    )
-
-
-def _members(secret: AppSecret) -> dict[str, object]:
-    return {"id": secret.id, "created": secret.created, "expires": secret.expires}
+def _until(secret: Mapping[str, Any]) -> str:
+    expires = secret["expires"]
+    return "counts until it is retired" if expires is None else f"counts until {format_timestamp(expires)}"

@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from idjag.cli import audit_export, audit_offline, trail
 from idjag.cli.operator import operator
 from idjag.cli.store import opened
-from idjag.idp import facts
 from idjag.idp.app import Store
+from idjag.idp.audit_names import names_of
 from idjag.idp.erasure import Erasure
 from idjag.idp.settings import Settings
 from idjag.idp.verifications import Verifications
-from idjag.ledger.entry import Event, Key, Unavailable
+from idjag.ledger.entry import Event, Unavailable
 from idjag.ledger.verification import Verified
 
-__all__ = ["register", "run"]
+__all__ = ["ABOUT", "register", "run"]
 
-_ABOUT = {"subject": "user", "requesting_app": "app", "resource_app": "to", "actor": "by"}
+ABOUT: Final = {"subject": "user", "requesting_app": "app", "resource_app": "to", "actor": "by"}
+"""Which fields a line of `audit list` shows, each with its word."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,9 +49,9 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             store.ledger,
             store.tenant,
             chain_key=store.chain_key,
-            about=_ABOUT,
+            about=ABOUT,
             export=lambda: _source(store),
-            names=lambda events: _names(store, events),
+            names=lambda events: names_of(store, events),
             kept=partial(_keep, store, began=store.clock()),
         )
         return trail.read(args.action, args, log, out=out)
@@ -88,15 +89,3 @@ def _source(store: Store) -> audit_export.Source:
         record=audit_export.recorder(store.ledger, store.tenant),
         new_id=store.new_id,
     )
-
-
-def _names(store: Store, events: trail.AuditEvents) -> dict[str, str]:
-    """What people call the apps and people that are there; what is gone keeps its id."""
-    policy = store.ledger.fresh(store.tenant).policy
-    apps = {app.id: app.key for app in policy.apps.values()}
-    targets = {target.id: target.key for target in policy.resource_apps.values()}
-    ids = dict.fromkeys(str(event["subject"]) for event in events if event["subject"])
-    keys = tuple(Key("person", "id", one) for one in ids)
-    found = store.ledger.read(keys)
-    people = {key.value: facts.string(row, "username") for key in keys for row in found(key)}
-    return apps | targets | people

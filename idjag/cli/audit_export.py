@@ -1,35 +1,26 @@
-"""`audit export`: every event as NDJSON or CSV, read page by page, with a signed receipt of what left.
-
-The event of the export is durable before the first line leaves.  The receipt is a JWS by an active signing
-key over the digest of all lines: whoever has the file and our JWK Set needs nothing else to check it.
-"""
+"""`audit export`: every event as NDJSON or CSV, with a signed receipt of what left (idjag.ledger.exports)."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, TextIO, TypeVar
+from typing import TextIO, TypeVar
 
 from idjag.cli import Failed
 from idjag.cli.operator import operator
-from idjag.ledger import trail
-from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
-from idjag.ledger.entry import Entry, Event, Ledger, OneTime, Verdict
+from idjag.ledger import exports, trail
+from idjag.ledger.entry import Entry, Event, Ledger, Verdict
 from idjag.ledger.verification import Trail
-from idjag.protocol.jose import PrivateKey, jws
+from idjag.protocol.jose import PrivateKey
 from idjag.protocol.jose.json import JsonValue
 
-__all__ = ["RECEIPT_TYP", "Source", "add_options", "export", "recorder"]
+__all__ = ["Source", "add_options", "export", "kind_of", "recorder", "reserve"]
 
 S = TypeVar("S")
-RECEIPT_TYP: Final = "idjag-audit-export+jwt"
-_EVENT: Final = "audit.exported"
-_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +34,13 @@ class Source:
     key: PrivateKey | None = field(repr=False)
     record: Callable[[Event, int], None]
     new_id: Callable[[], str]
+
+    @property
+    def log(self) -> exports.Log:
+        """As it is now."""
+        last = self.ledger.head(self.tenant).audit_no
+        page = partial(_page, self.ledger, self.tenant)
+        return exports.Log(page, last, self.tenant, self.issuer, self.now, self.key, self.record)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,78 +60,46 @@ def recorder(ledger: Ledger[S], tenant: str) -> Callable[[Event, int], None]:
     def record(event: Event, now: int) -> None:
         verdict: Verdict[None] = Verdict(None, (event,))
         entry: Entry[S, None] = Entry(
-            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict, _never_lost
+            tenant, str(event.fields["decision_id"]), now, lambda _snapshot, _facts: verdict
         )
         ledger.commit(entry)
 
     return record
 
 
+def kind_of(args: argparse.Namespace) -> exports.Kind:
+    """As what it leaves."""
+    return "csv" if args.csv else "ndjson"
+
+
 def export(args: argparse.Namespace, source: Source, *, out: TextIO) -> int:
     """Write the log as it is now; raises Failed, before anything leaves, if the receipt cannot be written."""
-    last = source.ledger.head(source.tenant).audit_no
-    decision_id = source.new_id()
+    log = source.log
     if args.receipt is not None:
-        _reserve(args.receipt)
-    after = {"after": args.after, "last": last, "format": "csv" if args.csv else "ndjson"}
-    event = Event(_EVENT, {"decision_id": decision_id, "actor": operator(), "after": after})
-    source.record(event, source.now)
-    digest = hashlib.sha256()
-    rows = 0
-    for text in _texts(source, after_no=args.after, last=last, as_csv=args.csv):
-        digest.update(text.encode())
-        out.write(text)
-        rows += 1
-    claims: dict[str, JsonValue] = {
-        "iss": source.issuer,
-        "iat": source.now,
-        "jti": decision_id,
-        "tenant": source.tenant,
-        "after": args.after,
-        "last": last,
-        "lines": rows,
-        "sha256": digest.hexdigest(),
-    }
-    _give(args, claims, source, out=out)
+        reserve(args.receipt)
+    export = exports.begun(
+        log,
+        after=args.after,
+        kind=kind_of(args),
+        decision_id=source.new_id(),
+        said={"actor": operator()},
+    )
+    out.writelines(export.lines())
+    receipt = export.receipt()
+    if receipt is not None and args.receipt is not None:
+        args.receipt.write_text(f"{receipt}\n", encoding="ascii")
+    elif receipt is not None and not args.csv:
+        out.write(export.last_line(receipt))
     return 0
 
 
-def _give(args: argparse.Namespace, claims: Mapping[str, JsonValue], source: Source, *, out: TextIO) -> None:
-    if source.key is None:
-        return
-    receipt = jws.sign(claims, key=source.key, typ=RECEIPT_TYP)
-    if args.receipt is not None:
-        args.receipt.write_text(f"{receipt}\n", encoding="ascii")
-    elif not args.csv:
-        line = {"event": _EVENT, "time": source.now, "tenant": source.tenant, "decision_id": claims["jti"]}
-        out.write(f"{json.dumps({**line, 'receipt': receipt})}\n")
-
-
-def _reserve(path: Path) -> None:
+def reserve(path: Path) -> None:
+    """An empty file for the receipt; raises Failed."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise Failed(f"{path}: {(error.strerror or 'cannot be written').lower()}", code=3) from None
 
 
-def _texts(source: Source, *, after_no: int, last: int, as_csv: bool) -> Iterator[str]:
-    events = _events(source, after_no=after_no, last=last)
-    return as_csv_lines(events) if as_csv else as_ndjson_lines(events)
-
-
-def _events(source: Source, *, after_no: int, last: int) -> Iterator[dict[str, JsonValue]]:
-    while after_no < last:
-        page = trail.events(
-            source.ledger, source.tenant, after_no=after_no, limit=min(_PAGE, last - after_no)
-        )
-        for event in page:
-            after_no = int(str(event["id"]))
-            if after_no > last:
-                return
-            yield event
-        if not page:
-            return
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"an export uses nothing up, and {one_time.kind} was lost")
+def _page(ledger: Trail, tenant: str, after: int, limit: int) -> list[dict[str, JsonValue]]:
+    return trail.events(ledger, tenant, after_no=after, limit=limit)

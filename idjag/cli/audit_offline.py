@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from idjag.cli import Failed
-from idjag.cli.audit_export import RECEIPT_TYP
 from idjag.ledger import checkpoint
 from idjag.ledger.chain import Break, Walk
 from idjag.ledger.entry import Head
+from idjag.ledger.exports import RECEIPT_TYP
 from idjag.protocol import names
 from idjag.protocol.jose import JoseError, KeySet, jws
 

@@ -9,9 +9,9 @@ import argparse
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO, TypeAlias
 
 from idjag.cli.state_file import (
     StateFileText,
@@ -31,10 +31,13 @@ from idjag.idp.state.current import Current
 from idjag.idp.state.file import StateFile
 from idjag.idp.state.plan import Plan, Problems, plan
 from idjag.idp.state.read import Source
-from idjag.idp.state.show import plan_json, plan_lines
+from idjag.idp.state.show import change_lines, plan_json
 from idjag.policy.lint import Finding, Lint, lint
 
-__all__ = ["register", "run"]
+__all__ = ["register", "run", "run_against"]
+
+Changes: TypeAlias = Sequence[Mapping[str, Any]]
+"""As ``plan_json`` has them."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,14 +56,41 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     planned = answered(file, lambda: _planned(args, file, environ=environ, err=err), err=err)
     if planned is None:
         return 1
-    issuer = environ.get("IDJAG_ISSUER", "")
-    findings = _findings(planned, file.source, credentials(file, environ=environ, issuer=issuer).secret)
-    drift = bool(args.drift and planned.changes)
+    changes = plan_json(planned)["changes"] if args.drift else None
+    return _say(args, file, _findings(planned, file, environ), changes, out=out)
+
+
+def run_against(
+    changes: Changes,
+    file: StateFileText,
+    args: argparse.Namespace,
+    *,
+    environ: Mapping[str, str],
+    out: TextIO,
+    err: TextIO,
+) -> int:
+    """The same with what applying would change elsewhere; a file that leaves much to others is not linted."""
+    try:
+        findings = _findings(_alone(file, environ), file, environ)
+    except (Problems, TestsFailed):
+        print("idjag: not linted: the file names what it leaves to others", file=err)
+        findings = ()
+    return _say(args, file, findings, changes, out=out)
+
+
+def _say(
+    args: argparse.Namespace,
+    file: StateFileText,
+    findings: tuple[Finding, ...],
+    changes: Changes | None,
+    *,
+    out: TextIO,
+) -> int:
     if args.json:
-        print_json(_json(file, findings, planned if args.drift else None), out)
+        print_json(_json(file, findings, changes), out)
     else:
-        _print(file, findings, planned if args.drift else None, out=out)
-    return 1 if drift or (args.strict and findings) else 0
+        _print(file, findings, changes, out=out)
+    return 1 if changes or (args.strict and findings) else 0
 
 
 def _planned(
@@ -71,6 +101,11 @@ def _planned(
         with opened(args, environ, err, scratch=True) as store:
             secrets_of = credentials(file, environ=environ, issuer=store.issuer)
             return look(store, file.source.state, secrets_of)
+    return _alone(file, environ)
+
+
+def _alone(file: StateFileText, environ: Mapping[str, str]) -> Plan:
+    """What the file makes of nothing; raises Problems, TestsFailed."""
     now, state = int(time.time()), file.source.state
     try:
         planned = plan(
@@ -106,8 +141,9 @@ def _hinted(problem: Problem, source: Source) -> Problem:
     return Problem(problem.noun, problem.key, problem.path, hint)
 
 
-def _findings(planned: Plan, source: Source, secret: Callable[[str], str]) -> tuple[Finding, ...]:
-    result = planned.result
+def _findings(planned: Plan, file: StateFileText, environ: Mapping[str, str]) -> tuple[Finding, ...]:
+    result, source = planned.result, file.source
+    secret = credentials(file, environ=environ, issuer=environ.get("IDJAG_ISSUER", "")).secret
     rows = {**result.groups, **result.people, **result.apps, **result.resource_apps}
     names = {str(row["id"]): name for name, row in rows.items()}
     members = None
@@ -133,12 +169,12 @@ def _in_a_header(state: StateFile, secret: Callable[[str], str]) -> Iterator[Fin
             yield Finding(Lint.BASIC_ENCODING, "connection", connection.id, problem)
 
 
-def _print(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None, *, out: TextIO) -> None:
+def _print(file: StateFileText, findings: tuple[Finding, ...], drift: Changes | None, *, out: TextIO) -> None:
     source = file.source
     for error, finding in zip(_located(file, findings), findings, strict=True):
         print(f"{error}: warning: {finding.message} [{finding.lint}]", file=out)
     if drift is not None:
-        for line in plan_lines(drift):
+        for line in change_lines(drift):
             print(line, file=out)
     counts = f"{_counted(len(source.state.tests), 'test')} passed, {_counted(len(findings), 'warning')}"
     print(f"{file.path}: {counts}", file=out)
@@ -156,7 +192,7 @@ def _located(file: StateFileText, findings: tuple[Finding, ...]) -> list[str]:
     ]
 
 
-def _json(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None) -> dict[str, object]:
+def _json(file: StateFileText, findings: tuple[Finding, ...], drift: Changes | None) -> dict[str, object]:
     warnings = []
     for finding in findings:
         line, column = file.source.position(finding.noun, finding.key)
@@ -171,4 +207,4 @@ def _json(file: StateFileText, findings: tuple[Finding, ...], drift: Plan | None
             }
         )
     answer: dict[str, object] = {"tests": len(file.source.state.tests), "warnings": warnings}
-    return answer if drift is None else {**answer, "drift": plan_json(drift)["changes"]}
+    return answer if drift is None else {**answer, "drift": drift}

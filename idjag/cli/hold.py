@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from idjag.cli import Failed
 from idjag.cli.state_file import operator
 from idjag.cli.store import opened
 from idjag.cli.times import until
 from idjag.idp.catalog.fields import is_clean
-from idjag.idp.holds import KINDS, Target, find, place, release
+from idjag.idp.holds import KINDS, find, place, release
+from idjag.idp.holds_shown import shown
 from idjag.idp.questions import UnknownName
-from idjag.idp.tenancy import Store
-from idjag.policy.explain import Names, hold_sentence
-from idjag.policy.model import Hold, HoldKind
+from idjag.policy.model import Hold
 
-__all__ = ["register", "run"]
+__all__ = ["print_holds", "register", "run"]
 
 _LONGEST_REASON = 500
-_PEOPLE = frozenset({HoldKind.USER, HoldKind.USER_IN_APP})
+_MEMBERS = ("id", "kind", "key", "app", "reason", "by", "since", "until")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,8 +61,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
             holds: Sequence[Hold] = [place(store, target, actor=operator(), reason=reason, until=ends)]
         else:
             holds = release(store, target, actor=operator(), reason=reason)
-        _print(store, target, holds, args=args, out=out)
-    return 0 if holds else 1
+        return print_holds(shown(store, holds), args, out=out)
 
 
 def _until(given: tuple[int, bool] | None, *, now: int) -> int | None:
@@ -76,29 +74,15 @@ def _until(given: tuple[int, bool] | None, *, now: int) -> int | None:
     return ends
 
 
-def _print(
-    store: Store, target: Target, holds: Sequence[Hold], *, args: argparse.Namespace, out: TextIO
-) -> None:
+def print_holds(holds: Sequence[Mapping[str, Any]], args: argparse.Namespace, *, out: TextIO) -> int:
+    """Holds as ``holds_shown`` says them, from here or from a server; the exit code."""
     if args.json:
-        print(json.dumps({"holds": [_members(hold, target) for hold in holds]}, indent=2), file=out)
-        return
-    policy = store.ledger.fresh(store.tenant).policy
-    names = Names(people={target.id: target.key} if target.kind in _PEOPLE else {})
-    verb = "held" if args.command == "hold" else "released"
-    for hold in holds:
-        print(f"{verb}: {hold_sentence(hold, policy=policy, names=names)}", file=out)
-    if not holds:
-        print(f"nothing to release: no hold on {args.kind} {target.key}", file=out)
-
-
-def _members(hold: Hold, target: Target) -> dict[str, object]:
-    return {
-        "id": hold.id,
-        "kind": hold.kind,
-        "key": target.key,
-        "app": target.app_key or None,
-        "reason": hold.reason,
-        "by": hold.by,
-        "since": hold.since,
-        "until": hold.until,
-    }
+        print(
+            json.dumps({"holds": [{name: hold[name] for name in _MEMBERS} for hold in holds]}, indent=2),
+            file=out,
+        )
+    for hold in () if args.json else holds:
+        print(f"{'held' if args.command == 'hold' else 'released'}: {hold['text']}", file=out)
+    if not holds and not args.json:
+        print(f"nothing to release: no hold on {args.kind} {args.id}", file=out)
+    return 0 if holds else 1

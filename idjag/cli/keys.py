@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -22,9 +22,9 @@ from idjag.idp.settings import Settings
 from idjag.idp.store import schema
 from idjag.protocol.names import ASYMMETRIC
 
-__all__ = ["register", "run"]
+__all__ = ["COLUMNS", "print_keys", "register", "run"]
 
-_COLUMNS = ("tenant", "kid", "alg", "status", "created", "activated", "retires")
+COLUMNS = ("tenant", "kid", "alg", "status", "created", "activated", "retires")
 _LONGEST_REASON = 500
 
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     """Exit 1 when everything was planned already, 2 for a kid that no living key has."""
     if args.action == "list":
         keys = _keys(Settings.load(environ, Path(args.config) if args.config else None).database_url)
-        print(json.dumps(keys, indent=2) if args.json else key_changes.table(_COLUMNS, keys), file=out)
+        print_keys(keys, args, out=out)
         return 0
     _check(args)
     with opened(args, environ, err) as store:
@@ -63,6 +63,11 @@ def run(args: argparse.Namespace, *, environ: Mapping[str, str], out: TextIO, er
     return 0 if any(change.made for change in changes) else 1
 
 
+def print_keys(keys: Sequence[Mapping[str, object]], args: argparse.Namespace, *, out: TextIO) -> None:
+    """Keys, from here or from a server."""
+    print(json.dumps(keys, indent=2) if args.json else key_changes.table(COLUMNS, keys), file=out)
+
+
 def _check(args: argparse.Namespace) -> None:
     if args.action == "rotate":
         key_changes.check_ahead(args)
@@ -76,7 +81,7 @@ def _keys(url: str) -> list[dict[str, object]]:
     schema.check(url)
     key, tenant = (SQLModel.metadata.tables[name] for name in ("signing_key", "tenant"))
     named = (tenant.c.name.label("tenant"), key.c.id.label("kid"))
-    columns = (*named, *(key.c[name] for name in _COLUMNS[2:]))
+    columns = (*named, *(key.c[name] for name in COLUMNS[2:]))
     joined = key.join(tenant, key.c.tenant_id == tenant.c.id, isouter=True)
     with schema.reading(url) as connection:
         rows = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -99,6 +100,7 @@ def _serve_with_workers(settings: Settings, listening: Listening, *, err: TextIO
                 process.answer(app, listening, listener)
 
         where = f"{settings.host}:{settings.port} with {settings.workers} workers"
+        signal.signal(signal.SIGTERM, process.stop)  # whoever reads the next line may stop us
         print(f"idjag: serving {settings.issuer} on {where}", file=err, flush=True)
         # they have the socket too; once all of them have closed it, it must not listen for nobody
         workers.run(settings.workers, work, err=err, stopping=listener.close)

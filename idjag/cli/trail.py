@@ -15,7 +15,7 @@ from idjag.ledger import checkpoint, trail
 from idjag.ledger.verification import Verified, verify
 from idjag.protocol.jose.json import JsonValue
 
-__all__ = ["AuditEvents", "Log", "add_actions", "read"]
+__all__ = ["AuditEvents", "Log", "add_actions", "lines", "read", "when"]
 
 AuditEvents: TypeAlias = Sequence[Mapping[str, JsonValue]]
 
@@ -68,7 +68,7 @@ def read(action: str, args: argparse.Namespace, log: Log, *, out: TextIO) -> int
         return _verify(args, log, out=out)
     after = max(0, log.ledger.head(log.tenant).audit_no - args.last)
     while events := trail.events(log.ledger, log.tenant, after_no=after, limit=_PAGE):
-        for line in _lines(log, events):
+        for line in lines(events, about=log.about, names=log.names(events)):
             print(line, file=out)
         after = int(str(events[-1]["id"]))
     return 0
@@ -100,10 +100,10 @@ def _checkpoints(path: Path, log: Log) -> list[checkpoint.Checkpoint]:
 def _remarks(done: Verified) -> Iterator[str]:
     """What is not there any more, and why that is right."""
     if done.start is not None:
-        until = _when(done.start.until)
+        until = when(done.start.until)
         yield f"begins with row {done.first}: what was older than {until} was pruned"
     for each in done.lost:
-        yield f"rows {each.after_no + 1} to {each.no} or more, known at {_when(each.time)}, lost by a restore"
+        yield f"rows {each.after_no + 1} to {each.no} or more, known at {when(each.time)}, lost by a restore"
 
 
 def _number(text: str) -> int:
@@ -112,17 +112,20 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _when(time: int) -> str:
+def when(time: int) -> str:
+    """NumericDate for people."""
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _lines(log: Log, events: AuditEvents) -> Iterator[str]:
-    """When, what and why; who and where, each with its word; and the reference that people are shown."""
-    names = log.names(events)
+def lines(events: AuditEvents, *, about: Mapping[str, str], names: Mapping[str, str]) -> Iterator[str]:
+    """When, what and why; who and where, each with its word; and the reference that people are shown.
+
+    ``about`` and ``names`` as a Log has them.
+    """
     for event in events:
-        parts = [_when(int(str(event["time"]))), str(event["event"])]
+        parts = [when(int(str(event["time"]))), str(event["event"])]
         parts += [str(event["reason"])] if event["reason"] else []
-        parts += [f"{word}={_said(event[name], names)}" for name, word in log.about.items() if event[name]]
+        parts += [f"{word}={_said(event[name], names)}" for name, word in about.items() if event[name]]
         yield "  ".join([*parts, f"ref={event['decision_id']}"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from idjag.idp import facts
 from idjag.idp.administration.appointments import LastOwner
@@ -18,7 +18,7 @@ from idjag.idp.passwords.links import LIFETIMES, LinkKind, new_link
 from idjag.idp.passwords.setting import risen
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, OneTime, Update, Verdict, Write
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Key, Update, Verdict, Write
 
 __all__ = [
     "Gone",
@@ -181,9 +181,7 @@ def _change(
         return Verdict(done.reply, (event,), done.writes, policy_changed=done.policy_changed)
 
     keys = tuple(dict.fromkeys((*facts.person_keys(person_id), *reads)))
-    reply = store.ledger.commit(
-        Entry(store.tenant, source.decision_id, now, decide, _never_lost, reads=keys, urgent=True)
-    )
+    reply = store.ledger.commit(Entry(store.tenant, source.decision_id, now, decide, reads=keys, urgent=True))
     if isinstance(reply, Gone | LastOwner):
         raise reply
     return reply
@@ -194,10 +192,3 @@ def _username(store: Store, person_id: str) -> str:
     if person is None:
         raise Gone("the user was deleted just now")
     return person.person.username
-
-
-_NEVER: Final = "a change of an account consumes nothing"
-
-
-def _never_lost(_one_time: OneTime) -> Verdict[object]:
-    raise AssertionError(_NEVER)

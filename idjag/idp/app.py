@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -307,9 +308,15 @@ def for_people(services: Services, lookups: Lookups | None, trusted_proxies: Seq
 
     Importing them is a third of a start: whoever waits for tokens need not wait for that.
     """
+    from litestar.concurrency import get_asyncio_executor, set_asyncio_executor
+
     from idjag.idp.api.app import PREFIX, create_api
     from idjag.idp.signin.routes import create_pages
 
+    if get_asyncio_executor() is None:
+        # threads of their own, for all applications of a process: a few slow questions of somebody who may
+        # look would take all those of the loop, which token requests need
+        set_asyncio_executor(ThreadPoolExecutor(thread_name_prefix="idjag-pages"))
     pages: ASGIApp = create_pages(services, lookups=lookups, trusted_proxies=trusted_proxies)
     if lookups is not None:
         administration = create_api(services, lookups, trusted_proxies=trusted_proxies)

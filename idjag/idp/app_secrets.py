@@ -10,18 +10,30 @@ import json
 import secrets
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+from idjag.idp.administration.appointments import here
+from idjag.idp.audit import Source
 from idjag.idp.catalog.client_auth import SECRET_METHODS, secret_hash, secrets_text
 from idjag.idp.catalog.documents import spec_of
 from idjag.idp.questions import find_app
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Row, Update, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Row, Update, Verdict
 from idjag.policy.model import App
 
-__all__ = ["AppSecret", "Made", "SecretRefused", "listed", "make", "new_secret", "retire"]
+__all__ = [
+    "AppSecret",
+    "Made",
+    "SecretRefused",
+    "listed",
+    "made_members",
+    "make",
+    "members",
+    "new_secret",
+    "retire",
+]
 
 T = TypeVar("T")
 
@@ -58,6 +70,16 @@ class Made:
     beside: tuple[AppSecret, ...]
 
 
+def members(secret: AppSecret, *, now: int) -> dict[str, Any]:
+    """As scripts read it; times are NumericDate."""
+    return {**asdict(secret), "over": secret.over(now)}
+
+
+def made_members(made: Made) -> dict[str, Any]:
+    """The same of a new one, with its value."""
+    return {"secret": made.text, **asdict(made.secret), "beside": [asdict(each) for each in made.beside]}
+
+
 def new_secret() -> str:
     """256 random bits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
@@ -78,6 +100,7 @@ def make(
     overlap: int,
     expires: int | None = None,
     new_secret: Callable[[], str] = new_secret,
+    source: Source | None = None,
 ) -> Made:
     """A further secret; the one that was there is over in ``overlap`` seconds, if not sooner.
 
@@ -97,10 +120,12 @@ def make(
         beside = tuple(_told(one) for one in kept if not _told(one).over(now))
         return [*kept, made], about, Made(text, _told(made), beside)
 
-    return _commit(store, key, changed, actor=actor, now=now)
+    return _commit(store, key, changed, actor=actor, now=now, source=source)
 
 
-def retire(store: Store, key: str, secret_id: str, *, actor: Mapping[str, str]) -> AppSecret:
+def retire(
+    store: Store, key: str, secret_id: str, *, actor: Mapping[str, str], source: Source | None = None
+) -> AppSecret:
     """End a secret with the next request.  Raises UnknownName, SecretRefused, Unavailable."""
     now = store.clock()
 
@@ -111,7 +136,7 @@ def retire(store: Store, key: str, secret_id: str, *, actor: Mapping[str, str]) 
         ended = [{**one, "expires": now} if one in meant else one for one in stored]
         return ended, {"secret": "retired", "secret_id": secret_id}, _told({**meant[0], "expires": now})
 
-    return _commit(store, key, changed, actor=actor, now=now)
+    return _commit(store, key, changed, actor=actor, now=now, source=source)
 
 
 def _commit(
@@ -121,9 +146,11 @@ def _commit(
     *,
     actor: Mapping[str, str],
     now: int,
+    source: Source | None,
 ) -> T:
     """One audited entry, decided on the row as it is then."""
-    app, decision_id = _found(store, key), store.new_id()
+    app, source = _found(store, key), source or here(store)
+    decision_id = source.decision_id
     row_key = Key("app", "id", app.id)
 
     def decide(_snapshot: Snapshot, found: Facts) -> Verdict[T | SecretRefused]:
@@ -131,13 +158,13 @@ def _commit(
             after, about, reply = changed(_stored(found(row_key), app))
         except SecretRefused as refused:
             return Verdict(refused, events=())
-        fields = {"actor": dict(actor), "decision_id": decision_id, "requesting_app": app.id}
+        fields = {**source.fields(), "actor": dict(actor), "requesting_app": app.id}
         event = Event("app.updated", {**fields, "after": {"row": app.id, "key": app.key, **about}})
         values: Row = {"secrets": secrets_text(_few(after, now)), "updated": now}
         return Verdict(reply, (event,), (Update("app", {"id": app.id}, values),), policy_changed=True)
 
     entry: Entry[Snapshot, T | SecretRefused] = Entry(
-        store.tenant, decision_id, now, decide, _never_lost, reads=(row_key,), urgent=True
+        store.tenant, decision_id, now, decide, reads=(row_key,), urgent=True
     )
     reply = store.ledger.commit(entry)
     if isinstance(reply, SecretRefused):
@@ -173,7 +200,3 @@ def _few(stored: list[dict[str, Any]], now: int) -> list[dict[str, Any]]:
     """All that count, and the latest of those that are over."""
     over = [one for one in stored if _told(one).over(now)]
     return [one for one in stored if one not in over[:-_MOST_OVER]]
-
-
-def _never_lost(one_time: OneTime) -> Verdict[Any]:
-    raise AssertionError(f"a secret consumes nothing, and {one_time.kind} was lost")

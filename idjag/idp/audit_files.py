@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 from litestar.concurrency import sync_to_thread
 from litestar.response import Stream
 from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Send
+from litestar.types import Receive, Scope, Send
 
 from idjag.ledger import trail
 from idjag.ledger.copies import as_csv_lines, as_ndjson_lines
@@ -28,6 +28,11 @@ Kind: TypeAlias = Literal["csv", "ndjson"]
 
 _CHUNK: Final = 64 * 1024
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson; charset=utf-8"}
+
+_TOO_OLD: Final = (
+    b"A file that breaks off would look whole by HTTP/1.0. Let the proxy in front ask by HTTP/1.1 "
+    b"(nginx: proxy_http_version 1.1).\n"
+)
 
 log = logging.getLogger("idjag.idp.audit")
 
@@ -55,6 +60,14 @@ class Leaving(ASGIResponse):
         super().__init__(headers=headers, media_type=_TYPES[kind], status_code=200)
         self._texts = texts
         self._ref = ref
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, unless nobody could tell a part from the whole."""
+        if scope.get("http_version") == "1.0":  # what ends there has no end but that of the connection
+            log.warning("an export was refused: asked for by HTTP/1.0 ref=%s", self._ref)
+            await ASGIResponse(body=_TOO_OLD, media_type="text/plain", status_code=505)(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Until the end, or until nobody is there any more."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Verdict
 
 __all__ = ["LONGEST_WINDOW", "Following", "WrongWindow", "exported", "noted", "window"]
 
@@ -52,7 +52,7 @@ def noted(
         return Verdict(None, (Event(event, said),))
 
     holder = str(source["decision_id"])
-    store.ledger.commit(Entry(store.tenant, holder, store.clock(), decide, _never_lost))
+    store.ledger.commit(Entry(store.tenant, holder, store.clock(), decide))
 
 
 class Following:
@@ -75,7 +75,3 @@ class Following:
             self._noted.clear()
         self._noted[key] = now
         return True
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"reading consumes nothing, and {one_time.kind} was lost")

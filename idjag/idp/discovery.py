@@ -12,7 +12,7 @@ from idjag.idp.released import CLAIMS
 from idjag.idp.services import Services
 from idjag.idp.signin.pages import LANGUAGES
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Facts, OneTime, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Facts, Unavailable, Verdict
 from idjag.protocol import metadata
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply, TokenRequest, json_reply, public_reply, refusal_reply
@@ -122,7 +122,4 @@ def _nothing(services: Services, now: int) -> Entry[Snapshot, None]:
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, events=())
 
-    def lost(one_time: OneTime) -> Verdict[None]:
-        raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")
-
-    return Entry(services.tenant, services.new_id(), now, decide, lost, urgent=True)
+    return Entry(services.tenant, services.new_id(), now, decide, urgent=True)

@@ -16,7 +16,7 @@ from idjag.idp.administration.standing import Standing, Untouchable
 from idjag.idp.audit import Source
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, Row, Verdict
 from idjag.policy.model import Hold, HoldKind
 
 __all__ = ["KINDS", "Kind", "Target", "find", "place", "release"]
@@ -87,23 +87,11 @@ def place(
     Raises Denied for an administrator whom they may not touch, LastOwner unless the host's operator asks,
     Unavailable.
     """
-    source, hold_id = source or here(store), store.new_id()
-    now = source.now
+    change = _Change(store, target, actor, source or here(store))
+    now, standing, operator = change.source.now, change.standing, actor["kind"] == "operator"
     by = f"{actor['kind']} {actor['id']}"
-    hold = Hold(hold_id, target.kind, target.id, reason, target.app_id, by=by, since=now, until=until)
-    row: Row = {
-        "id": hold.id,
-        "tenant_id": store.tenant,
-        "kind": hold.kind.value,
-        "target": hold.target,
-        "app": hold.app,
-        "reason": hold.reason,
-        "by": hold.by,
-        "since": hold.since,
-        "until": hold.until,
-    }
-    event = _event("hold.placed", target, actor, source, after=_said(hold, target))
-    standing, operator = _standing(store, target), actor["kind"] == "operator"
+    hold = Hold(store.new_id(), target.kind, target.id, reason, target.app_id, by=by, since=now, until=until)
+    event = change.event("hold.placed", after=_said(hold, target))
 
     def decide(_snapshot: Snapshot, found: Facts) -> Verdict[Hold | Untouchable]:
         refused: Untouchable | None = None
@@ -112,9 +100,9 @@ def place(
         if refused is not None:
             return Verdict(refused, ())
         owner = standing is not None and standing.is_owner(found)
-        return Verdict(hold, (event,), (Insert("hold", row),), policy_changed=owner)
+        return Verdict(hold, (event,), (Insert("hold", _row(hold, store.tenant)),), policy_changed=owner)
 
-    return _committed(store, decide, source, reads=standing.keys if standing else ())
+    return change.committed(decide, reads=standing.keys if standing else ())
 
 
 def release(
@@ -132,8 +120,8 @@ def release(
     ``only_by``: those of one person alone, since nobody lifts what an administrator has stopped.
     ``may``: as for ``place``.  Raises Denied, Unavailable.
     """
-    source = source or here(store)
-    (key,), standing = facts.hold_keys(target.id), _standing(store, target)
+    change = _Change(store, target, actor, source or here(store))
+    (key,), standing = facts.hold_keys(target.id), change.standing
 
     def decide(_snapshot: Snapshot, found: Facts) -> Verdict[tuple[Hold, ...] | Untouchable]:
         if standing is not None and (denied := standing.touched(found, may)):
@@ -144,48 +132,64 @@ def release(
             if (hold.kind, hold.app) == (target.kind, target.app_id) and only_by in (None, hold.by)
         )
         events = [
-            _event(
-                "hold.released",
-                target,
-                actor,
-                source,
-                before=_said(hold, target),
-                after={"row": hold.id, "reason": reason},
+            change.event(
+                "hold.released", before=_said(hold, target), after={"row": hold.id, "reason": reason}
             )
             for hold in holds
         ]
         return Verdict(holds, events, [Delete("hold", {"id": hold.id}) for hold in holds])
 
-    reads = tuple(dict.fromkeys((key, *(standing.keys if standing else ()))))
-    return _committed(store, decide, source, reads=reads)
+    return change.committed(decide, reads=(key, *(standing.keys if standing else ())))
 
 
-def _standing(store: Store, target: Target) -> Standing | None:
-    """For a person as such: who is held in one app alone stays an administrator who can come in."""
-    return Standing.of(store, target.id) if target.kind is HoldKind.USER else None
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One change of the holds on a target: whose, and by which request."""
+
+    store: Store
+    target: Target
+    actor: Mapping[str, str]
+    source: Source
+
+    @property
+    def standing(self) -> Standing | None:
+        """For a person as such: who is held in one app alone stays an administrator who can come in."""
+        return Standing.of(self.store, self.target.id) if self.target.kind is HoldKind.USER else None
+
+    def event(self, name: str, **change: Mapping[str, object]) -> Event:
+        """The words of people go into before and after, which can be erased, and not into ``reason``."""
+        return Event(name, {**self.target.about, **self.source.fields(), "actor": dict(self.actor), **change})
+
+    def committed(
+        self, decide: Callable[[Snapshot, Facts], Verdict[R | Untouchable]], *, reads: tuple[Key, ...]
+    ) -> R:
+        """What was decided and recorded; raises Denied, LastOwner, Unavailable."""
+        entry: Entry[Snapshot, R | Untouchable] = Entry(
+            self.store.tenant,
+            self.source.decision_id,
+            self.source.now,
+            decide,
+            reads=tuple(dict.fromkeys(reads)),
+            urgent=True,
+        )
+        outcome = self.store.ledger.commit(entry)
+        if isinstance(outcome, Denied | LastOwner):
+            raise outcome
+        return outcome
 
 
-def _committed(
-    store: Store,
-    decide: Callable[[Snapshot, Facts], Verdict[R | Untouchable]],
-    source: Source,
-    *,
-    reads: tuple[Key, ...],
-) -> R:
-    entry: Entry[Snapshot, R | Untouchable] = Entry(
-        store.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads, urgent=True
-    )
-    outcome = store.ledger.commit(entry)
-    if isinstance(outcome, Denied | LastOwner):
-        raise outcome
-    return outcome
-
-
-def _event(
-    name: str, target: Target, actor: Mapping[str, str], source: Source, **change: Mapping[str, object]
-) -> Event:
-    """The words of people go into before and after, which can be erased, and not into ``reason``."""
-    return Event(name, {**target.about, **source.fields(), "actor": dict(actor), **change})
+def _row(hold: Hold, tenant: str) -> Row:
+    return {
+        "id": hold.id,
+        "tenant_id": tenant,
+        "kind": hold.kind.value,
+        "target": hold.target,
+        "app": hold.app,
+        "reason": hold.reason,
+        "by": hold.by,
+        "since": hold.since,
+        "until": hold.until,
+    }
 
 
 def _said(hold: Hold, target: Target) -> dict[str, object]:
@@ -200,7 +204,3 @@ def _said(hold: Hold, target: Target) -> dict[str, object]:
         "until": hold.until,
     }
     return {name: value for name, value in said.items() if value is not None}
-
-
-def _never_lost(one_time: OneTime) -> Verdict[R]:
-    raise AssertionError(f"a hold consumes nothing, and {one_time.kind} was lost")

@@ -16,7 +16,7 @@ from idjag.idp import families, keys
 from idjag.idp.facts import optional_integer, string
 from idjag.idp.keys import KeyStatus, status_of
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Delete, Entry, Event, Expire, Facts, Key, Ledger, OneTime, Verdict, Write
+from idjag.ledger.entry import Delete, Entry, Event, Expire, Facts, Key, Ledger, Verdict, Write
 from idjag.ledger.expiry import KEPT, one_time_ids
 
 __all__ = ["KEYS_KEPT", "Housekeeping"]
@@ -135,13 +135,7 @@ class Housekeeping:
         self, decide: Callable[[Snapshot, Facts], Verdict[None]], *, reads: tuple[Key, ...], now: int
     ) -> None:
         """Raises Unavailable."""
-        self.ledger.commit(
-            Entry(self.tenant, self.new_id(), now, decide, _never_lost, reads=reads, client="housekeeping")
-        )
+        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, reads=reads, client="housekeeping"))
 
 
 _OURS: Final = {"actor": {"kind": "system", "id": "idjag"}}
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"housekeeping uses nothing up, and {one_time.kind} was lost")

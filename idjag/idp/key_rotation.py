@@ -16,12 +16,16 @@ __all__ = ["AHEAD", "SOONEST", "Change", "KeyUnknown", "Keys"]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one tenant, to be changed; ``new_id`` makes kids."""
+    """The keys of one tenant, to be changed; ``new_id`` makes kids.
+
+    ``where`` a request for it came from, if one did: ip, user_agent.
+    """
 
     ledger: Ledger[Snapshot] = field(repr=False)
     sealer: Sealer = field(repr=False)
     tenant: str
     new_id: Callable[[], str]
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def rotate(
         self, algs: Sequence[str], *, ahead: int, now: int, actor: Mapping[str, str]
@@ -42,7 +46,8 @@ class Keys:
     @property
     def _rotation(self) -> Rotation[Snapshot]:
         every = (Key(TABLE, "tenant_id", self.tenant),)
-        return Rotation(self.ledger, self.tenant, TABLE, every, self._new, self.new_id, policy=True)
+        made = self._new, self.new_id
+        return Rotation(self.ledger, self.tenant, TABLE, every, *made, policy=True, where=self.where)
 
     def _new(self, alg: str, now: int) -> Row:
         return new_row(alg, self.sealer, tenant=self.tenant, now=now, kid=self.new_id())

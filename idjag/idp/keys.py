@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from idjag.idp.facts import optional_integer, string
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, OneTime, Row, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, Row, Verdict
 from idjag.protocol.jose import JwkError, PrivateKey
 from idjag.protocol.jose.json import canonical
 from idjag.protocol.names import ASYMMETRIC
@@ -121,7 +121,7 @@ def ensure_keys(
             policy_changed=bool(added),
         )
 
-    return ledger.commit(Entry(tenant, holder, now, decide, _never_lost, reads=(all_keys,)))
+    return ledger.commit(Entry(tenant, holder, now, decide, reads=(all_keys,)))
 
 
 def _lacking(rows: Sequence[Row]) -> list[str]:
@@ -153,10 +153,6 @@ def _events(row: Row, *, decision_id: str) -> list[Event]:
         "after": {"kid": row["id"], "alg": row["alg"], "status": row["status"]},
     }
     return [Event("key.created", fields), Event("key.activated", fields)]
-
-
-def _never_lost(one_time: OneTime) -> Verdict[tuple[str, ...]]:
-    raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")
 
 
 def _public_text(private: PrivateKey) -> str:

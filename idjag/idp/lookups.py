@@ -209,6 +209,14 @@ class Lookups(Neighbours, Protocol):
         """The same as ``audit``, to the end, read page by page."""
         ...
 
+    def last_no(self) -> int:
+        """The number of the latest row of the audit log, 0 for an empty one."""
+        ...
+
+    def log(self, *, after_no: int, limit: int) -> Sequence[Row]:
+        """Rows of the audit log after a number, in the order of their numbers."""
+        ...
+
     def thread(self, jti: str, *, limit: int = 200) -> Sequence[Row]:
         """Everything about one ID-JAG, in the order in which it happened."""
         ...

@@ -19,7 +19,7 @@ from idjag.idp.retention import RetainingLedger
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.store import schema
 from idjag.ledger import landmarks
-from idjag.ledger.entry import Entry, Facts, Key, OneTime, Verdict
+from idjag.ledger.entry import Entry, Facts, Key, Verdict
 from idjag.ledger.schema import new_epoch
 from idjag.seal import Sealer
 
@@ -66,7 +66,7 @@ class Restore:
         def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
             return Verdict(None, (event,))
 
-        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, _never_lost, urgent=True))
+        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, urgent=True))
 
     def _wipe(self) -> tuple[int, int]:
         """One transaction: new epochs for every tenant and person, and the rows themselves."""
@@ -93,7 +93,3 @@ class Restore:
         for row in sorted(rows, key=lambda row: _ORDER.index(status_of(row))):
             changing.revoke(string(row, "id"), reason="the database was restored", now=now, actor=actor)
         return len(rows)
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"a restore uses nothing up, and {one_time.kind} was lost")

@@ -14,7 +14,7 @@ from typing import TypeVar
 from idjag.idp.audit import Source
 from idjag.idp.limits import Count, Limit, count_of, key_of
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Facts, Key, OneTime, Verdict
+from idjag.ledger.entry import Entry, Facts, Key, Verdict
 from idjag.protocol.addresses import network_of
 from idjag.protocol.errors import ANSWERS, Reason, Refused
 from idjag.protocol.http import Reply
@@ -104,11 +104,8 @@ class Throttle:
                 self._stop(key, count.until, now=now)
             return Verdict(None, (), (count.written(key, tenant=tenant),))
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError("counting uses nothing up")
-
         # strangers take turns among themselves: however many guess, clients are served
-        return Entry(tenant, source.decision_id, now, decide, lost, reads=(key,), client="strangers")
+        return Entry(tenant, source.decision_id, now, decide, reads=(key,), client="strangers")
 
     def _stop(self, key: Key, until: int, *, now: int) -> Refused:
         _remember(self._stopped, key.value, until)

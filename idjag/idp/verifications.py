@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Entry, Event, Facts, Key, Ledger, OneTime, Row, Upsert, Verdict
@@ -13,11 +13,10 @@ from idjag.ledger.verified import Known, of_text, text_of, whole
 
 __all__ = ["BROKEN", "MENDED", "TABLE", "Chain", "Verifications", "chain_of"]
 
-R = TypeVar("R")
-
 TABLE: Final = "audit_verified"
 BROKEN: Final = "audit.broken"
 MENDED: Final = "audit.mended"
+_CLIENT: Final = "housekeeping"
 _LATE: Final = 3600
 _SLOT: Final = 60  # seconds in which one node alone verifies
 
@@ -58,12 +57,16 @@ class Verifications:
     def claim(self, *, now: int) -> bool:
         """Whether this node is the one to verify now; raises Unavailable."""
         slot = OneTime("audit verification", "", str(now // _SLOT), now + 2 * _SLOT)
-        return self._commit(
+        entry: Entry[Snapshot, bool] = Entry(
+            self.tenant,
+            self.new_id(),
+            now,
             lambda _snapshot, _facts: Verdict(True, ()),
-            now=now,
-            lost=lambda _one_time: Verdict(False, ()),
-            consume=(slot,),
+            lambda _used: Verdict(False, ()),
+            consume_always=(slot,),
+            client=_CLIENT,
         )
+        return self.ledger.commit(entry)
 
     def _change(self, change: Callable[[Known], Known], *, now: int) -> None:
         """What is known from now on; the log tells of a break once."""
@@ -75,28 +78,7 @@ class Verifications:
             row = Upsert(TABLE, {"id": self.tenant, "tenant_id": self.tenant, "note": note})
             return Verdict(None, _events(before, after), (row,))
 
-        self._commit(decide, now=now, reads=(self._row,))
-
-    def _commit(
-        self,
-        decide: Callable[[Snapshot, Facts], Verdict[R]],
-        *,
-        now: int,
-        reads: tuple[Key, ...] = (),
-        lost: Callable[[OneTime], Verdict[R]] | None = None,
-        consume: tuple[OneTime, ...] = (),
-    ) -> R:
-        entry = Entry(
-            self.tenant,
-            self.new_id(),
-            now,
-            decide,
-            lost or _never_lost,
-            reads=reads,
-            consume_always=consume,
-            client="housekeeping",
-        )
-        return self.ledger.commit(entry)
+        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, reads=(self._row,), client=_CLIENT))
 
     @property
     def _row(self) -> Key:
@@ -161,7 +143,3 @@ def _events(before: Known, after: Known) -> tuple[Event, ...]:
         return (Event(BROKEN, {"actor": actor, "decision_id": BROKEN, "after": said}),)
     said = {"row": before.broken_no, "by": after.by}
     return (Event(MENDED, {"actor": actor, "decision_id": MENDED, "after": said}),)
-
-
-def _never_lost(one_time: OneTime) -> Verdict[R]:
-    raise AssertionError(f"nothing is used up, and {one_time.kind} was lost")

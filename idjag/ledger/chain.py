@@ -28,7 +28,6 @@ __all__ = [
     "Walk",
     "erased",
     "fault",
-    "find_break",
     "genesis",
     "link_after",
     "personal_fields",
@@ -168,23 +167,6 @@ def erased(before: Row, names: Iterable[str]) -> dict[str, Value]:
         "body": canonical(fields).decode(),
         "salts": canonical(cast("Fields", kept)).decode(),
     }
-
-
-def find_break(
-    rows: Iterable[Row], *, tenant: str, key: bytes, start: Head | None = None, head: Head | None = None
-) -> Break | None:
-    """The first break in a tenant's rows, which come in the order of their numbers; None when there is none.
-
-    ``start`` is a head from before the first row (default: the beginning of the log).  ``head`` is one that
-    was read before the rows, or a checkpoint: without it, rows missing at the end do not show.
-    """
-    walk = Walk(tenant, start=start, heads=() if head is None else (head,))
-    for each in rows:
-        if found := walk.follow(each):
-            return found
-        if why := fault(each, tenant=tenant, key=key):
-            return Break(walk.no, why)
-    return walk.end()
 
 
 class Walk:

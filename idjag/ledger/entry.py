@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 __all__ = [
     "Conflict",
@@ -40,7 +40,6 @@ Row: TypeAlias = Mapping[str, Value]
 
 R = TypeVar("R")
 S = TypeVar("S")
-S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class Unavailable(Exception):
@@ -172,16 +171,20 @@ class Verdict(Generic[R]):
     spares: bool = False
 
 
+def _nothing_lost(one_time: OneTime) -> Verdict[Any]:
+    raise AssertionError(f"the entry does not say what follows when {one_time.kind} was used before")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[S, R]):
     """One request to decide and record.
 
     ``decide(snapshot, facts)`` is pure and quick; it runs inside the transaction and may run again.
     ``lost(one_time)`` gives the verdict when a one-time id had been used before; its writes and events are
-    applied, those of ``decide`` are not.
+    applied, those of ``decide`` are not.  An entry that consumes nothing has none.
     ``consume_always`` is claimed whatever is decided (client assertion, proof, code) unless the verdict
-    ``spares`` it; ``consume_on_success``
-    only when the verdict succeeded (ID-JAG, refresh token): a failing request burns nobody's jti.
+    ``spares`` it; ``consume_on_success`` only when the verdict succeeded (ID-JAG, refresh token): a failing
+    request burns nobody's jti.
     ``holder`` is the decision id: only the stored holder has won a one-time id, and only in the transaction
     that stored it; the same holder coming again finds it lost.
     ``expect_policy_seq``: raise Conflict unless the head stands there.
@@ -192,7 +195,7 @@ class Entry(Generic[S, R]):
     holder: str
     now: int
     decide: Callable[[S, Facts], Verdict[R]]
-    lost: Callable[[OneTime], Verdict[R]]
+    lost: Callable[[OneTime], Verdict[R]] = _nothing_lost
     reads: tuple[Key, ...] = ()
     consume_always: tuple[OneTime, ...] = ()
     consume_on_success: tuple[OneTime, ...] = ()

@@ -13,7 +13,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from idjag.ledger import landmarks
 from idjag.ledger.chain import Walk, fault
-from idjag.ledger.entry import Entry, Facts, Head, Ledger, OneTime, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Facts, Head, Ledger, Unavailable, Verdict
 from idjag.ledger.landmarks import Start
 from idjag.ledger.verification import Trail
 
@@ -79,7 +79,7 @@ class Pruning(Generic[S]):
         def decide(_snapshot: S, _facts: Facts) -> Verdict[None]:
             return Verdict(None, (event,))
 
-        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, _never_lost, client="housekeeping"))
+        self.ledger.commit(Entry(self.tenant, self.new_id(), now, decide, client="housekeeping"))
 
     def _last_too_old(
         self, start: Start | None, until: int, stopping: Callable[[float], bool]
@@ -119,7 +119,3 @@ class Pruning(Generic[S]):
                 self._limit = min(_MOST, self._limit * 2)
             if stopping(took):
                 return
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"a new start uses nothing up, and {one_time.kind} was lost")

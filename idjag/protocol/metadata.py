@@ -22,13 +22,25 @@ _ENDPOINTS = {
     "revoke": "revocation_endpoint",
     "global-token-revocation": "global_token_revocation_endpoint",
 }
-_OF_CLIENTS = {
+_OF_THE_IDP = {
+    "authorization_endpoint": "/authorize",
     "token_endpoint": "/token",
     "revocation_endpoint": "/revoke",
     "introspection_endpoint": "/introspect",
-    "pushed_authorization_request_endpoint": "/par",
     "token_exchange_target_service_discovery_endpoint": "/targets",
+    "userinfo_endpoint": "/userinfo",
+    "pushed_authorization_request_endpoint": "/par",
+    "end_session_endpoint": "/logout",
+    "receipt_endpoint": "/receipts",
+    "jwks_uri": "/jwks",
 }
+_OF_CLIENTS = (
+    "token_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "pushed_authorization_request_endpoint",
+    "token_exchange_target_service_discovery_endpoint",
+)
 _FORMS = frozenset({"introspect", "revoke"})
 _ID_TOKEN_CLAIMS = [
     *("iss", "sub", "aud", "exp", "iat", "nonce"),
@@ -54,7 +66,15 @@ def _aliases(base: str | None) -> dict[str, object]:
     """
     if base is None:
         return {}
-    return {"mtls_endpoint_aliases": {name: base + path for name, path in _OF_CLIENTS.items()}}
+    return {"mtls_endpoint_aliases": {name: base + _OF_THE_IDP[name] for name in _OF_CLIENTS}}
+
+
+def _authenticated(endpoint: str, methods: Sequence[str]) -> dict[str, object]:
+    """How clients authenticate at an endpoint, by the name that its address has in the document."""
+    return {
+        f"{endpoint}_auth_methods_supported": list(methods),
+        f"{endpoint}_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+    }
 
 
 def authorization_server_path(issuer: str) -> str:
@@ -100,28 +120,16 @@ def identity_provider(
     return _without_empty(
         {
             "issuer": issuer,
-            "authorization_endpoint": f"{base}/authorize",
-            "token_endpoint": f"{base}/token",
-            "revocation_endpoint": f"{base}/revoke",
-            "introspection_endpoint": f"{base}/introspect",
-            "token_exchange_target_service_discovery_endpoint": f"{base}/targets",
-            "userinfo_endpoint": f"{base}/userinfo",
-            "pushed_authorization_request_endpoint": f"{base}/par",
-            "end_session_endpoint": f"{base}/logout",
-            "receipt_endpoint": f"{base}/receipts",
-            "jwks_uri": f"{base}/jwks",
+            **{name: base + path for name, path in _OF_THE_IDP.items()},
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": [names.AUTHORIZATION_CODE, names.REFRESH_TOKEN, names.TOKEN_EXCHANGE],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "token_endpoint_auth_methods_supported": [*methods, names.NO_AUTHENTICATION],
-            "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "revocation_endpoint_auth_methods_supported": [*methods, names.NO_AUTHENTICATION],
-            "revocation_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-            "introspection_endpoint_auth_methods_supported": list(methods),
-            "introspection_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            **_authenticated("token_endpoint", [*methods, names.NO_AUTHENTICATION]),
+            **_authenticated("revocation_endpoint", [*methods, names.NO_AUTHENTICATION]),
+            **_authenticated("introspection_endpoint", methods),
             "code_challenge_methods_supported": ["S256"],
             "acr_values_supported": acrs,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
@@ -164,6 +172,7 @@ def resource_authorization_server(
     MCP clients demand ``authorization_endpoint``, ``response_types_supported`` and S256 even of a server
     that only redeems (interop facts 6 and 7); the endpoint answers with an OAuth error.
     """
+    methods = [*_SECRET_AND_KEY, *certificates, *([names.NO_AUTHENTICATION] if public else ())]
     return _without_empty(
         {
             "issuer": issuer,
@@ -175,12 +184,7 @@ def resource_authorization_server(
             "code_challenge_methods_supported": ["S256"],
             "grant_types_supported": [names.JWT_BEARER, *([names.JWT_DPOP] if dpop else ())],
             "authorization_grant_profiles_supported": [names.ID_JAG_PROFILE],
-            "token_endpoint_auth_methods_supported": [
-                *_SECRET_AND_KEY,
-                *certificates,
-                *([names.NO_AUTHENTICATION] if public else ()),
-            ],
-            "token_endpoint_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
+            **_authenticated("token_endpoint", methods),
             "dpop_signing_alg_values_supported": list(names.DPOP_ALGORITHMS) if dpop else [],
             **_documents(supported=documents),
         }
@@ -196,11 +200,7 @@ def beside_token_endpoint(path: str, *, base: str, certificates: Sequence[str] =
     # JSON has no place for a secret or a client_id, so that one endpoint knows only what a header can carry
     in_header = [names.CLIENT_SECRET_BASIC, names.PRIVATE_KEY_JWT]
     methods = [*_SECRET_AND_KEY, *certificates] if path in _FORMS else in_header
-    return {
-        name: f"{base}/{path}",
-        f"{name}_auth_methods_supported": methods,
-        f"{name}_auth_signing_alg_values_supported": list(names.ASYMMETRIC),
-    }
+    return {name: f"{base}/{path}", **_authenticated(name, methods)}
 
 
 def protected_resource(

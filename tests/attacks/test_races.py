@@ -19,6 +19,7 @@ import pytest
 
 from idjag.idp.app import assemble, new_id
 from idjag.ledger import trail
+from tests import plain_http
 from tests.asgi_parts import Exchange
 from tests.attacks.target import Target, Wire, acme_state, target
 from tests.idp.grants.acme import CHAIN_KEY, TENANT, Acme, connection, ledger_in
@@ -30,7 +31,7 @@ _WAYS = 50
 def post(url: str, wire: Wire) -> httpx.Response:
     """One request on a connection of its own."""
     headers = [(name.decode(), value.decode()) for name, value in wire.headers]
-    with httpx.Client(timeout=30, trust_env=False) as client:
+    with plain_http.Client(timeout=30, trust_env=False) as client:
         return client.post(f"{url}/token", content=urlencode(wire.form), headers=headers)
 
 

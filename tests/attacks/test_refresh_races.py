@@ -18,6 +18,7 @@ from idjag.idp.app import assemble, new_id
 from idjag.ledger import trail
 from idjag.protocol import names
 from idjag.protocol.http import TokenRequest
+from tests import plain_http
 from tests.attacks.target import HOST, exchange_of
 from tests.idp.grants.acme import CHAIN_KEY, TENANT, Acme, acme, ledger_in
 from tests.idp.grants.offline import family, offline_state, request, sign_in
@@ -44,7 +45,7 @@ def nodes(database: Path) -> Iterator[tuple[Acme, list[str]]]:
 def post(url: str, sent: TokenRequest) -> httpx.Response:
     """One request on a connection of its own."""
     headers = [("host", HOST.decode()), *((name.decode(), value.decode()) for name, value in sent.headers)]
-    with httpx.Client(timeout=30, trust_env=False) as client:
+    with plain_http.Client(timeout=30, trust_env=False) as client:
         return client.post(url, content=sent.body, headers=headers)
 
 

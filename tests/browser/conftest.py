@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.looking import Axe, visitor
 from tests.browser.world import World
 from tests.idp.signin.site import Host, Site, running
+
+# Nothing takes so long; the machine may be busy with other things.
+expect.set_options(timeout=60_000)
 
 _AXE = ("tests", "interop", "node", "node_modules", "axe-core", "axe.min.js")
 

@@ -122,7 +122,7 @@ def visitor(browser: Browser, site: Site, window: Window = WIDE, *, script: bool
         java_script_enabled=script,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)  # nothing takes so long; the machine may be busy with other things
     context.add_init_script(f"({_REPORTS})()")
     page = context.new_page()
     visitor = Visitor(site, page, context)

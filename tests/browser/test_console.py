@@ -68,7 +68,7 @@ def test_the_audit_log_follows_live(alice: Administrator, chromium: Browser) -> 
         rows = window.page.locator("#events tbody tr")
         before = rows.count()
         alice.act()
-        expect(rows).to_have_count(before + 1, timeout=15_000)
+        expect(rows).to_have_count(before + 1)
 
 
 def test_the_matrix_is_printed_without_what_belongs_to_the_screen(

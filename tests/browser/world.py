@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-import httpx
-
 from idjag.idp.audit import Source
 from idjag.idp.factors.totp import STEP, code_at
 from idjag.idp.passwords.links import LinkKind, new_link
@@ -19,6 +17,7 @@ from idjag.idp.state.read import read as read_state
 from idjag.ledger.entry import Delete
 from idjag.protocol import names
 from idjag.yaml_file import read as read_yaml
+from tests import plain_http
 from tests.browser.looking import Visitor
 from tests.idp.signin.seeds import TENANT, WIKI_SECRET
 from tests.idp.signin.site import Site
@@ -86,7 +85,7 @@ class World:
         """The wiki acts as somebody at the chat."""
         with Browser(self.site) as browser:
             id_token = browser.redeem(browser.code(name)).json()["id_token"]
-            answer = httpx.post(
+            answer = plain_http.post(
                 f"{self.site.url}/token",
                 data={
                     "grant_type": names.TOKEN_EXCHANGE,

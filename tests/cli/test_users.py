@@ -14,7 +14,7 @@ from idjag.idp.app import Store, open_store
 from idjag.idp.audit import Source
 from idjag.idp.settings import Settings
 from idjag.idp.signin.guesses import Attempt
-from idjag.ledger.entry import Entry, Facts, Insert, Key, OneTime, Verdict, Write
+from idjag.ledger.entry import Entry, Facts, Insert, Key, Verdict, Write
 from tests.cli.deployment import STATE, Deployment, deployed
 
 OPERATOR = {"kind": "operator", "id": f"{os.getuid()}@{socket.gethostname()}"}
@@ -36,10 +36,7 @@ def write(store: Store, *writes: Write) -> None:
     def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
         return Verdict(None, (), writes)
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError
-
-    store.ledger.commit(Entry(store.tenant, store.new_id(), store.clock(), decide, lost))
+    store.ledger.commit(Entry(store.tenant, store.new_id(), store.clock(), decide))
 
 
 def row(store: Store, username: str) -> dict[str, Any]:

@@ -60,10 +60,7 @@ def test_a_try_that_another_node_has_is_not_made(rp: RelyingParty, node: Node, s
     def decide(_snapshot: Snapshot, _found: Facts) -> Verdict[None]:
         return Verdict(None, ())
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError
-
-    entry = Entry(TENANT, "another node", site.clock.now, decide, lost, consume_on_success=(claimed,))
+    entry = Entry(TENANT, "another node", site.clock.now, decide, consume_on_success=(claimed,))
     site.ledger.commit(entry)
     node.run()
     assert len(node.fetcher.sent) == 1

@@ -275,10 +275,7 @@ def change(ledger: MemoryLedger[Any], write: Update) -> None:
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, events=(), writes=[write], policy_changed=True)
 
-    def lost(_one_time: object) -> Verdict[None]:
-        raise AssertionError
-
-    ledger.commit(Entry(TENANT, "change", NOW, decide, lost))
+    ledger.commit(Entry(TENANT, "change", NOW, decide))
 
 
 def test_the_log_names_the_tables_that_a_load_reads() -> None:

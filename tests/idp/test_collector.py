@@ -29,10 +29,17 @@ runs = []
 gc.callbacks.append(lambda phase, info: runs.append(time.perf_counter()))
 snapshot = Loader(KekSealer(bytes(32)))(Rows(), "t", Head("e", 1, 0, b""))
 while_loading = len(runs)
-before = time.process_time()
-gc.collect()
-print(json.dumps({"while_loading": while_loading, "seconds": time.process_time() - before,
-                  "frozen": gc.get_freeze_count(), "enabled": gc.isenabled(), "size": snapshot.policy.size}))
+told = {"while_loading": while_loading, "frozen": gc.get_freeze_count(), "enabled": gc.isenabled(),
+        "size": snapshot.policy.size}
+
+def collected():
+    before = time.process_time()
+    gc.collect()
+    return time.process_time() - before
+
+told["seconds"] = collected()
+gc.unfreeze()
+print(json.dumps(told | {"unfrozen": min(collected() for _ in range(3))}))
 """
 
 
@@ -46,11 +53,11 @@ def loaded(connections: int) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_connections_are_not_walked_through() -> None:
-    """CPU of a whole collection, which a busy machine does not stretch; without the freeze some 100 ms."""
+    """CPU of a whole collection against one without the freeze, which takes some 100 ms here."""
     many = loaded(100_000)
     assert (many["size"], many["enabled"], many["while_loading"]) == (100_000, True, 0)
     assert many["frozen"] > 100_000
-    assert many["seconds"] < 0.05
+    assert many["seconds"] < many["unfrozen"] / 3
 
 
 def test_a_small_policy_is_left_to_the_collector() -> None:

@@ -15,6 +15,7 @@ from idjag.protocol.jose import jws
 from idjag.protocol.jose.json import JsonValue
 from idjag.trust.memory import MemoryFetcher
 from idjag.trust.publications import Publications
+from tests import plain_http
 from tests.idp.oidc_plans.relying_party import RelyingParty, register, registered
 from tests.idp.signin.seeds import BOARD_KEY, NOW, PASSWORDS, VERIFIER, app_row
 from tests.idp.signin.site import Host, Site, running
@@ -45,7 +46,7 @@ def _now(site: Site) -> Iterator[None]:
 def push(rp: RelyingParty, *, dpop: str | None = None, **changes: str | None) -> httpx.Response:
     """The app leaves a request; ``changes`` replace parameters."""
     headers = {} if dpop is None else {"dpop": dpop}
-    return httpx.post(
+    return plain_http.post(
         f"{rp.site.url}/par", data=rp.request(**changes), headers=headers, auth=(rp.client_id, rp.secret)
     )
 
@@ -188,8 +189,8 @@ def test_a_stranger_leaves_nothing(rp: RelyingParty) -> None:
     """OIDC-23: with a wrong secret, and with none."""
     before = len(rp.site.rows("pushed_request"))
     request = rp.request()
-    wrong = httpx.post(f"{rp.site.url}/par", data=request, auth=("rp", "not the secret of this app"))
-    none = httpx.post(f"{rp.site.url}/par", data=request)
+    wrong = plain_http.post(f"{rp.site.url}/par", data=request, auth=("rp", "not the secret of this app"))
+    none = plain_http.post(f"{rp.site.url}/par", data=request)
     assert [wrong.json()["error"], none.json()["error"]] == ["invalid_client"] * 2
     assert len(rp.site.rows("pushed_request")) == before
 
@@ -197,7 +198,7 @@ def test_a_stranger_leaves_nothing(rp: RelyingParty) -> None:
 def test_a_public_app_leaves_nothing(rp: RelyingParty) -> None:
     """OIDC-23: anybody could, in its name."""
     request = rp.request(client_id="desk", redirect_uri="http://127.0.0.1/cb")
-    answer = httpx.post(f"{rp.site.url}/par", data=request)
+    answer = plain_http.post(f"{rp.site.url}/par", data=request)
     assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
 
 
@@ -211,7 +212,7 @@ def test_an_assertion_is_for_the_issuer(site: Site, rp: RelyingParty, aud: str) 
     )
     fields = rp.request(client_id="board", redirect_uri="https://board.example/cb")
     fields |= {"client_assertion_type": names.CLIENT_ASSERTION_TYPE, "client_assertion": assertion}
-    answers = [httpx.post(f"{site.url}/par", data=fields) for _ in range(2)]
+    answers = [plain_http.post(f"{site.url}/par", data=fields) for _ in range(2)]
     assert [answer.status_code for answer in answers] == ([201, 401] if aud == "issuer" else [401, 401])
 
 
@@ -247,7 +248,7 @@ def test_an_app_with_a_metadata_document_pushes_to_its_own_addresses(host: Host)
             assertion = jws.sign(claims, key=BOARD_KEY, typ=names.CLIENT_AUTHENTICATION_TYP)
             fields = rp.request(redirect_uri=address)
             fields |= {"client_assertion_type": names.CLIENT_ASSERTION_TYPE, "client_assertion": assertion}
-            answers.append(httpx.post(f"{site.url}/par", data=fields))
+            answers.append(plain_http.post(f"{site.url}/par", data=fields))
         assert [answer.status_code for answer in answers] == [400, 201]
         assert rp.fill(come(rp, answers[1].json()["request_uri"]))["code"]
     host.app = shared
@@ -256,7 +257,7 @@ def test_an_app_with_a_metadata_document_pushes_to_its_own_addresses(host: Host)
 def redeem(rp: RelyingParty, code: str, *, key: Any) -> httpx.Response:
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": rp.redirect_uri}
     headers = {"dpop": proof(f"{rp.site.issuer}/token", now=rp.site.clock.now, key=key)} if key else {}
-    return httpx.post(
+    return plain_http.post(
         f"{rp.site.url}/token",
         data={**fields, "code_verifier": VERIFIER},
         headers=headers,

@@ -18,7 +18,7 @@ from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store import schema
 from idjag.idp.store.ledgers import ledger_of
 from idjag.idp.strangers import Strangers
-from idjag.ledger.entry import Entry, Event, Facts, Insert, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Verdict
 from idjag.protocol import receipt
 from idjag.protocol.http import Reply, TokenRequest
 from idjag.protocol.jose import jws
@@ -37,7 +37,7 @@ def nodes(postgres: Cluster) -> Iterator[list[Post]]:
         for ledger in ledgers:
             stack.enter_context(ledger)
         ledgers[0].open_tenant(TENANT)
-        ledgers[0].commit(Entry(TENANT, "first", NOW, _tenant, _never_lost))
+        ledgers[0].commit(Entry(TENANT, "first", NOW, _tenant))
         kids = itertools.count()
         keys.ensure_keys(ledgers[0], SEALER, tenant=TENANT, now=NOW, new_kid=lambda: f"kid-{next(kids)}")
         first = Acme(cast("Any", ledgers[0]), Clock())
@@ -51,10 +51,6 @@ def nodes(postgres: Cluster) -> Iterator[list[Post]]:
 def _tenant(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
     row = Insert("tenant", {"id": TENANT, "name": "default", "issuer": ISSUER, "created": NOW})
     return Verdict(None, [Event("tenant.created", {})], [row], policy_changed=True)
-
-
-def _never_lost(_one_time: OneTime) -> Verdict[None]:
-    raise AssertionError
 
 
 def sent(nodes: list[Post], texts: list[str]) -> list[Reply]:

@@ -11,6 +11,7 @@ import pytest
 
 from idjag.ledger.entry import Delete, Update, Write
 from idjag.protocol import names
+from tests import plain_http
 from tests.idp.oidc_plans.relying_party import RelyingParty, registered
 from tests.idp.signin.seeds import NOW, VERIFIER, hold, release, update
 from tests.idp.signin.site import Host, Site, running
@@ -70,7 +71,7 @@ def with_proof(
     made = {"now": rp.site.clock.now, "htm": method, "ath": hashed, **wrong}
     text = proof(f"{rp.site.issuer}/userinfo", **made)  # type: ignore[arg-type]
     headers = {"authorization": f"{scheme} {token}", "dpop": text}
-    return httpx.request(method, f"{rp.site.url}/userinfo", headers=headers)
+    return plain_http.request(method, f"{rp.site.url}/userinfo", headers=headers)
 
 
 def bound(rp: RelyingParty) -> str:
@@ -79,7 +80,7 @@ def bound(rp: RelyingParty) -> str:
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": rp.redirect_uri}
     fields |= {"client_id": rp.client_id, "code_verifier": VERIFIER}
     text = proof(f"{rp.site.issuer}/token", now=rp.site.clock.now)
-    answer = httpx.post(
+    answer = plain_http.post(
         f"{rp.site.url}/token", data=fields, headers={"dpop": text}, auth=(rp.client_id, rp.secret)
     )
     assert answer.json()["token_type"] == "DPoP"
@@ -101,7 +102,7 @@ def test_it_says_who_signed_in(rp: RelyingParty) -> None:
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
 def test_the_scheme_has_no_case(rp: RelyingParty, scheme: str) -> None:
     token = rp.tokens(prompt="login").access_token
-    answer = httpx.get(f"{rp.site.url}/userinfo", headers={"authorization": f"{scheme} {token}"})
+    answer = plain_http.get(f"{rp.site.url}/userinfo", headers={"authorization": f"{scheme} {token}"})
     assert answer.status_code == 200
 
 
@@ -117,12 +118,12 @@ def test_the_scheme_has_no_case(rp: RelyingParty, scheme: str) -> None:
 )
 def test_what_is_no_token_of_ours_is_refused(rp: RelyingParty, header: str) -> None:
     """OIDC-15."""
-    assert is_refused(httpx.get(f"{rp.site.url}/userinfo", headers={"authorization": header}))
+    assert is_refused(plain_http.get(f"{rp.site.url}/userinfo", headers={"authorization": header}))
 
 
 def test_without_a_token_it_says_only_how(rp: RelyingParty) -> None:
     """RFC 6750 section 3.1: no error code to who has shown nothing."""
-    answer = httpx.get(f"{rp.site.url}/userinfo")
+    answer = plain_http.get(f"{rp.site.url}/userinfo")
     assert answer.status_code == 401
     assert answer.headers.get_list("www-authenticate")[0].startswith('Bearer realm="idjag"')
     assert "error=" not in "".join(answer.headers.get_list("www-authenticate"))
@@ -131,7 +132,7 @@ def test_without_a_token_it_says_only_how(rp: RelyingParty) -> None:
 def test_a_token_in_the_url_opens_nothing(rp: RelyingParty) -> None:
     """RFC 6750 section 5.3: addresses are in logs and histories."""
     token = rp.tokens(prompt="login").access_token
-    assert httpx.get(f"{rp.site.url}/userinfo", params={"access_token": token}).status_code == 401
+    assert plain_http.get(f"{rp.site.url}/userinfo", params={"access_token": token}).status_code == 401
 
 
 def test_an_id_token_and_a_refresh_token_open_nothing(rp: RelyingParty) -> None:
@@ -153,13 +154,13 @@ def test_an_access_token_buys_no_id_jag(site: Site, rp: RelyingParty) -> None:
         "subject_token_type": names.ID_TOKEN,
         "audience": "https://acme.chat.example/",
     }
-    answer = httpx.post(f"{site.url}/token", data=fields, auth=("wiki", "wiki-secret-of-some-length"))
+    answer = plain_http.post(f"{site.url}/token", data=fields, auth=("wiki", "wiki-secret-of-some-length"))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     assert site.last_event()["reason"] == "subject_token_invalid"
 
 
 def test_another_method_is_refused(rp: RelyingParty) -> None:
-    answer = httpx.put(f"{rp.site.url}/userinfo")
+    answer = plain_http.put(f"{rp.site.url}/userinfo")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST, OPTIONS")
 
 

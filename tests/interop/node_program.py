@@ -21,7 +21,7 @@ __all__ = ["NODE", "NodeError", "Script", "need_node", "node", "script"]
 NODE = Path(__file__).parent / "node"
 _OLDEST = 20
 _ANSWER_SECONDS = 60
-_STOP_SECONDS = 10
+_STOP_SECONDS = 60
 
 
 class NodeError(Exception):

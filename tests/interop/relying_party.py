@@ -22,7 +22,7 @@ from tests.interop.files import App
 __all__ = ["relying_party"]
 
 _COOKIE = "rp"
-_PATIENCE = 12  # seconds
+_PATIENCE = 25  # seconds; those who ask wait for thirty
 
 
 def relying_party(apps: Mapping[str, App], *, idp: str) -> Any:

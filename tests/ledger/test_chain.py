@@ -57,8 +57,21 @@ def log_of(*batches: int) -> tuple[Rows, Head]:
     return rows, Head("e-1", 0, len(rows), link)
 
 
+def find_break(
+    rows: Rows, *, tenant: str = T, key: bytes = KEY, start: Head | None = None, head: Head | None = None
+) -> chain.Break | None:
+    """The first break in the rows; ``start`` and ``head`` are places that the log goes through."""
+    walk = chain.Walk(tenant, start=start, heads=() if head is None else (head,))
+    for each in rows:
+        if found := walk.follow(each):
+            return found
+        if why := chain.fault(each, tenant=tenant, key=key):
+            return chain.Break(walk.no, why)
+    return walk.end()
+
+
 def break_in(rows: Rows, head: Head | None = None) -> chain.Break | None:
-    return chain.find_break(rows, tenant=T, key=KEY, head=head)
+    return find_break(rows, head=head)
 
 
 def rewritten(row: dict[str, Any], **fields: object) -> dict[str, Any]:
@@ -95,18 +108,16 @@ def test_the_hash_of_a_row_is_this_one_for_ever() -> None:
 @pytest.mark.parametrize("batches", [(), (1,), (1, 1, 1), (3,), (2, 1, 3)])
 def test_what_was_written_verifies(batches: tuple[int, ...]) -> None:
     rows, head = log_of(*batches)
-    assert chain.find_break(rows, tenant=T, key=KEY) is None
-    assert chain.find_break(rows, tenant=T, key=KEY, head=head) is None
+    assert find_break(rows) is None
+    assert find_break(rows, head=head) is None
 
 
 def test_the_end_of_a_log_verifies_from_a_head() -> None:
     rows, _ = log_of(2, 1, 3)
     _, middle = log_of(2, 1)
     _, head = log_of(2, 1, 3)
-    assert chain.find_break(rows[3:], tenant=T, key=KEY, start=middle, head=head) is None
-    assert chain.find_break(rows[3:], tenant=T, key=KEY) == chain.Break(
-        1, "this number is missing, or stands elsewhere"
-    )
+    assert find_break(rows[3:], start=middle, head=head) is None
+    assert find_break(rows[3:]) == chain.Break(1, "this number is missing, or stands elsewhere")
 
 
 def test_a_log_that_has_grown_verifies_against_an_older_head() -> None:
@@ -214,7 +225,7 @@ def test_a_deletion_that_is_linked_anew_is_found_by_the_keyed_hash() -> None:
 def test_a_row_of_another_tenant_does_not_fit() -> None:
     """Even when it was hashed to follow."""
     rows, _ = log_of(1)
-    assert chain.find_break(rows, tenant="other", key=KEY) is not None
+    assert find_break(rows, tenant="other", key=KEY) is not None
     ready = chain.ready(Event("x", {}), tenant="other", time=NOW, salts={})
     stray = chain.row(ready, no=1, prev=chain.genesis(T), key=KEY)
     assert break_in([stray]) == chain.Break(1, "it belongs to another tenant")
@@ -222,7 +233,7 @@ def test_a_row_of_another_tenant_does_not_fit() -> None:
 
 def test_another_key_verifies_nothing() -> None:
     rows, _ = log_of(1)
-    assert chain.find_break(rows, tenant=T, key=bytes(32)) is not None
+    assert find_break(rows, tenant=T, key=bytes(32)) is not None
 
 
 def test_an_erased_personal_field_still_verifies() -> None:

@@ -30,6 +30,7 @@ RARE = frozenset(
         "operations",
         "passwords",
         "ras_core",
+        "server_option",
         "signin_steps",
         "webhook",
     }

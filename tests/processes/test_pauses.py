@@ -18,11 +18,12 @@ from tests.ledger.parts import sql
 from tests.processes.acme import Acme
 from tests.processes.test_workers import eventually
 
-pytestmark = [pytest.mark.soak, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DEAD = 60_000
 CLIENTS = 4
 QUIET_SECONDS = 20
+ROUNDS = 3
 LONGEST = 0.1
 """Seconds that a purge may hold issuance; on top of the pauses that this machine has without one."""
 
@@ -92,13 +93,24 @@ def on_postgresql(acme: Acme, url: str) -> tuple[Acme, Callable[[str], int]]:
 def test_a_large_purge_holds_nobody_up(acme: Acme, store: str, request: pytest.FixtureRequest) -> None:
     """The longest pause while it runs, against the longest while nothing is purged.
 
-    The machine's own pauses count twice: they are chance, and other tests run beside this one.
+    The machine's own pauses count twice: they are chance, and other tests run beside this one.  A purge that
+    holds people up does so in each of the rounds, and chance does not.
     """
     if store == "postgresql":
         acme, run = on_postgresql(acme, request.getfixturevalue("postgres").schema())
     else:
         acme, run = on_sqlite(acme)
     acme.apply()
+    for _ in range(ROUNDS):
+        purging, quiet = purged(acme, run)
+        print(f"{store}: longest pause {purging:.3f} s while purging, {quiet:.3f} s without")  # noqa: T201
+        if purging < LONGEST + 2 * quiet:
+            return
+    raise AssertionError("a purge held people up each time")
+
+
+def purged(acme: Acme, run: Callable[[str], int]) -> tuple[float, float]:
+    """The longest pauses with a purge and without one."""
     dead = int(time.time()) - KEPT
     run(
         "INSERT INTO one_time (id, tenant, kind, holder, until) "  # noqa: S608 - our own numbers
@@ -116,5 +128,4 @@ def test_a_large_purge_holds_nobody_up(acme: Acme, store: str, request: pytest.F
             purging = answers.longest_pause()
             threading.Event().wait(QUIET_SECONDS)
             quiet = answers.longest_pause()
-    print(f"{store}: longest pause {purging:.3f} s while purging, {quiet:.3f} s without")  # noqa: T201
-    assert purging < LONGEST + 2 * quiet
+    return purging, quiet

@@ -21,6 +21,7 @@ import pytest
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet, PrivateKey, jws
 from idjag.ras.control import Control, tell
+from tests import plain_http
 from tests.processes.program import Finished, Program, Secrets, free_port, run, started
 
 pytestmark = pytest.mark.slow
@@ -100,12 +101,12 @@ class Chat:
             "assertion": jws.sign(good | claims, key=KEY, typ=names.ID_JAG_TYP),
         }
         url = f"http://127.0.0.1:{port or self.ports[0]}/token"
-        return httpx.post(url, data=form, auth=("wiki", SECRET), timeout=30)
+        return plain_http.post(url, data=form, auth=("wiki", SECRET), timeout=30)
 
     def introspect(self, token: str) -> Any:
         """What the wiki is told of its own token."""
         form = {"token": token}
-        return httpx.post(f"{self.issuer}/introspect", data=form, auth=("wiki", SECRET)).json()
+        return plain_http.post(f"{self.issuer}/introspect", data=form, auth=("wiki", SECRET)).json()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,11 @@ KILLS = [pytest.param(12, id="12 kills", marks=pytest.mark.soak)]
 
 def database(acme: Acme) -> Path:
     return acme.folder / "idp" / "idjag.db"
+
+
+def lines(file: Path) -> int:
+    """How many there are; a server writes one more in between when its thread looks between two requests."""
+    return len(file.read_text("ascii").splitlines())
 
 
 @contextmanager
@@ -53,13 +59,16 @@ def test_checkpoints_outlive_a_kill_and_find_an_older_table(acme: Acme) -> None:
     with acme.serve() as server:
         acme.exchange(acme.sign_in())
         server.kill()
-    assert len(heads.read_text("ascii").splitlines()) == 1
+    begun = lines(heads)
+    assert begun >= 1
     with acme.serve() as server:
         acme.exchange(acme.sign_in())
         server.stop()
     assert heads.stat().st_mode & 0o777 == 0o600
+    ended = lines(heads)
+    assert ended >= begun + 2  # at the start, and at the end
     verified = acme.here("audit", "verify", "--checkpoint", str(heads))
-    assert (verified.code, verified.out) == (0, "verified against 3 checkpoints\n")
+    assert (verified.code, verified.out) == (0, f"verified against {ended} checkpoints\n")
     newest = sql(database(acme), "SELECT max(no) AS no FROM audit")[0]["no"]
     sql(database(acme), "DELETE FROM audit WHERE no = ?", newest)
     assert acme.here("audit", "verify", "--checkpoint", str(heads)).code == 1
@@ -73,7 +82,10 @@ def test_checkpoints_may_go_to_the_log(acme: Acme) -> None:
         said = server.stop()
     log = acme.folder / "shipped.log"
     log.write_text(said, "utf-8")
-    assert acme.here("audit", "verify", "--checkpoint", str(log)).out == "verified against 2 checkpoints\n"
+    said = acme.here("audit", "verify", "--checkpoint", str(log)).out
+    written = re.fullmatch(r"verified against (\d+) checkpoints\n", said)
+    assert written is not None, said
+    assert int(written[1]) >= 2  # at the start, and at the end
 
 
 @pytest.mark.soak

@@ -50,7 +50,7 @@ def test_checkpoints_of_a_server_find_rows_that_are_gone(chat: RasDeployment, tm
     with serving(chat, {"IDJAG_AUDIT_CHECKPOINT": str(heads)}) as built:
         Beside(built).token()
     written = len(heads.read_text("ascii").splitlines())
-    assert written in (2, 3)  # the first look of the thread may see the token's row, or come before it
+    assert written >= 2  # and one more each time that the thread looks between two requests
     assert heads.stat().st_mode & 0o777 == 0o600
     checked = chat.run("audit", "verify", "--checkpoint", str(heads))
     assert (checked.code, checked.out) == (0, f"verified against {written} checkpoints\n")

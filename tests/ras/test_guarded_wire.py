@@ -13,6 +13,7 @@ import pytest
 
 from idjag.demo.servers import listen, running
 from idjag.ras.guard import Guarded
+from tests import plain_http
 from tests.proofs import jkt
 from tests.ras.api import access_token, bearer, bound_token, guard, proven
 
@@ -36,7 +37,7 @@ def get(base: str, path: str, *, proof_for: str | None = None) -> httpx.Response
     """A GET of exactly this path."""
     headers = proven(TOKEN, proof_for or f"{base}{path.partition('?')[0]}")
     url = httpx.URL(base).copy_with(raw_path=path.encode())
-    return httpx.get(url, headers=[(name.decode(), value.decode()) for name, value in headers])
+    return plain_http.get(url, headers=[(name.decode(), value.decode()) for name, value in headers])
 
 
 @pytest.mark.parametrize(
@@ -60,11 +61,11 @@ def test_a_proof_for_another_path_does_not(base: str, path: str, other: str) -> 
 
 def test_both_challenges_arrive(base: str) -> None:
     """MET-12, RFC 9449 section 7.1: two headers, Bearer first."""
-    answer = httpx.get(f"{base}/threads")
+    answer = plain_http.get(f"{base}/threads")
     first, second = answer.headers.get_list("www-authenticate")
     assert (answer.status_code, first.split()[0], second.split()[0]) == (401, "Bearer", "DPoP")
     token = {name.decode(): value.decode() for name, value in bearer(access_token())}
-    assert httpx.get(f"{base}/threads", headers=token).json()["jkt"] is None
+    assert plain_http.get(f"{base}/threads", headers=token).json()["jkt"] is None
 
 
 def test_an_absolute_request_target_is_no_path_below_our_base(base: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,9 @@ from mcp.shared.auth import OAuthToken
 from idjag.protocol import names
 from idjag.protocol.jose import KeySet, jws
 from idjag.ras import Guard
+from tests import plain_http
+from tests.processes.program import free_port
+from tests.processes.test_workers import eventually
 from tests.ras.world import CLIENT, SECRET, ids, key
 
 _JTI = ids("http")
@@ -83,26 +85,16 @@ class Served:
 
     def redeem(self, assertion: str, http: httpx.Client | None = None) -> httpx.Response:
         form = {"grant_type": names.JWT_BEARER, "assertion": assertion}
-        post = httpx.post if http is None else http.post
+        post = plain_http.post if http is None else http.post
         return post(f"{self.issuer}/token", data=form, auth=(CLIENT, SECRET))
 
 
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def _wait_until_ready(issuer: str, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        assert process.poll() is None
-        try:
-            if httpx.get(f"{issuer}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            continue
-    raise AssertionError("it never became ready")
+def _ready(issuer: str, process: subprocess.Popen[str]) -> bool:
+    assert process.poll() is None
+    try:
+        return plain_http.get(f"{issuer}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +102,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The program in a process of its own, with an identity provider beside it."""
     folder = tmp_path_factory.mktemp("ras")
     documents = ThreadingHTTPServer(("127.0.0.1", 0), _Documents)
-    threading.Thread(target=documents.serve_forever).start()
+    threading.Thread(target=documents.serve_forever, kwargs={"poll_interval": 0.01}).start()
     idp = f"http://127.0.0.1:{documents.server_port}"
-    port = _free_port()
+    port = free_port()
     issuer = f"http://127.0.0.1:{port}"
     (folder / "ras.yaml").write_text(
         f"""\
@@ -133,11 +125,11 @@ accounts:
     environ = {**os.environ, "WIKI": SECRET}
     process = subprocess.Popen(command, cwd=folder, env=environ, text=True, stderr=subprocess.PIPE)
     try:
-        _wait_until_ready(issuer, process)
+        eventually(lambda: _ready(issuer, process))
         yield Served(idp, issuer, process, folder)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
         documents.shutdown()
         documents.server_close()
     assert process.returncode == 0, said
@@ -150,7 +142,7 @@ def test_a_grant_is_redeemed_over_the_wire(served: Served) -> None:
     answer = served.redeem(served.grant())
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    keys, _ = KeySet.parse(httpx.get(f"{served.issuer}/jwks").content)
+    keys, _ = KeySet.parse(plain_http.get(f"{served.issuer}/jwks").content)
     guard = Guard(issuer=served.issuer, resource=served.api, keys=keys, scopes=("chat.read",))
     headers = [(b"authorization", f"Bearer {answer.json()['access_token']}".encode())]
     token = guard.check(headers, method="GET", path="/")
@@ -160,7 +152,7 @@ def test_a_grant_is_redeemed_over_the_wire(served: Served) -> None:
 def test_fifty_at_once_have_one_winner(served: Served) -> None:
     """RAS-20, P4: over HTTP and SQLite."""
     assertion = served.grant()
-    with ThreadPoolExecutor(50) as pool, httpx.Client(limits=httpx.Limits(max_connections=50)) as http:
+    with ThreadPoolExecutor(50) as pool, plain_http.Client(limits=httpx.Limits(max_connections=50)) as http:
         answers = list(pool.map(lambda _: served.redeem(assertion, http), range(50)))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 49}
     assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
@@ -170,13 +162,13 @@ def test_refusals_over_the_wire_are_json_and_cached_by_nobody(served: Served) ->
     """Contract section 7; the server serves a legitimate request directly afterwards."""
     url = f"{served.issuer}/token"
     refused = [
-        httpx.get(url),
-        httpx.post(url, json={}),
-        httpx.post(url, data={"grant_type": "x"}),
-        httpx.post(url, content=b"x" * 100_000, headers=_FORM),
+        plain_http.get(url),
+        plain_http.post(url, json={}),
+        plain_http.post(url, data={"grant_type": "x"}),
+        plain_http.post(url, content=b"x" * 100_000, headers=_FORM),
         served.redeem("nonsense"),
         served.redeem(served.grant(aud=served.idp)),
-        httpx.get(f"{served.issuer}/authorize"),
+        plain_http.get(f"{served.issuer}/authorize"),
     ]
     assert [answer.status_code for answer in refused] == [405, 415, 401, 413, 400, 400, 400]
     for answer in refused:

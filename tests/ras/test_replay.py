@@ -142,7 +142,7 @@ def test_a_race_has_one_winner(make: Make) -> None:
 def test_many_small_races_have_one_winner_each() -> None:
     """RAS-24: the store alone, so often that a missing lock shows; many subs want one account."""
     store, rounds, racers = MemoryStore(), 300, 6
-    start = Barrier(racers, timeout=10)
+    start = Barrier(racers, timeout=60)
     event = AuditEvent("id_jag.redeemed", {})
 
     def one(racer: int) -> int:

@@ -17,7 +17,7 @@ __all__ = ["binary", "check", "on_loopback", "running"]
 
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 _ROOT, _NOBODY = 0, 65534
-_START_SECONDS = 20
+_START_SECONDS = 60
 _OWN = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -72,7 +72,7 @@ def running(recipe: str, *, port: int) -> Iterator[Path]:
         yield folder / "error.log"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         shutil.rmtree(folder)
 
 

@@ -21,7 +21,7 @@ from tests.recipes.deployment import Deployment
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 METADATA = "/.well-known/openid-configuration"
-SECONDS = 10
+SECONDS = 30
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
 
 

@@ -81,8 +81,8 @@ class Site:
             both = self.folder / "client.pem"
             both.write_bytes(certificate.pem + certificate.key_pem)
             context.load_cert_chain(both)
-        connection = http.client.HTTPConnection(NAME, port, timeout=10)
-        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection = http.client.HTTPConnection(NAME, port, timeout=60)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=60)
         connection.sock = context.wrap_socket(plain, server_hostname=NAME)
         with closing(connection):
             yield connection

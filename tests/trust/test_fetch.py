@@ -33,7 +33,7 @@ def resolving(*addresses: str, asked: list[str] | None = None) -> Resolver:
 def fetched(answer: bytes | Callable[[socket.socket], None], *, max_bytes: int = 1000) -> Fetched:
     """What comes of one fetch over plain HTTP from a server that answers so."""
     with Server(answer) as server:
-        return PinnedFetcher(LOCAL, timeout=5, total_deadline=5).get(
+        return PinnedFetcher(LOCAL, timeout=30, total_deadline=30).get(
             f"http://127.0.0.1:{server.port}/jwks", max_bytes=max_bytes
         )
 
@@ -242,7 +242,7 @@ def dripping(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
 def test_one_byte_after_the_other_ends_at_the_total_deadline(head: bytes, drop: bytes) -> None:
     """Attack case 179: every single read is quick, so only the sum can stop it."""
     with Server(dripping(head, drop)) as server:
-        fetcher = PinnedFetcher(LOCAL, timeout=5, total_deadline=0.4)
+        fetcher = PinnedFetcher(LOCAL, timeout=30, total_deadline=0.4)
         with pytest.raises(FetchFailed, match="in time"):
             fetcher.get(f"http://127.0.0.1:{server.port}/", max_bytes=10_000)
 
@@ -271,7 +271,7 @@ def test_a_resolver_that_never_answers_ends_at_the_total_deadline() -> None:
     try:
         with pytest.raises(FetchFailed, match="in time"):
             PinnedFetcher(LOCAL, total_deadline=0.2, resolver=stuck).get("https://idp.example/", max_bytes=1)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20
     finally:
         released.set()
 

@@ -17,7 +17,7 @@ from idjag.idp.audit import Source
 from idjag.idp.facts import PersonFacts, string
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, OneTime, Row, Update, Verdict, Write
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Row, Update, Verdict, Write
 
 __all__ = [
     "Denied",
@@ -237,14 +237,8 @@ def _committed(
         outcome = judged(found)
         return outcome if isinstance(outcome, Verdict) else Verdict(outcome, ())
 
-    entry = Entry(
-        store.tenant, source.decision_id, source.now, decide, _never_lost, reads=everybody.keys, urgent=True
-    )
+    entry = Entry(store.tenant, source.decision_id, source.now, decide, reads=everybody.keys, urgent=True)
     outcome = store.ledger.commit(entry)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
-
-
-def _never_lost(one_time: OneTime) -> Verdict[bool | _No]:
-    raise AssertionError(f"an appointment consumes nothing, and {one_time.kind} was lost")

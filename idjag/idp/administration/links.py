@@ -22,7 +22,7 @@ from idjag.idp.facts import PersonFacts, integer, string
 from idjag.idp.passwords.links import link_key
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Row, Verdict, Write
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, Row, Verdict, Write
 from idjag.protocol.errors import Refused
 
 __all__ = ["LIFETIME", "AdminLink", "Kind", "Opened", "OwnerExists", "create", "link_of", "reset"]
@@ -227,12 +227,8 @@ def _committed(
     source: Source,
     reads: tuple[Key, ...],
 ) -> AdminLink:
-    entry = Entry(store.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads, urgent=True)
+    entry = Entry(store.tenant, source.decision_id, source.now, decide, reads=reads, urgent=True)
     outcome = store.ledger.commit(entry)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
-
-
-def _never_lost(one_time: OneTime) -> Verdict[_Made]:
-    raise AssertionError(f"making a link consumes nothing, and {one_time.kind} was lost")

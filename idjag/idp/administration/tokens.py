@@ -21,7 +21,7 @@ from idjag.idp.audit import Source
 from idjag.idp.facts import integer, optional_integer, string
 from idjag.idp.signin import sessions
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Verdict
 
 __all__ = [
     "LONGEST",
@@ -142,7 +142,7 @@ def create(
     """Make a token that lives ``lifetime`` seconds; ``creator``: the id of the administrator whose it is.
 
     ``parent``: the handle of the token that makes it.
-    Raises ValueError for a lifetime that is none or too long, Unavailable.
+    Raises TokenDenied, ValueError for a lifetime that is none or too long, Unavailable.
     """
     if not 0 < lifetime <= LONGEST:
         raise ValueError(f"an API token lives a second to {LONGEST // 86400} days")
@@ -161,10 +161,19 @@ def create(
     source = source or here(store)
     event = _event("api_token.created", token, actor, source)
 
-    def decide(_snapshot: object, _facts: Facts) -> Verdict[Made]:
+    theirs = Key("administrator", "person_id", creator)
+
+    def decide(_snapshot: object, found: Facts) -> Verdict[Made | None]:
+        # of whoever was ended since they were let in it would come back with a new appointment
+        if creator and not any(one["tenant_id"] == store.tenant for one in found(theirs)):
+            return Verdict(None, ())
         return Verdict(Made(token, value), (event,), (Insert(_TABLE, row),))
 
-    return store.ledger.commit(_entry(store, source.decision_id, now, decide))
+    reads = (theirs,) if creator else ()
+    made = store.ledger.commit(_entry(store, source.decision_id, now, decide, reads=reads))
+    if made is None:
+        raise TokenDenied("whose token it would be is no administrator any more")
+    return made
 
 
 def listed(store: Store) -> list[ApiToken]:
@@ -276,12 +285,8 @@ def _entry(
     *,
     reads: tuple[Key, ...] = (),
 ) -> Entry[Any, R]:
-    return Entry(store.tenant, decision_id, now, decide, _never_lost, reads=reads, urgent=True)
+    return Entry(store.tenant, decision_id, now, decide, reads=reads, urgent=True)
 
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _never_lost(one_time: OneTime) -> Verdict[Any]:
-    raise AssertionError(f"a token consumes nothing, and {one_time.kind} was lost")

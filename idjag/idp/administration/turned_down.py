@@ -8,7 +8,7 @@ from typing import Any
 
 from idjag.idp.audit import Source
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Verdict
 
 __all__ = ["Why", "turned_down"]
 
@@ -28,18 +28,15 @@ def turned_down(
     store: Store, why: Why, *, actor: Mapping[str, str], source: Source, method: str, path: str
 ) -> None:
     """One event ``admin.refused``; ``path`` without its query, which may hold what people typed."""
-    asked = {"method": method, "path": path[:_LONGEST]}
+    # it was decoded: what nobody sees could end a line, or move the cursor of whoever reads the log
+    asked = {"method": method, "path": "".join(c if c.isprintable() else "?" for c in path[:_LONGEST])}
     said = {**source.fields(), "actor": dict(actor), "reason": why.value, "inputs": asked}
 
     def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
         return Verdict(None, (Event("admin.refused", said),))
 
-    entry: Entry[Any, None] = Entry(store.tenant, source.decision_id, source.now, decide, _never_lost)
+    entry: Entry[Any, None] = Entry(store.tenant, source.decision_id, source.now, decide)
     store.ledger.submit(entry)
 
 
 _LONGEST = 200
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"a refusal consumes nothing, and {one_time.kind} was lost")

@@ -15,16 +15,19 @@ from litestar.openapi.config import OpenAPIConfig
 from idjag.asgi import trusted_networks
 from idjag.idp.administration.roles import Permission
 from idjag.idp.administration.turned_down import Why, turned_down
+from idjag.idp.api.accounts import ACCOUNTS
 from idjag.idp.api.administrators import ADMINISTRATORS
 from idjag.idp.api.audit import AUDIT
 from idjag.idp.api.bodies import LONGEST
 from idjag.idp.api.described import Described
 from idjag.idp.api.discovery import DISCOVERY
 from idjag.idp.api.door import Doorkeeper, address, needs, user_agent
+from idjag.idp.api.log import LOG
 from idjag.idp.api.nouns import routers
 from idjag.idp.api.office import Lookups, Office, Visit
 from idjag.idp.api.problem import Problem, response
 from idjag.idp.api.routes import HANDLERS
+from idjag.idp.api.secrets import SECRETS
 from idjag.idp.api.sessions import SESSIONS
 from idjag.idp.audit import Source, refusal_entry
 from idjag.idp.lookups import TooMuch
@@ -67,7 +70,17 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
         [
             Router(
                 "/v1",
-                route_handlers=[*HANDLERS, *DISCOVERY, *ADMINISTRATORS, *SESSIONS, *AUDIT, *routers()],
+                route_handlers=[
+                    *HANDLERS,
+                    *DISCOVERY,
+                    *ADMINISTRATORS,
+                    *ACCOUNTS,
+                    *SESSIONS,
+                    *SECRETS,
+                    *AUDIT,
+                    *LOG,
+                    *routers(),
+                ],
             )
         ],
         path=base,

@@ -21,8 +21,10 @@ __all__ = [
     "RevokeBody",
     "RoleBody",
     "RotateBody",
+    "SecretBody",
     "TokenBody",
     "checked",
+    "nothing",
     "parsed",
     "value_of",
     "wrong",
@@ -90,6 +92,19 @@ class TokenBody(FileEntry):
     """How long it lives."""
 
 
+class SecretBody(FileEntry):
+    """A further client secret."""
+
+    overlap: Duration = 24 * 3600
+    """How long the one that is there goes on."""
+    expires: Timestamp | None = None
+    """When the new one ends by itself."""
+
+
+class Nothing(FileEntry):
+    """There is nothing to say."""
+
+
 class RevokeBody(FileEntry):
     """Trust a key no more."""
 
@@ -108,6 +123,12 @@ def value_of(octets: bytes) -> dict[str, strict.JsonValue]:
 def parsed(octets: bytes, model: type[M]) -> M:
     """The body as what it must be; raises Problem 400 that names every place."""
     return checked(value_of(octets), model)
+
+
+def nothing(octets: bytes) -> None:
+    """Whoever sends something means something; raises Problem 400."""
+    if octets:
+        parsed(octets, Nothing)
 
 
 def checked(value: dict[str, strict.JsonValue], model: type[M]) -> M:

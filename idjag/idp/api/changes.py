@@ -19,6 +19,7 @@ from idjag.idp.signin.passwords import Busy, PasswordRefused
 from idjag.idp.state.apply import Agreed, How, Outcome, TestsFailed, apply, look
 from idjag.idp.state.credentials import Credentials, credentials_of
 from idjag.idp.state.current import Current
+from idjag.idp.state.file import StateFile
 from idjag.idp.state.plan import Plan, Problems
 from idjag.idp.state.read import Source, read
 from idjag.ledger.entry import Conflict
@@ -112,17 +113,22 @@ def _outcome(
     if only_look:
         plan = look(office, source.state, secrets, how=how, agreed=agreed, near=office.lookups)
         return Outcome(plan, plan.policy_seq, applied=False)
-    digest = hashlib.sha256(octets).hexdigest()
     return apply(
         office,
         source.state,
         secrets,
         actor=caller.actor,
-        digest=digest,
+        digest=_digest(octets, source.state),
         how=how,
         agreed=agreed,
         near=office.lookups,
     )
+
+
+def _digest(octets: bytes, state: StateFile) -> str:
+    """SHA-256 in hex, "" where a secret stands in it: whoever reads the log could try all passwords on it."""
+    secrets = (*(one.auth.secret for one in state.apps or ()), *(one.password for one in state.users or ()))
+    return "" if any(secrets) else hashlib.sha256(octets).hexdigest()
 
 
 def _credentials(office: Office) -> Credentials:

@@ -7,7 +7,15 @@ from typing import Any, Final
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RoleBody, RotateBody, TokenBody
+from idjag.idp.api.bodies import (
+    HoldBody,
+    ReleaseBody,
+    RevokeBody,
+    RoleBody,
+    RotateBody,
+    SecretBody,
+    TokenBody,
+)
 from idjag.idp.api.discovery import CheckBody, DiscoverBody
 from idjag.idp.api.routes import YAML
 from idjag.idp.catalog.app import AppEntry
@@ -23,8 +31,10 @@ __all__ = ["Described"]
 
 _V1: Final = "/v1/"
 _REFUSALS: Final = ("400", "401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
-_FILES: Final = {"/v1/audit/export": ("application/x-ndjson", "text/csv")}
+_KINDS: Final = ("application/x-ndjson", "text/csv")
+_FILES: Final = {"/v1/audit/export": _KINDS, "/v1/audit/log": _KINDS}
 _BODIES: Final[Mapping[str, type[FileEntry]]] = {
+    "/v1/apps/{key}/secrets": SecretBody,
     "/v1/ask": AskEntry,
     "/v1/connections/{key}/check": CheckBody,
     "/v1/discover": DiscoverBody,

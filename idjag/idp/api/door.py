@@ -1,8 +1,8 @@
 """Who may come in: a bearer token, and the permission that each route names; what names none is closed."""
 
-import asyncio
 from typing import Any, Final
 
+from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
@@ -16,6 +16,7 @@ __all__ = ["NEEDS", "Doorkeeper", "address", "needs", "user_agent"]
 
 NEEDS: Final = "permission"
 
+_LONGEST_AGENT: Final = 256
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="idjag admin API"'}
 
 
@@ -33,7 +34,8 @@ class Doorkeeper:
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
         """Raises Problem 401 without a token that lets in, 403 without the permission."""
         value, now = _bearer(connection), self._office.clock()
-        caller = await asyncio.to_thread(tokens.caller, self._office, value, now=now)
+        # by the threads of pages: whoever knocks often keeps no token request waiting
+        caller = await sync_to_thread(tokens.caller, self._office, value, now=now)
         if caller is None:
             raise Problem(401, "Send a valid API token: Authorization: Bearer ...", headers=_CHALLENGE)
         connection.state.visit = Visit(
@@ -63,5 +65,6 @@ def address(connection: ASGIConnection[Any, Any, Any, Any], trusted: Networks) -
 
 
 def user_agent(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """What the client calls itself, as far as the log wants to know."""
-    return connection.headers.get("user-agent", "")[:256]
+    """What the client calls itself, as far as the log wants to know: nothing that moves a terminal."""
+    said = connection.headers.get("user-agent", "")[:_LONGEST_AGENT]
+    return "".join(char if " " <= char <= "~" else "?" for char in said)

@@ -1,9 +1,11 @@
 """The nouns of the state file, one by one; If-Match tells whose edit comes second."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, Router, delete, get, put
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, HeaderParameter, RawBody
 
 from idjag.idp.administration.roles import Permission
@@ -21,6 +23,8 @@ from idjag.idp.state.show import plan_json
 __all__ = ["routers"]
 
 _MOST: Final = 200
+_OPEN: Final = needs(Permission.READ)
+"""To look is enough at the door: what a role may change is judged by the plan (``changes.change``)."""
 
 IfMatch: TypeAlias = Annotated[str | None, HeaderParameter(name="If-Match")]
 
@@ -31,9 +35,12 @@ def routers() -> list[Router]:
 
 
 def _router(section: Section) -> Router:
-    read, write = needs(Permission.READ), needs(Permission.READ)
+    path = "/" + section.name.replace("_", "-")
+    return Router(path, route_handlers=[_list(section), _read(section), _put(section), _delete(section)])
 
-    @get("/", opt=read, sync_to_thread=True, name=f"list {section.name}")
+
+def _list(section: Section) -> HTTPRouteHandler:
+    @get("/", opt=_OPEN, sync_to_thread=True, name=f"list {section.name}")
     def list_all(
         office: NamedDependency[Office], begins: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> dict[str, Any]:
@@ -42,13 +49,21 @@ def _router(section: Section) -> Router:
         entries = [entry_of(section, current, key) for key in keys[:_MOST]]
         return {"items": entries, "next": keys[_MOST - 1] if len(keys) > _MOST else None}
 
-    @get("/{key:str}", opt=read, sync_to_thread=True, name=f"read {section.name}")
+    return list_all
+
+
+def _read(section: Section) -> HTTPRouteHandler:
+    @get("/{key:str}", opt=_OPEN, sync_to_thread=True, name=f"read {section.name}")
     def read_one(office: NamedDependency[Office], key: FromPath[str]) -> Response[dict[str, Any]]:
         """One of them, with the ETag that If-Match wants."""
         entry = entry_now(office, section, key)
         return Response(entry, headers={"ETag": etag(entry)})
 
-    @put("/{key:str}", opt=write, sync_to_thread=True, name=f"put {section.name}")
+    return read_one
+
+
+def _put(section: Section) -> HTTPRouteHandler:
+    @put("/{key:str}", opt=_OPEN, sync_to_thread=True, name=f"put {section.name}")
     def put_one(
         *,
         office: NamedDependency[Office],
@@ -65,20 +80,15 @@ def _router(section: Section) -> Router:
         entry = {section.key: key, **value_of(body)}
         if entry[section.key] != key:
             raise Problem(400, f"{section.key} in the body is another one than in the address.")
-        octets = document_of(section.name, entry)
-        outcome = change(
-            office,
-            visit.caller,
-            source_of(octets),
-            octets=octets,
-            how=How(managed_by=BY_HAND).from_there(visit.ip, visit.user_agent),
-            only_look=dry_run,
-            as_seen=as_seen(section, key, if_match),
-        )
-        answer = {**plan_json(outcome.plan), "applied": outcome.applied}
+        octets, seen = document_of(section.name, entry), as_seen(section, key, if_match)
+        answer = _changed(office, visit, octets, how=How(managed_by=BY_HAND), seen=seen, only_look=dry_run)
         return Response(answer, headers={} if dry_run else {"ETag": etag(entry_now(office, section, key))})
 
-    @delete("/{key:str}", opt=write, sync_to_thread=True, status_code=200, name=f"delete {section.name}")
+    return put_one
+
+
+def _delete(section: Section) -> HTTPRouteHandler:
+    @delete("/{key:str}", opt=_OPEN, sync_to_thread=True, status_code=200, name=f"delete {section.name}")
     def delete_one(
         *,
         office: NamedDependency[Office],
@@ -88,20 +98,32 @@ def _router(section: Section) -> Router:
         dry_run: FromQuery[bool] = False,
     ) -> dict[str, Any]:
         """Remove it; refused while something still refers to it, and while it is under a hold."""
-        octets = b'{"version": 1}'
-        outcome = change(
-            office,
-            visit.caller,
-            source_of(octets),
-            octets=octets,
-            how=How(unwanted={section.noun: {key}}).from_there(visit.ip, visit.user_agent),
-            only_look=dry_run,
-            as_seen=as_seen(section, key, if_match, gone=True),
-        )
-        return {**plan_json(outcome.plan), "applied": outcome.applied}
+        how, seen = How(unwanted={section.noun: {key}}), as_seen(section, key, if_match, gone=True)
+        return _changed(office, visit, b'{"version": 1}', how=how, seen=seen, only_look=dry_run)
 
-    path = "/" + section.name.replace("_", "-")
-    return Router(path, route_handlers=[list_all, read_one, put_one, delete_one])
+    return delete_one
+
+
+def _changed(
+    office: Office,
+    visit: Visit,
+    octets: bytes,
+    *,
+    how: How,
+    seen: Callable[[Current], None],
+    only_look: bool,
+) -> dict[str, Any]:
+    """What was changed, or would be, by a file of the one entry."""
+    outcome = change(
+        office,
+        visit.caller,
+        source_of(octets),
+        octets=octets,
+        how=how.from_there(visit.ip, visit.user_agent),
+        only_look=only_look,
+        as_seen=seen,
+    )
+    return {**plan_json(outcome.plan), "applied": outcome.applied}
 
 
 def _page(office: Office, section: Section, *, begins: str, after: str) -> tuple[Current, list[str]]:

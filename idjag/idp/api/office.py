@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
 
 from idjag.idp.administration.tokens import Caller
+from idjag.idp.api.problem import Problem
 from idjag.idp.audit import Source
 from idjag.idp.lookups import Lookups
 from idjag.idp.services import Services
@@ -14,6 +18,8 @@ from idjag.ledger.entry import Ledger
 
 __all__ = ["Lookups", "Office", "Visit"]
 
+_PATIENCE: Final = 2.0  # seconds; whoever waits has a thread meanwhile
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -21,6 +27,18 @@ class Office:
 
     services: Services
     lookups: Lookups
+    # any: Litestar looks at the kinds of these fields, and in Python 3.11 Lock is none
+    _whole: Any = field(default_factory=Lock, repr=False, compare=False)
+
+    @contextmanager
+    def one_at_a_time(self, *, seconds: float = _PATIENCE) -> Iterator[None]:
+        """For a whole state, of which one may take a gigabyte; raises Problem 429 when others take long."""
+        if not self._whole.acquire(timeout=seconds):
+            raise Problem(429, "Another whole state is being read: try again.", headers={"Retry-After": "5"})
+        try:
+            yield
+        finally:
+            self._whole.release()
 
     @property
     def ledger(self) -> Ledger[Snapshot]:

@@ -1,5 +1,6 @@
 """The routes that are no noun of the state file: ask, holds, the whole state, the audit log, keys, tokens."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -8,9 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, RawBody
 
 from idjag.idp.administration import tokens
-from idjag.idp.administration.roles import Permission, Role
+from idjag.idp.administration.roles import NEEDED, Permission, Role
 from idjag.idp.answers import answered
-from idjag.idp.api.bodies import HoldBody, ReleaseBody, RevokeBody, RotateBody, TokenBody, parsed
+from idjag.idp.api.bodies import LONGEST, HoldBody, ReleaseBody, RevokeBody, RotateBody, TokenBody, parsed
 from idjag.idp.api.changes import change, source_of
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
@@ -18,6 +19,7 @@ from idjag.idp.api.problem import Problem
 from idjag.idp.api.refusals import appointed
 from idjag.idp.facts import holds_of
 from idjag.idp.holds import find, place, release
+from idjag.idp.holds_shown import shown
 from idjag.idp.key_rotation import SOONEST, Change, Keys, KeyUnknown
 from idjag.idp.questions import UnknownName, build
 from idjag.idp.state.apply import How
@@ -27,12 +29,12 @@ from idjag.idp.state.export import NotExportable, export
 from idjag.idp.state.file import AskEntry
 from idjag.idp.state.show import plan_json
 from idjag.ledger.entry import Key
-from idjag.policy.model import Hold
 from idjag.yaml_file import MAX_BYTES
 
 __all__ = ["HANDLERS"]
 
 YAML: Final = "application/yaml"
+_CHANGES: Final = frozenset(NEEDED.values())
 
 
 @get("/me", opt=needs(Permission.READ), sync_to_thread=False)
@@ -56,7 +58,7 @@ def ask(office: NamedDependency[Office], body: RawBody) -> dict[str, Any]:
 def list_holds(office: NamedDependency[Office]) -> dict[str, Any]:
     """Every hold of the tenant."""
     key = Key("hold", "tenant_id", office.tenant)
-    return {"items": [_hold(hold) for hold in holds_of(office.ledger.read((key,))(key))]}
+    return {"items": shown(office, holds_of(office.ledger.read((key,))(key)))}
 
 
 @post("/holds", opt=needs(Permission.HOLD), status_code=201, sync_to_thread=True)
@@ -69,20 +71,19 @@ def hold(office: NamedDependency[Office], visit: NamedDependency[Visit], body: R
         target = find(office, asked.kind, asked.id, app=asked.app)
     except UnknownName as unknown:
         raise Problem(422, f"{unknown}.") from None
-    may = visit.caller.permissions
-    return _hold(
-        appointed(
-            lambda: place(
-                office,
-                target,
-                actor=visit.actor,
-                reason=asked.reason,
-                until=asked.until,
-                may=may,
-                source=visit.source(office.clock()),
-            )
+    may, source = visit.caller.permissions, visit.source(office.clock())
+    placed = appointed(
+        lambda: place(
+            office,
+            target,
+            actor=visit.actor,
+            reason=asked.reason,
+            until=asked.until,
+            may=may,
+            source=source,
         )
     )
+    return shown(office, [placed])[0]
 
 
 @post("/holds/release", opt=needs(Permission.HOLD), status_code=200, sync_to_thread=True)
@@ -99,14 +100,15 @@ def release_holds(
     released = appointed(
         lambda: release(office, target, actor=visit.actor, reason=asked.reason, may=may, source=source)
     )
-    return {"items": [_hold(one) for one in released]}
+    return {"items": shown(office, released)}
 
 
 @get("/state", opt=needs(Permission.READ), media_type=YAML, sync_to_thread=True)
 def read_state(office: NamedDependency[Office]) -> str:
     """The state as `idjag export` writes it; never a secret."""
     try:
-        return export(load(office.ledger, office.tenant, everyone=True))
+        with office.one_at_a_time():
+            return export(load(office.ledger, office.tenant, everyone=True))
     except NotExportable as error:
         raise Problem(409, f"{error}.") from None
 
@@ -128,17 +130,26 @@ def apply_state(
 ) -> dict[str, Any]:
     """Bring the state to what a file says, as `idjag apply` does; all or nothing, as the role allows."""
     how = How(prune=prune).from_there(visit.ip, visit.user_agent)
-    outcome = change(office, visit.caller, source_of(body), octets=body, how=how, only_look=dry_run)
+    if len(body) > LONGEST and not visit.caller.permissions & _CHANGES:
+        raise Problem(403, f"The role {visit.caller.role} may change nothing, and sends no long file.")
+    with office.one_at_a_time() if len(body) > LONGEST or prune else nullcontext():
+        outcome = change(office, visit.caller, source_of(body), octets=body, how=how, only_look=dry_run)
     return {**plan_json(outcome.plan), "policy_seq": outcome.policy_seq, "applied": outcome.applied}
 
 
 @get("/keys", opt=needs(Permission.READ), sync_to_thread=True)
 def list_keys(office: NamedDependency[Office]) -> dict[str, Any]:
     """The signing keys and their states; nothing private."""
-    key = Key("signing_key", "tenant_id", office.tenant)
+    key, tenant = Key("signing_key", "tenant_id", office.tenant), Key("tenant", "id", office.tenant)
+    found = office.ledger.read((key, tenant))
+    tenant_name = next((row["name"] for row in found(tenant)), None)
     columns = ("alg", "status", "created", "activated", "retires")
-    rows = sorted(office.ledger.read((key,))(key), key=lambda row: (str(row["alg"]), str(row["created"])))
-    return {"items": [{"kid": row["id"], **{name: row[name] for name in columns}} for row in rows]}
+    rows = sorted(found(key), key=lambda row: (str(row["alg"]), str(row["created"])))
+    return {
+        "items": [
+            {"tenant": tenant_name, "kid": row["id"], **{name: row[name] for name in columns}} for row in rows
+        ]
+    }
 
 
 @post("/keys/rotate", opt=needs(Permission.KEYS), status_code=200, sync_to_thread=True)
@@ -149,7 +160,8 @@ def rotate_keys(
     asked = parsed(body, RotateBody)
     if asked.ahead < SOONEST:
         raise Problem(422, f"ahead: at least {SOONEST // 60}m, so that everybody has fetched the key before.")
-    changes = _keys(office).rotate(asked.algs, ahead=asked.ahead, now=office.clock(), actor=visit.actor)
+    keys, now = _keys(office, visit), office.clock()
+    changes = keys.rotate(asked.algs, ahead=asked.ahead, now=now, actor=visit.actor)
     return {"items": [_change(one) for one in changes]}
 
 
@@ -160,7 +172,7 @@ def revoke_key(
     """Trust a key no more, from the next request on."""
     reason = parsed(body, RevokeBody).reason
     try:
-        changes = _keys(office).revoke(kid, reason=reason, now=office.clock(), actor=visit.actor)
+        changes = _keys(office, visit).revoke(kid, reason=reason, now=office.clock(), actor=visit.actor)
     except KeyUnknown:
         raise Problem(404, "No living key has this kid.") from None
     return {"items": [_change(one) for one in changes]}
@@ -201,28 +213,16 @@ def end_token(office: NamedDependency[Office], visit: NamedDependency[Visit], ha
         raise Problem(404, "No living token has this handle.")
 
 
-def _keys(office: Office) -> Keys:
+def _keys(office: Office, visit: Visit) -> Keys:
     sealer = office.services.sealer
     if sealer is None:
         raise Problem(503, "The keys of this server are not its own to change.")
-    return Keys(office.ledger, sealer, office.tenant, office.new_id)
+    where = {"ip": visit.ip, "user_agent": visit.user_agent}
+    return Keys(office.ledger, sealer, office.tenant, office.new_id, where)
 
 
 def _change(one: Change) -> dict[str, Any]:
     return {"kid": one.kid, "alg": one.alg, "status": one.status, "at": one.at, "made": one.made}
-
-
-def _hold(one: Hold) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "kind": one.kind,
-        "target": one.target,
-        "app": one.app or None,
-        "reason": one.reason,
-        "by": one.by,
-        "since": one.since,
-        "until": one.until,
-    }
 
 
 HANDLERS: Final = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from idjag.idp.catalog.documents import spec_of
 from idjag.idp.catalog.references import Path, Problem
+from idjag.idp.catalog.user import folded
 from idjag.ledger.entry import Row
 from idjag.protocol.resources import comparable, same_issuer_lookup
 
@@ -46,9 +47,11 @@ def _people(result: Result) -> Iterator[Problem]:
     subs: dict[tuple[str, str], str] = {}
     for username, row in result.people.items():
         # Two people whom no reader can tell apart: one of them signs in, the other is blamed.
-        other = spellings.setdefault(username.casefold(), username)
+        other = spellings.setdefault(folded(username), username)
         if other != username:
-            message = f"differs from user {other} only in upper and lower case"
+            cased = other.casefold() == username.casefold()
+            how = "upper and lower case" if cased else "how the same characters are encoded"
+            message = f"differs from user {other} only in {how}"
             yield Problem("user", username, ("username",), message)
         for sector, sub in result.subs.get(str(row["id"]), {}).items():
             if (holder := subs.setdefault((sector, sub), username)) != username:

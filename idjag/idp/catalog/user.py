@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -25,7 +26,7 @@ from idjag.idp.catalog.fields import (
 from idjag.idp.catalog.references import Path, References, unknown
 from idjag.ledger.entry import Row
 
-__all__ = ["PUBLIC", "UserEntry", "user_columns", "user_entry", "user_problems"]
+__all__ = ["PUBLIC", "UserEntry", "folded", "user_columns", "user_entry", "user_problems"]
 
 PUBLIC = ""
 """The sector of the subs that are the same for every app."""
@@ -37,9 +38,15 @@ _MOST = 64
 
 
 def _username(value: str) -> str:
-    if not _USERNAME.fullmatch(value) or not is_clean(value):
+    unseen = any(unicodedata.category(char) == "Cf" for char in value)  # no width, soft hyphens, tags
+    if not _USERNAME.fullmatch(value) or not is_clean(value) or unseen:
         raise refused("a user name is 1 to 200 characters without white space or control characters")
     return value
+
+
+def folded(username: str) -> str:
+    """The same for user names that readers take for one: in case, in width, in how accents are encoded."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
 
 
 def _attribute(value: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from idjag.idp.console.connections_effect import reached
+from idjag.idp.console.connections_effect import acting, served
 from idjag.idp.console.proposals import Proposal
 from idjag.idp.console.visit import Desk
-from idjag.idp.lookups import TooMuch
+from idjag.policy.model import ConnectionStatus
 
 __all__ = ["reach"]
 
@@ -28,8 +29,9 @@ def reach(desk: Desk, proposal: Proposal) -> Mapping[str, int | None]:
         if one.noun != "connection" or one.entry is None:
             continue
         connection = policy.connection(apps.get(one.entry["from"], ""), targets.get(one.entry["to"], ""))
-        try:
-            found[one.key] = reached(desk, policy, connection) if connection is not None else None
-        except TooMuch:
-            found[one.key] = None
+        if connection is None:
+            continue
+        # what a pause takes away, and what an activation gives
+        active = acting(desk, policy, replace(connection, status=ConnectionStatus.ACTIVE))
+        found[one.key] = served(desk, policy, active)
     return found

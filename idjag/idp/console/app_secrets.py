@@ -27,7 +27,7 @@ def _make(desk: Desk, visit: Visit) -> Reply:
     """A further secret, on a page of its own: it is seen this once."""
     key = visit.asked.one("id")
     try:
-        made = make(desk.office, key, actor=visit.actor, overlap=_OVERLAP)
+        made = make(desk.office, key, actor=visit.actor, overlap=_OVERLAP, source=visit.source)
     except (UnknownName, SecretRefused) as refused:
         raise Problem(422, f"{refused}.") from None
     return desk.show("app_secret.html", visit, key=key, made=made)
@@ -36,7 +36,7 @@ def _make(desk: Desk, visit: Visit) -> Reply:
 def _retire(desk: Desk, visit: Visit) -> Reply:
     key = visit.asked.one("id")
     try:
-        retire(desk.office, key, visit.asked.one("secret"), actor=visit.actor)
+        retire(desk.office, key, visit.asked.one("secret"), actor=visit.actor, source=visit.source)
     except (UnknownName, SecretRefused) as refused:
         raise Problem(422, f"{refused}.") from None
     return desk.go("/admin/app", id=key, done="retired")

@@ -20,6 +20,7 @@ from idjag.idp.console.places import Place
 from idjag.idp.console.surroundings import around_app, holds_on
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.console.who import WhoForm, groups_offered
+from idjag.idp.console.words import GRANTS, KINDS, METHODS
 from idjag.idp.lookups import Thing
 from idjag.idp.naming import names_of
 from idjag.idp.questions import UnknownName, find_app
@@ -70,23 +71,6 @@ NEW: Final[Mapping[str, Any]] = {
     "status": "active",
     "assigned": {"everyone": True},
 }
-KINDS: Final = (
-    ("web", "Web app"),
-    ("spa", "Single-page app"),
-    ("native", "Native app"),
-    ("service", "Service"),
-    ("ai_agent", "AI agent"),
-)
-METHODS: Final = (
-    ("client_secret", "Client secret"),
-    ("client_secret_basic", "Client secret, in the header alone (client_secret_basic)"),
-    ("client_secret_post", "Client secret, in the body alone (client_secret_post)"),
-    ("private_key_jwt", "Key of its own (private_key_jwt)"),
-    ("tls_client_auth", "Certificate that an authority has signed (tls_client_auth)"),
-    ("self_signed_tls_client_auth", "Certificate of its own (self_signed_tls_client_auth)"),
-    ("none", "Not at all: it cannot keep a secret"),
-    ("client_id_metadata_document", "As its client ID metadata document says"),
-)
 _SUBJECTS: Final = {
     "tls_client_auth_subject_dn": ("Its subject", "As RFC 4514 writes it: CN=wiki,O=Acme."),
     "tls_client_auth_san_dns": ("A DNS name in it", ""),
@@ -99,11 +83,6 @@ _FITTING: Final[Mapping[str, tuple[str, ...]]] = {
     "self_signed_tls_client_auth": ("jwks", "jwks_uri"),
     "tls_client_auth": SUBJECTS,
 }
-_GRANTS: Final = (
-    ("authorization_code", "People sign in to it here"),
-    ("token_exchange", "It may act at other apps on people's behalf"),
-    ("refresh_token", "It stays signed in (refresh tokens)"),
-)
 _SCOPES: Final = (
     ("openid", "openid: who somebody is"),
     ("profile", "profile: their name"),
@@ -223,7 +202,7 @@ def _shown(
         groups=groups_offered(desk, *who.groups, *who.not_groups),
         kinds=KINDS,
         methods=METHODS,
-        grants=_GRANTS,
+        grants=GRANTS,
         scopes=_SCOPES,
     )
 

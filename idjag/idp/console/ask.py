@@ -13,7 +13,7 @@ from idjag.idp.console.asked import Asked
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
-from idjag.idp.console.words import level_said
+from idjag.idp.console.words import AMR, level_said
 from idjag.idp.factors import acr
 from idjag.idp.questions import UnknownName, build
 from idjag.idp.state.cases import ask_of
@@ -27,13 +27,6 @@ _WORDS: Final = ("user", "from", "to", "acr", "auth_age", "address", "signin_add
 _FIELDS: Final[Mapping[str, str]] = {
     name: name for name in (*_WORDS, "scopes", "resources", "amr", "key_bound")
 }
-_METHODS: Final = (
-    ("pwd", "a password"),
-    ("otp", "a one-time code"),
-    ("mfa", "several factors"),
-    ("pop", "a passkey"),
-    ("user", "with user verification"),
-)
 
 
 def _show(desk: Desk, visit: Visit) -> Reply:
@@ -81,7 +74,7 @@ def _shown(desk: Desk, visit: Visit, *, answer: Any = None, wrong: Wrong = NOTHI
         apps=sorted((app.key, app.name) for app in policy.apps.values()),
         resource_apps=sorted((target.key, target.name) for target in policy.resource_apps.values()),
         levels=[("", "not said"), *((each, level_said(each)) for each in acr.SIGN_INS)],
-        methods=_METHODS,
+        methods=AMR,
     )
 
 

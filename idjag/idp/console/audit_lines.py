@@ -26,11 +26,15 @@ OUTCOMES: Final[Mapping[str, str]] = {
 
 _GOOD: Final = frozenset({"id_jag.issued", "id_jag.redeemed", "login.succeeded"})
 _DENIED: Final = "id_jag.denied"
+_SAVED: Final = "state.applied"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event.  ``ask`` fills in the question that it answered; empty where there was none."""
+    """One event.  ``ask`` fills in the question that it answered; empty where there was none.
+
+    ``about``: what was changed, where it is none of the others, or why everything was saved.
+    """
 
     no: int
     time: int
@@ -42,6 +46,7 @@ class Line:
     requesting_app: str
     resource_app: str
     reason: str
+    about: str
     decision_id: str
     jti: str
     ask: tuple[tuple[str, str], ...]
@@ -80,7 +85,7 @@ _TEXTS: Final = (
 _KINDS: Final[Mapping[str, type]] = {
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("time", "auth_time"), int),
-    **dict.fromkeys(("actor", "inputs"), dict),
+    **dict.fromkeys(("actor", "inputs", "before", "after"), dict),
     **dict.fromkeys(("scopes_requested", "resources", "amr"), list),
 }
 
@@ -99,11 +104,20 @@ def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
         requesting_app=app.name if app else str(event["requesting_app"] or ""),
         resource_app=target.name if target else str(event["resource_app"] or ""),
         reason=str(event["reason"] or ""),
+        about=_about(event),
         decision_id=str(event["decision_id"] or ""),
         jti=str(event["jti"] or ""),
         ask=_ask(event, names, policy) if event["event"] == _DENIED and app and target else (),
         fields={name: value for name, value in event.items() if value not in (None, "", [], {})},
     )
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    """The name of what was made, changed or removed; of a whole change, why."""
+    said: Mapping[str, Any] = {**(event["before"] or {}), **(event["after"] or {})}
+    if event["event"] == _SAVED:
+        return f"“{said['reason']}”" if said.get("reason") else ""
+    return str(said.get("key") or said.get("name") or "") if not event["subject"] else ""
 
 
 def _actor(actor: Mapping[str, Any], names: Names, policy: Policy) -> str:

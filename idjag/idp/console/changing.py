@@ -16,7 +16,6 @@ from idjag.idp.console.visit import Desk, Visit, inside
 from idjag.idp.state.apply import Outcome
 from idjag.idp.state.changes import Change
 from idjag.idp.state.plan import Plan
-from idjag.idp.state.show import change_lines, plan_json
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply
 
@@ -108,7 +107,6 @@ def _shown(
         effect=found.connection,
         effects=found,
         reach=reach(desk, proposal),
-        lines=list(change_lines(plan_json(outcome.plan)["changes"])),
         widens=widens(changes),
         problem=problem,
         note=note,

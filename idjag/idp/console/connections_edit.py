@@ -24,9 +24,8 @@ from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.console.who import groups_offered
-from idjag.idp.console.words import level_said
+from idjag.idp.console.words import AMR, level_said
 from idjag.policy.model import ResourceApp
-from idjag.policy.words import methods
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES", "Offered", "offered"]
@@ -76,7 +75,7 @@ def offered(desk: Desk, target: ResourceApp | None, form: RuleForm) -> Offered:
         scopes=[(one, one) for one in sorted({*declared, *form.scopes, *form.default_scopes})],
         resources=[(one, one) for one in dict.fromkeys([*uris, *form.resources])],
         acr=[(one, level_said(one)) for one in policy.sign_ins],
-        amr=[(one, f"{methods((one,)).removeprefix('with ')} ({one})") for one in known],
+        amr=[(one, f"{dict(AMR).get(one, one)} ({one})") for one in known],
     )
 
 

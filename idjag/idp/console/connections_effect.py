@@ -26,7 +26,7 @@ from idjag.policy.model import (
 )
 from idjag.policy.words import Names
 
-__all__ = ["Effect", "Shift", "acting", "audience", "effect", "meant", "reached", "shifts"]
+__all__ = ["Effect", "Shift", "acting", "audience", "effect", "meant", "reached", "served", "shifts"]
 
 _MOST_SHIFTS: Final = 6
 _MOST_NAMES: Final = 10
@@ -84,8 +84,8 @@ def effect(desk: Desk, key: str, entry: Mapping[str, Any] | None, new: New = NOT
     return Effect(
         _sentences(now, before, names),
         _sentences(then, after, names),
-        _count(desk, now, by[0]),
-        _count(desk, then, by[1]),
+        served(desk, now, by[0]),
+        served(desk, then, by[1]),
         found,
         more,
     )
@@ -180,14 +180,24 @@ def acting(desk: Desk, policy: Policy, connection: Connection | None) -> Connect
     if connection.expires is not None and connection.expires <= desk.now:
         return None
     app, target = policy.apps.get(connection.app), policy.resource_apps.get(connection.resource_app)
-    if any(one is None or one.status is not AppStatus.ACTIVE for one in (app, target)):
+    sso_app = policy.apps.get(target.sso_app) if target and target.sso_app else app
+    if any(one is None or one.status is not AppStatus.ACTIVE for one in (app, target, sso_app)):
         return None
     return connection if connection.client_id or (app and app.by_document) else None
 
 
-def _count(desk: Desk, policy: Policy, connection: Connection | None) -> int | None:
+def served(desk: Desk, policy: Policy, connection: Connection | None) -> int | None:
+    """How many active people get anything by it, if it is ``acting``; None takes too long to count.
+
+    Guardrails that take a part each are not added up.
+    """
+    kinds = set(meant(policy, connection).values())
+    if not kinds:
+        return 0
+    rules, within, never = zip(*kinds, strict=True)
+    these = Audience(frozenset().union(*rules), within[0], frozenset.intersection(*never))
     try:
-        return reached(desk, policy, connection) if connection else 0
+        return desk.office.lookups.reached(these)
     except TooMuch:
         return None
 

@@ -34,14 +34,7 @@ _HOURS: Final = ("tz", "from", "to")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MIDNIGHT: Final = "T00:00:00Z"
 
-_DEFAULTS: Final = "default_scopes has what the rule does not allow"
-_SAID: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "names nobody: say everyone: true, or groups, or users": "Choose everyone, or name groups or people.",
-        "an empty list matches nothing: name at least one, or leave the field out": "Choose at least one.",
-        "this required field is missing: add it": "Fill this in, too.",
-    }
-)
+_DEFAULTS: Final = "Default_scopes has what the rule does not allow"
 
 CONNECTION_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {name: name for name in ("id", "from", "to", "client_id", "status", "owner", "expires")}
@@ -66,12 +59,11 @@ RULE_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def plainly(problems: Mapping[str, str]) -> dict[str, str]:
-    """What the catalog says in the words of the file, in the words of the form, as sentences."""
+    """The same, with what the catalog says of the rule as a whole at its field."""
     found = {}
     for name, said in problems.items():
-        # the catalog says this of the rule as a whole
         whole = name == "" and said.startswith(_DEFAULTS)
-        found["default_scopes" if whole else name] = _SAID.get(said, said[:1].upper() + said[1:])
+        found["default_scopes" if whole else name] = said.replace("Default_scopes has", "This has", 1)
     return found
 
 

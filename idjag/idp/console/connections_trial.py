@@ -28,8 +28,8 @@ from idjag.policy.words import Names
 
 __all__ = ["Trial", "trial"]
 
-_LATER: Final = frozenset({Lint.NO_OWNER})
-"""What the last step asks for."""
+_LATER: Final = frozenset({Lint.NO_OWNER, Lint.MISSING_MAPPING})
+"""What the last step asks for, and what is said here in the words of the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def trial(desk: Desk, visit: Visit, entry: Mapping[str, Any], new: New = NOTHING
             desk, "", {**entry, "status": "active", "client_id": entry.get("client_id") or "new"}, new
         ),
         denied=usage(uses, now=desk.now).denied,
-        levels=(("", "The weakest that there is"), *((one, level_said(one)) for one in policy.sign_ins)),
+        levels=(("", "The weakest"), *((one, level_said(one)) for one in policy.sign_ins)),
         answer=answer,
         wrong=wrong,
         metadata=metadata,
@@ -119,7 +119,9 @@ def _answer(
     user = asked.one("user")
     if not user or asked.one("go") != "ask":
         return None, NOTHING_WRONG
-    acr = asked.one("acr") if asked.one("acr") in policy.sign_ins else next(iter(policy.sign_ins), None)
+    # a name of its own: the step before has boxes that are called acr
+    level = asked.one("ask_acr")
+    acr = level if level in policy.sign_ins else next(iter(policy.sign_ins), None)
     app, target = policy.apps[connection.app], policy.resource_apps[connection.resource_app]
     ask = Ask(
         user,

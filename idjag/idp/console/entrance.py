@@ -7,7 +7,7 @@ after hours in any case, and with the sign-in, the role, or anything that ends t
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from idjag.idp import facts
@@ -21,7 +21,7 @@ from idjag.idp.signin import sessions
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.sessions import RECENT, SignedIn
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Verdict
+from idjag.ledger.entry import Delete, Entry, Event, Facts, Insert, Key, Row, Update, Verdict
 from idjag.protocol.addresses import is_loopback
 from idjag.protocol.http import TokenRequest
 
@@ -124,7 +124,7 @@ def enter(services: Services, session: SignedIn, *, source: Source) -> str | Non
 
     reads = _reads(session.person_id, session.id, *session.reads)
     entry: Entry[Snapshot, str | None] = Entry(
-        services.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads
+        services.tenant, source.decision_id, source.now, decide, reads=reads
     )
     return services.ledger.commit(entry)
 
@@ -144,9 +144,7 @@ def leave(services: Services, administrator: Administrator, *, source: Source) -
         events = (_event("admin.left", person, source, {}),) if person else ()
         return Verdict(None, events, (Delete(_SESSION, {"cookie": _digest(administrator.secret)}),))
 
-    services.ledger.commit(
-        Entry(services.tenant, source.decision_id, source.now, decide, _never_lost, reads=reads)
-    )
+    services.ledger.commit(Entry(services.tenant, source.decision_id, source.now, decide, reads=reads))
 
 
 def is_administrator(services: Services, person_id: str) -> bool:
@@ -190,7 +188,7 @@ def _seen(services: Services, value: str, row: Row, reads: tuple[Key, ...], *, n
         here = Update(_SESSION, {"id": string(row, "id")}, used)
         return Verdict(None, (), (here, Update("session", {"id": string(row, "session_id")}, used)))
 
-    services.ledger.commit(Entry(services.tenant, services.new_id(), now, decide, _never_lost, reads=reads))
+    services.ledger.commit(Entry(services.tenant, services.new_id(), now, decide, reads=reads))
 
 
 def _role(found: Facts, person_id: str, services: Services) -> Role | None:
@@ -215,7 +213,3 @@ def _key(value: str) -> Key:
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _never_lost(one_time: OneTime) -> Verdict[Any]:
-    raise AssertionError(f"the entrance consumes nothing, and {one_time.kind} was lost")

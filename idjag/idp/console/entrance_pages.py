@@ -17,6 +17,7 @@ from idjag.idp.signin.pages import Viewer, redirect
 from idjag.idp.signin.password_forms import WEAKNESSES, Forms
 from idjag.idp.signin.passwords import Busy
 from idjag.idp.signin.sessions import SignedIn
+from idjag.protocol.addresses import is_loopback
 from idjag.protocol.form import Form, parse
 from idjag.protocol.http import Reply, TokenRequest
 
@@ -201,6 +202,7 @@ def _setting(forms: Forms, value: str, person: PersonFacts, *, problem: str = ""
         username=person.person.username,
         problem=problem,
         shortest=forms.policy.shortest,
+        factor=not is_loopback(forms.services.issuer),
     )
 
 

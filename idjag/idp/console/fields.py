@@ -10,8 +10,9 @@ from typing import Final
 
 from idjag.idp.api.problem import Problem
 
-__all__ = ["NOTHING_WRONG", "Wrong", "wrong"]
+__all__ = ["NOTHING_WRONG", "Wrong", "plain", "wrong"]
 
+_EXISTS: Final = 428  # the admin API's word for: it is there, and nobody has looked at it
 _PLACE: Final = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+|\[\d+\])*: ")
 _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -45,9 +46,24 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "an alias repeats the issuer": ("aliases", "This repeats the issuer URL."),
         "this required field is missing: add it": ("", "Fill this in, too."),
+        "names nobody: say everyone: true, or groups, or users": (
+            "",
+            "Choose everyone, or name groups or people.",
+        ),
+        "an empty list matches nothing: name at least one, or leave the field out": (
+            "",
+            "Choose at least one.",
+        ),
+        "must be an absolute URI in plain ASCII, without fragment, user name or white space": (
+            "",
+            "Write a whole URL that begins with https://, without # and without spaces.",
+        ),
     }
 )
 """What the catalog says of entries as a whole: at which field of a form, in the words of the form."""
+
+_LINES: Final = frozenset({"resources", "redirect_uris", "post_logout_redirect_uris", "aliases", "networks"})
+"""Fields with one thing a line: which one is wrong is said, too."""
 
 _ENTRY: Final = re.compile(r"(?:group|user|app|resource app|connection|rule|guardrail|tenant) \S+: ")
 
@@ -72,11 +88,15 @@ def wrong(problem: Problem, fields: Mapping[str, str], *, depth: int = 2) -> Wro
     """
     said: dict[str, str] = {}
     names = set(fields.values())
+    if problem.status == _EXISTS:
+        at = next((one for one in ("id", "name") if one in names), "")
+        return Wrong("It is there already.", {at: "This is taken: choose another, or change what is there."})
     for (_, message), path in zip(problem.errors, problem.paths or [()] * len(problem.errors), strict=True):
-        text = _plain(message)
-        name = _field([str(part) for part in path[depth:] if isinstance(part, str)], fields)
-        at, words = _WORDS.get(text, (name, text))
-        said.setdefault(at if at in names else name, words)
+        text, here = plain(message), path[depth:]
+        name = _field([str(part) for part in here if isinstance(part, str)], fields)
+        at, words = _WORDS.get(text, (name, text[:1].upper() + text[1:]))
+        line = next((part + 1 for part in here if isinstance(part, int)), 0) if name in _LINES else 0
+        said.setdefault(at if at in names else name, f"Line {line}: {words}" if line else words)
     summary = "Something must be changed before this can be saved." if said else problem.detail
     return Wrong(summary, said)
 
@@ -89,7 +109,7 @@ def _field(path: list[str], fields: Mapping[str, str]) -> str:
     return ""
 
 
-def _plain(message: str) -> str:
+def plain(message: str) -> str:
     """The sentence without the place before it, which the field itself is."""
     text = _PLACE.sub("", message, count=1)
     return _ENTRY.sub("", text, count=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idjag.idp.console.visit import Desk, Visit
+from idjag.idp.console.words import event_said
 from idjag.idp.lookups import Thing
 from idjag.idp.naming import names_of
 from idjag.ledger import trail
@@ -27,6 +28,10 @@ _VERBS: Final[Mapping[str, str]] = {
     "hold.released": "Released the hold",
     "connection.checked": "Checked it",
     "admin.entered": "Entered the console",
+    "admin.left": "Left the console",
+    "admin.created": "Made them an administrator",
+    "admin.updated": "Gave them another role",
+    "admin.deleted": "Ended their role",
     "password.link_made": "Made a set-password link",
     "user.unlocked": "Forgot the failed attempts",
     "session.ended": "Signed them out everywhere",
@@ -80,7 +85,7 @@ def _changed(event: Mapping[str, Any], names: Names, reasons: Mapping[str, str])
         time=int(event["time"]),
         decision_id=decision_id,
         actor=_actor(event["actor"] or {}, names),
-        what=_VERBS.get(name) or _VERBS.get(name.rpartition(".")[2], name),
+        what=_VERBS.get(name) or _VERBS.get(name.rpartition(".")[2]) or event_said(name),
         key=key,
         fields=tuple((each, before.get(each), after.get(each)) for each in said) if told else (),
         reason=str(after.get("reason") or "") if name.startswith("hold.") else reasons.get(decision_id, ""),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from idjag.idp.administration.roles import Permission
+from idjag.idp.administration.turned_down import Why, turned_down
 from idjag.idp.api.problem import Problem
 from idjag.idp.api.refusals import appointed
 from idjag.idp.console.places import Place
@@ -39,13 +41,16 @@ def _stop(desk: Desk, visit: Visit) -> Reply:
 
 def _left(desk: Desk, visit: Visit, kind: Kind, key: str, *, reason: str) -> str:
     """Why it goes on, "" when it is stopped."""
-    may = visit.administrator.permissions
+    may, office = visit.administrator.permissions, desk.office
+    source = replace(visit.source, decision_id=office.new_id())  # each is a change of its own
     try:
-        target = find(desk.office, kind, key)
-        appointed(lambda: place(desk.office, target, actor=visit.actor, reason=reason, may=may))
+        target = find(office, kind, key)
+        appointed(lambda: place(office, target, actor=visit.actor, reason=reason, may=may, source=source))
     except UnknownName as unknown:
         return f"{unknown}"
     except Problem as problem:
+        if problem.status == 403:  # recorded, as where one alone is stopped
+            turned_down(office, Why.ROLE, actor=visit.actor, source=source, method="POST", path=visit.path)
         return problem.detail
     return ""
 

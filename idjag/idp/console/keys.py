@@ -68,7 +68,7 @@ def _rotate(desk: Desk, visit: Visit) -> Reply:
         raise Problem(
             422, f"Between {SOONEST // 60} minutes, so that everybody has fetched them, and 30 days."
         )
-    _keys(desk).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
+    _keys(desk, visit).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
     return desk.go(_HERE, done="rotated")
 
 
@@ -77,17 +77,18 @@ def _revoke(desk: Desk, visit: Visit) -> Reply:
     if not reason:
         raise Problem(422, "Say why: everything that this key has signed is refused from now on.")
     try:
-        _keys(desk).revoke(visit.asked.one("id"), reason=reason, now=desk.now, actor=visit.actor)
+        _keys(desk, visit).revoke(visit.asked.one("id"), reason=reason, now=desk.now, actor=visit.actor)
     except KeyUnknown:
         raise Problem(404, "No living key has this kid.") from None
     return desk.go(_HERE, done="revoked")
 
 
-def _keys(desk: Desk) -> Keys:
-    sealer = desk.services.sealer
+def _keys(desk: Desk, visit: Visit) -> Keys:
+    sealer, office = desk.services.sealer, desk.office
     if sealer is None:
         raise Problem(503, "The keys of this server are not its own to change.")
-    return Keys(desk.office.ledger, sealer, desk.office.tenant, desk.office.new_id)
+    where = {"ip": visit.source.ip, "user_agent": visit.source.user_agent}
+    return Keys(office.ledger, sealer, office.tenant, office.new_id, where)
 
 
 PLACES: Final = {

@@ -14,11 +14,11 @@ from idjag.idp.api.changes import BY_HAND, change, source_of
 from idjag.idp.api.entries import entry_of, etag, rows_of
 from idjag.idp.api.problem import Problem
 from idjag.idp.console.changing import SECTION
+from idjag.idp.console.fields import plain
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.state.apply import How, Outcome
 from idjag.idp.state.current import Current, load
-from idjag.idp.state.show import change_lines, plan_json
 from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
@@ -188,14 +188,16 @@ def _lines(problem: Problem, listed: _List) -> list[str]:
     for (_, message), path in zip(problem.errors, problem.paths or [()] * len(problem.errors), strict=True):
         index = path[1] if len(path) > 1 else None
         line = f"Line {listed.rows[index].line}: " if isinstance(index, int) else ""
-        said.append(f"{line}{message.rpartition(': ')[2]}")
+        text = plain(message)
+        group = text.partition("unknown group: ")[2]
+        words = f"There is no group {group}: make it first, under Groups." if group else text
+        said.append(f"{line}{words[:1].upper()}{words[1:]}")
     return said[:_MOST_SHOWN]
 
 
 def _looked(
     desk: Desk, visit: Visit, listed: _List, outcome: Outcome, *, seen: str, problem: str = ""
 ) -> Reply:
-    changes = plan_json(outcome.plan)["changes"]
     people = [one for one in outcome.plan.changes if one.noun == "user"]
     return desk.show(
         "people_import.html",
@@ -207,8 +209,8 @@ def _looked(
         made=sum(one.action == "create" for one in people),
         changed=sum(one.action == "change" for one in people),
         same=len(listed.rows) - len(people),
-        lines=list(change_lines(changes))[:_MOST_SHOWN],
-        more=max(0, len(changes) - _MOST_SHOWN),
+        people=people[:_MOST_SHOWN],
+        more=max(0, len(people) - _MOST_SHOWN),
         columns=_COLUMNS,
     )
 

@@ -277,10 +277,15 @@ def _wanted(said: Any, also: tuple[str, ...] = ()) -> Wanted:
             if (
                 noun in (*SECTION, TENANT)
                 and tuple(rest) == also
-                and (entry is None or isinstance(entry, dict))
+                and (entry is None or (isinstance(entry, dict) and _is_about(noun, key, entry)))
             ):
                 return Wanted(noun, key, entry, seen, managed)
     raise Refused(Reason.PARAMETER_WRONG, parameter="wanted")
+
+
+def _is_about(noun: str, key: str, entry: Mapping[str, Any]) -> bool:
+    """Whether the entry is the one that was seen: another one's would be changed unseen."""
+    return noun == TENANT or entry.get(SECTION[noun].key) == key
 
 
 def _value(asked: Asked, name: str) -> Any:

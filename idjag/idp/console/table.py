@@ -148,6 +148,15 @@ class Console:
             return redirect(entrance.way_in(self._services, _again(visit, place)))
         except TooMuch:
             return self._desk.show("problem.html", visit, status=422, problem=_TOO_MUCH)
+        except Refused as refused:
+            return self._unreadable(refused.reason, visit)
+
+    def _unreadable(self, reason: Reason, visit: Visit) -> Reply:
+        """Inside the console, with the way back: nobody who is in it has come from an app."""
+        reference, status = visit.source.decision_id, problems.problem(reason).status
+        log.warning("console refused reason=%s ref=%s", reason.value, reference)
+        said = f"This cannot be read, and nothing was changed. Go back and try again. Reference: {reference}"
+        return self._desk.show("problem.html", visit, status=status, problem=Problem(status, said))
 
     def _visit(
         self,

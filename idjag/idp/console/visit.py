@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from idjag.idp.administration.administrators import Administrator
 from idjag.idp.administration.roles import Permission
@@ -15,7 +15,7 @@ from idjag.idp.api.office import Office
 from idjag.idp.audit import Source
 from idjag.idp.console.asked import Asked
 from idjag.idp.console.navigation import navigation
-from idjag.idp.console.words import DONE, field_said, said
+from idjag.idp.console.words import DONE, field_said, said, value_said
 from idjag.idp.services import Services
 from idjag.idp.signin import browser
 from idjag.idp.signin.pages import Pages, Viewer, redirect
@@ -24,13 +24,16 @@ from idjag.protocol.http import Reply, TokenRequest
 __all__ = ["Desk", "Visit", "inside"]
 
 _PURPOSE: Final = "console"
+_DOTS: Final = frozenset({".", ".."})
 # A page of the console with its query, as urlencode writes one; nothing that ends a header or leads away.
 _INSIDE: Final = re.compile(r"/admin(?:/[A-Za-z0-9._~%-]+)*(?:\?[A-Za-z0-9._~%&=+:@,/-]*)?")
 
 
 def inside(path: str) -> bool:
     """Whether a path is one of the console: a link or a form that says where to go on is not believed."""
-    return _INSIDE.fullmatch(path) is not None
+    steps = unquote(path.partition("?")[0]).split("/")
+    # browsers walk where dots lead
+    return _INSIDE.fullmatch(path) is not None and _DOTS.isdisjoint(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Desk:
             DONE=DONE,
             said=said,
             field_said=field_said,
+            value_said=value_said,
             done=visit.asked.one("done") if visit.request.method != "POST" else "",
             **values,
         )

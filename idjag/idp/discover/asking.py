@@ -17,7 +17,7 @@ from idjag.idp.discover.plan import Plan, Undiscovered
 from idjag.idp.limits import Limit, count_of, key_of
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.tenancy import Store
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Verdict
 from idjag.trust.fetch import Fetcher
 
 __all__ = ["LIMIT", "Asker", "TooOften", "discovered"]
@@ -76,13 +76,9 @@ class Asker:
             raise TooOften(wait)
 
     def _commit(self, decide: Callable[[Snapshot, Facts], Verdict[R]], *reads: Key) -> R:
-        def lost(one_time: OneTime) -> Verdict[R]:
-            raise AssertionError(f"asking consumes nothing, and {one_time.kind} was lost")
 
         store, source = self.store, self.source
-        return store.ledger.commit(
-            Entry(store.tenant, source.decision_id, source.now, decide, lost, reads=reads)
-        )
+        return store.ledger.commit(Entry(store.tenant, source.decision_id, source.now, decide, reads=reads))
 
 
 def discovered(asker: Asker, typed: str, *, choice: str = "") -> Plan:

@@ -14,7 +14,7 @@ from idjag.idp import facts
 from idjag.idp.backchannel import GIVEN_UP, ORDER
 from idjag.idp.facts import integer, string
 from idjag.idp.snapshot import RegisteredApp, Snapshot
-from idjag.ledger.entry import Delete, Entry, Facts, Key, Ledger, OneTime, Row, Update, Upsert, Verdict, Write
+from idjag.ledger.entry import Delete, Entry, Facts, Key, Ledger, Row, Update, Upsert, Verdict, Write
 
 __all__ = ["Order", "client_of", "expand", "key_of"]
 
@@ -77,11 +77,8 @@ def expand(ledger: Ledger[Snapshot], order: Order, *, now: int, new_id: Callable
         closed = [_closed(found, session, now=now) for session in ended.sessions]
         return Verdict(len(notices), (), (*notices, *closed, Delete(_TABLE, {"id": order.id})))
 
-    def lost(_one_time: OneTime) -> Verdict[int]:
-        raise AssertionError("an order consumes nothing")
-
     reads = (key_of(order.id), *ended.reads)
-    return ledger.commit(Entry(order.tenant, new_id(), now, decide, lost, reads=reads, client="logout"))
+    return ledger.commit(Entry(order.tenant, new_id(), now, decide, reads=reads, client="logout"))
 
 
 def _ended(ledger: Ledger[Snapshot], order: Order) -> _Ended:

@@ -22,7 +22,7 @@ from idjag.idp.signin import browser, problems, redirects, session_ends
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.pages import Pages, Viewer, redirect, viewer_of
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Unavailable, Verdict
 from idjag.protocol import form
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
@@ -139,11 +139,8 @@ class SignOut:
             said = [Event(one.name, {**one.fields, "requesting_app": client}) for one in events]
             return Verdict(None, said, writes)
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError("signing out consumes nothing")
-
         self._services.ledger.commit(
-            Entry(self._services.tenant, source.decision_id, source.now, decide, lost, reads=(key,))
+            Entry(self._services.tenant, source.decision_id, source.now, decide, reads=(key,))
         )
 
     def _done(self, asked: LogoutRequest, raw: Form, request: TokenRequest) -> Reply:

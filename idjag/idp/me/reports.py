@@ -14,7 +14,7 @@ from idjag.idp.me.access import Actor
 from idjag.idp.me.visit import Visit
 from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, OneTime, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Unavailable, Verdict
 
 __all__ = ["report"]
 
@@ -66,12 +66,7 @@ def _recorded(services: Services, visit: Visit, actor: Actor, reason: str) -> bo
         count = _LETTERS.after(before, now=source.now)
         return Verdict(True, (event,), (count.written(letters, tenant=tenant),))
 
-    def lost(_one_time: OneTime) -> Verdict[bool]:
-        raise AssertionError("a report consumes nothing")
-
-    return services.ledger.commit(
-        Entry(tenant, source.decision_id, source.now, decide, lost, reads=(letters,))
-    )
+    return services.ledger.commit(Entry(tenant, source.decision_id, source.now, decide, reads=(letters,)))
 
 
 def _addresses(services: Services, *, now: int) -> tuple[str, ...]:

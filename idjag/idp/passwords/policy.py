@@ -16,11 +16,9 @@ from typing import Final
 from idjag.idp.passwords.lists import PasswordList, is_common
 from idjag.idp.signin.passwords import LONGEST, SHORTEST
 
-__all__ = ["ALONE", "LONGEST_MINIMUM", "WITH_SECOND_FACTOR", "Policy", "Weakness", "words_about"]
+__all__ = ["ALONE", "Policy", "Weakness", "words_about"]
 
 ALONE: Final = 15
-WITH_SECOND_FACTOR: Final = SHORTEST
-LONGEST_MINIMUM: Final = 64
 
 _SHORTEST_WORD: Final = 3
 _FEW: Final = 4  # characters around a word that make no password of it

@@ -220,7 +220,7 @@ class Admission:
         self, snapshot: Snapshot, found: Facts, person: PersonFacts, *, by: Authentication, shown: Shown
     ) -> Verdict[Outcome]:
         """The app's own checks, then a code; nothing is written, no session either, when they refuse."""
-        source, asked = self.source, self.asked
+        source = self.source
         try:
             client = self._client(snapshot, found, person)
         except Refused as refused:
@@ -230,25 +230,9 @@ class Admission:
             session = self.session.open(
                 found, person, by, before=self.brought.session, policy=snapshot.sign_in, source=source
             )
-        reached: tuple[Write, ...] = ()
-        if client is not None and isinstance(asked, AuthorizationRequest):
-            fresh: dict[str, Value] = {"id": self.row_id, "tenant_id": snapshot.tenant, "sid": self.sid}
-            sid, reached = session.reach(found, client.app.id, fresh=fresh, now=source.now)
-            reached = (*reached, self._code(asked, client, session, person, sid=sid).insert(snapshot.tenant))
+        reached = self._reach(snapshot, found, person, client=client, session=session)
         remembered, told = remembering.remember(snapshot, person, shown, cookie=self.device, source=source)
         device = self._device(snapshot, found, person)
-        event = Event(
-            "login.succeeded",
-            {
-                **self.known(snapshot, person),
-                "actor": _actor(person),
-                "scopes_granted": list(asked.scopes) if isinstance(asked, AuthorizationRequest) else None,
-                "acr": session.by.acr,
-                "amr": list(session.by.amr),
-                "auth_time": session.by.auth_time,
-                "inputs": self._inputs(session, shown),
-            },
-        )
         attempt = Attempt(snapshot.tenant, person.person.username, source, self.brought.known)
         writes = (
             *shown.writes,
@@ -268,12 +252,25 @@ class Admission:
             device_lifetime=snapshot.sign_in.remember_device,
             stepped=shown.step is not None,
         )
+        event = self._succeeded(snapshot, person, session, shown)
         return Verdict(reply, (event, *shown.events, *session.events, *told), writes)
 
-    def _inputs(self, session: Session, shown: Shown) -> dict[str, object]:
-        known: dict[str, object] = {"new_sign_in": session.cookie is not None}
+    def _succeeded(self, snapshot: Snapshot, person: PersonFacts, session: Session, shown: Shown) -> Event:
+        asked = self.asked
         factors = [proof.said() for proof in shown.proofs if proof.kind != "password"]
-        return {**known, "factors": factors} if factors else known
+        inputs: dict[str, object] = {"new_sign_in": session.cookie is not None}
+        return Event(
+            "login.succeeded",
+            {
+                **self.known(snapshot, person),
+                "actor": _actor(person),
+                "scopes_granted": list(asked.scopes) if isinstance(asked, AuthorizationRequest) else None,
+                "acr": session.by.acr,
+                "amr": list(session.by.amr),
+                "auth_time": session.by.auth_time,
+                "inputs": {**inputs, "factors": factors} if factors else inputs,
+            },
+        )
 
     def _client(self, snapshot: Snapshot, found: Facts, person: PersonFacts) -> RegisteredApp | None:
         """The app, which may be used by this person; None for a page of ours.  Raises Refused."""
@@ -286,16 +283,22 @@ class Admission:
             raise Refused(Reason.LOGIN_REQUIRED, problem="another person than the app expects")
         return client
 
-    def _code(
+    def _reach(
         self,
-        asked: AuthorizationRequest,
-        client: RegisteredApp,
-        session: Session,
+        snapshot: Snapshot,
+        found: Facts,
         person: PersonFacts,
         *,
-        sid: str,
-    ) -> Code:
-        return Code(
+        client: RegisteredApp | None,
+        session: Session,
+    ) -> tuple[Write, ...]:
+        """The session reaches the app, which gets a code; nothing is written for a page of ours."""
+        asked = self.asked
+        if client is None or not isinstance(asked, AuthorizationRequest):
+            return ()
+        fresh: dict[str, Value] = {"id": self.row_id, "tenant_id": snapshot.tenant, "sid": self.sid}
+        sid, reached = session.reach(found, client.app.id, fresh=fresh, now=self.source.now)
+        code = Code(
             id=code_key(self.code).value,
             app_id=client.app.id,
             session_id=session.id,
@@ -311,6 +314,7 @@ class Admission:
             claims=(asked.named.id_token, asked.named.userinfo),
             acr_values=(*asked.essential_acr, *asked.acr_values),
         )
+        return (*reached, code.insert(snapshot.tenant))
 
 
 def commit(

@@ -20,7 +20,7 @@ from idjag.idp.signin.password_forms import WEAKNESSES, Forms
 from idjag.idp.signin.passwords import Busy
 from idjag.idp.signin.sessions import SignedIn
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Key, Verdict
 from idjag.protocol.errors import Reason
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest
@@ -150,7 +150,7 @@ def _entry(
         unlocked = forgotten(services.tenant, person.person.username)
         return Verdict(None, (event,), (*writes, moved, unlocked))
 
-    return Entry(services.tenant, source.decision_id, source.now, decide, _nothing_is_consumed, asked.reads)
+    return Entry(services.tenant, source.decision_id, source.now, decide, reads=asked.reads)
 
 
 def _shared(source: Source, person_id: str) -> dict[str, object]:
@@ -178,7 +178,3 @@ def _sign_in_first(forms: Forms) -> Reply:
 
 def _place(forms: Forms) -> str:
     return forms.services.issuer.partition("://")[2].rstrip("/")
-
-
-def _nothing_is_consumed(_one_time: OneTime) -> Verdict[str | None]:
-    raise AssertionError("a change consumes nothing")

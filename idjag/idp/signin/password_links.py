@@ -156,7 +156,7 @@ def _request(forms: Forms, name: str, source: Source) -> tuple[str, Entry[Snapsh
         return Verdict(_Answer(to=to), (event,), (*writes, Insert("link", row)))
 
     reads = (*_person_reads(person_id), network, letters)
-    return value, Entry(services.tenant, source.decision_id, source.now, decide, _never_lost, reads)
+    return value, Entry(services.tenant, source.decision_id, source.now, decide, reads=reads)
 
 
 def _meant(forms: Forms, name: str) -> str:
@@ -313,7 +313,3 @@ def _dead(forms: Forms, request: TokenRequest) -> Reply:
 
 def _place(forms: Forms) -> str:
     return forms.services.issuer.partition("://")[2].rstrip("/")
-
-
-def _never_lost(_one_time: OneTime) -> Verdict[_Answer]:
-    raise AssertionError("asking for a link consumes nothing")

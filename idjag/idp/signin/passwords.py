@@ -57,10 +57,6 @@ class Hasher(Protocol):
         """True, and nothing else; raises VerificationError, InvalidHashError."""
         ...
 
-    def check_needs_rehash(self, encoded: str, /) -> bool:
-        """Whether the hash was made with other parameters; raises InvalidHashError."""
-        ...
-
 
 class Passwords:
     """Hashes and verifies from any thread: ``parallel`` at a time, ``queue`` waiting, the rest Busy.
@@ -100,10 +96,6 @@ class Passwords:
             usable = stored_hash is not None and _usable(stored_hash)
             right = self._matches(stored_hash if usable and stored_hash else self._nobody, octets)
         return usable and right
-
-    def outdated(self, stored_hash: str) -> bool:
-        """Whether the hash should be made again with our parameters, now that the password is known."""
-        return self._hasher.check_needs_rehash(stored_hash)
 
     def _matches(self, encoded: str, octets: bytes) -> bool:
         try:

@@ -13,7 +13,7 @@ from idjag.idp.catalog import SignInPolicy
 from idjag.idp.facts import PersonFacts, integer, string
 from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Key, OneTime, Row, Update, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Key, Row, Update, Verdict, Write
 
 __all__ = ["Listed", "end", "end_some", "ends", "listed", "listed_keys"]
 
@@ -100,12 +100,9 @@ def end_some(
         writes = [write for some, _ in ends for write in some]
         return Verdict(len(picked), [event for _, some in ends for event in some], writes)
 
-    def lost(_one_time: OneTime) -> Verdict[int]:
-        raise AssertionError("ending sessions consumes nothing")
-
     keys = listed_keys(person_id)
     return services.ledger.commit(
-        Entry(services.tenant, source.decision_id, source.now, decide, lost, reads=keys, urgent=True)
+        Entry(services.tenant, source.decision_id, source.now, decide, reads=keys, urgent=True)
     )
 
 

@@ -19,7 +19,7 @@ from idjag.idp.services import Services
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.session_ends import end, ends
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Update, Value, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Update, Value, Verdict, Write
 from idjag.policy.model import HoldKind
 from idjag.protocol.errors import Reason
 from idjag.protocol.http import TokenRequest
@@ -236,13 +236,10 @@ def touch(session: SignedIn, services: Services, *, now: int) -> None:
     def decide(snapshot: Snapshot, found: Facts) -> Verdict[None]:
         return Verdict(None, (), uses(snapshot, found))
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError("noting a use consumes nothing")
-
     person_id = session.person_id
     keys = (*session.reads, *facts.person_keys(person_id), *facts.hold_keys(person_id))
     if uses(services.snapshot, services.ledger.read(keys)):
-        services.ledger.commit(Entry(services.tenant, services.new_id(), now, decide, lost, reads=keys))
+        services.ledger.commit(Entry(services.tenant, services.new_id(), now, decide, reads=keys))
 
 
 def living(

@@ -27,7 +27,6 @@ from idjag.ledger.entry import (
     Facts,
     Insert,
     Key,
-    OneTime,
     Row,
     Unavailable,
     Verdict,
@@ -144,7 +143,7 @@ def look(
     near: Neighbours | None = None,
 ) -> Plan:
     """What applying would change, with the tests run; changes nothing.  Raises Problems, TestsFailed."""
-    return _tested(store, state, _secrets(state, credentials), how=how, agreed=agreed, near=near)
+    return _Task(store, state, _secrets(state, credentials), how, agreed, near).tested()
 
 
 def apply(
@@ -166,35 +165,14 @@ def apply(
     ``near``: who knows what is beside a few rows, so that not all of them have to be read.
     Raises Problems, TestsFailed, Conflict (others keep changing it), Unavailable.
     """
-    secrets = _secrets(state, credentials)
+    task = _Task(store, state, _secrets(state, credentials), how, agreed, near)
     hashes: dict[str, str] = {}
     for _ in range(_ATTEMPTS):
-        planned = _tested(store, state, secrets, how=how, agreed=agreed, near=near)
+        planned = task.tested()
         if not planned.changes:
             return Outcome(planned, planned.policy_seq, applied=False)
-        passwords = _passwords(store, planned, credentials, hashes)
-        decision_id, now = store.new_id(), store.clock()
-        # hashed here and not in the transaction, which thousands of changes would hold for seconds
-        audit = [
-            ready_event(event, tenant=store.tenant, now=now)
-            for event in events(
-                planned,
-                actor=actor,
-                decision_id=decision_id,
-                digest=digest,
-                reason=how.reason,
-                where=how.where,
-            )
-        ]
-        entry: Entry[Any, int] = Entry(
-            tenant=store.tenant,
-            holder=decision_id,
-            now=now,
-            decide=_decision(planned, [*planned.writes, *passwords], audit, now=now),
-            lost=_never_lost,
-            reads=_reads(planned),
-            expect_policy_seq=planned.policy_seq,
-        )
+        writes = [*planned.writes, *_passwords(store, planned, credentials, hashes)]
+        entry = _entry(store, planned, writes, how=how, actor=actor, digest=digest)
         try:
             return Outcome(planned, _commit(store, entry), applied=True)
         except Conflict:
@@ -202,32 +180,36 @@ def apply(
     raise Conflict("others keep changing the same things; try again")
 
 
-def _tested(
-    store: Store,
-    state: StateFile,
-    secrets: Mapping[str, str],
-    *,
-    how: How,
-    agreed: Agreed,
-    near: Neighbours | None,
-) -> Plan:
-    now = store.clock()
-    current = rows_for(store, state, prune=how.prune, unwanted=how.unwanted, near=near)
-    planned = plan(
-        current,
-        state,
-        now=now,
-        new_id=store.new_id,
-        issuers=(store.issuer,),
-        prune=how.prune,
-        secrets=secrets,
-        unwanted=how.unwanted,
-        managed_by=how.managed_by,
-    )
-    agreed(current, planned)
-    if failures := run_tests(planned, state.tests, now=now):
-        raise TestsFailed(failures)
-    return planned
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A file, and where and how it is applied; ``secrets`` are the client secrets by app id."""
+
+    store: Store
+    state: StateFile
+    secrets: Mapping[str, str] = field(repr=False)
+    how: How
+    agreed: Agreed
+    near: Neighbours | None
+
+    def tested(self) -> Plan:
+        """The plan on what is there now; raises Problems, TestsFailed."""
+        store, how, now = self.store, self.how, self.store.clock()
+        current = rows_for(store, self.state, prune=how.prune, unwanted=how.unwanted, near=self.near)
+        planned = plan(
+            current,
+            self.state,
+            now=now,
+            new_id=store.new_id,
+            issuers=(store.issuer,),
+            prune=how.prune,
+            secrets=self.secrets,
+            unwanted=how.unwanted,
+            managed_by=how.managed_by,
+        )
+        self.agreed(current, planned)
+        if failures := run_tests(planned, self.state.tests, now=now):
+            raise TestsFailed(failures)
+        return planned
 
 
 def _secrets(state: StateFile, credentials: Credentials) -> dict[str, str]:
@@ -271,6 +253,31 @@ def _passwords(store: Store, planned: Plan, credentials: Credentials, hashes: di
     return writes
 
 
+def _entry(
+    store: Store,
+    planned: Plan,
+    writes: Sequence[Write],
+    *,
+    how: How,
+    actor: Mapping[str, str],
+    digest: str,
+) -> Entry[Any, int]:
+    decision_id, now = store.new_id(), store.clock()
+    told = events(
+        planned, actor=actor, decision_id=decision_id, digest=digest, reason=how.reason, where=how.where
+    )
+    # hashed here and not in the transaction, which thousands of changes would hold for seconds
+    audit = [ready_event(event, tenant=store.tenant, now=now) for event in told]
+    return Entry(
+        tenant=store.tenant,
+        holder=decision_id,
+        now=now,
+        decide=_decision(planned, writes, audit, now=now),
+        reads=_reads(planned),
+        expect_policy_seq=planned.policy_seq,
+    )
+
+
 def _reads(planned: Plan) -> tuple[Key, ...]:
     sessions = [Key("session", "person_id", person) for person in planned.departed]
     return tuple(dict.fromkeys([*(key for key, _ in planned.premises), *sessions]))
@@ -312,10 +319,6 @@ def _forgotten(session: Row, *, now: int) -> Write:
 
 def _by_id(rows: Sequence[Row]) -> dict[object, dict[str, object]]:
     return {row["id"]: dict(row) for row in rows}
-
-
-def _never_lost(one_time: OneTime) -> Verdict[int]:
-    raise AssertionError(f"an apply consumes nothing, and {one_time.kind} was lost")
 
 
 def _commit(store: Store, entry: Entry[Any, int]) -> int:

@@ -27,6 +27,7 @@ def events(
 ) -> list[Event]:
     """Contract section 9; ``digest`` is of the file's bytes, so that the very file can be found again.
 
+    It is "" for a file that holds secrets.
     ``reason``: why, if somebody said so; the words of people go into ``after``, which can be erased.
     ``where`` a request came from: ip, user_agent.
     """
@@ -37,7 +38,7 @@ def events(
         "policy_seq": plan.policy_seq + plan.policy_changed,
     }
     counts = Counter(change.action for change in plan.changes)
-    summary: dict[str, object] = {"file_sha256": digest}
+    summary: dict[str, object] = {"file_sha256": digest} if digest else {}
     summary |= {action: counts[action] for action in ("create", "change", "delete")}
     summary |= {"reason": reason} if reason else {}
     return [

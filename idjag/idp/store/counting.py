@@ -61,15 +61,6 @@ class Counting:
             if stopping(time.monotonic() - began):
                 return
 
-    def rebuild(self) -> None:
-        """Forget all counts; ``run`` counts the whole log again."""
-        with schema.writing(self.url) as connection:
-            for statement in (
-                "DELETE FROM audit_count WHERE tenant = :tenant",
-                "UPDATE audit_counted SET no = 0 WHERE tenant = :tenant",
-            ):
-                connection.execute(text(statement), {"tenant": self.tenant})
-
     def forget(self, before: int) -> None:
         """Take away what is about times before that alone (NumericDate): the log has nothing of them."""
         ends = (f"span = '{span}' AND since <= :before - {long}" for span, long in _SPANS)

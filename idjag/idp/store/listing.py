@@ -70,6 +70,14 @@ class Listing:
         """The same, to the end."""
         return log.export(self._ask, self._tenant, about=about, since=since, until=until, text=text)
 
+    def last_no(self) -> int:
+        """The number of the latest row of the audit log."""
+        return log.last_no(self._ask, self._tenant)
+
+    def log(self, *, after_no: int, limit: int) -> Sequence[Row]:
+        """Rows after a number."""
+        return log.after(self._ask, self._tenant, after_no=after_no, limit=limit)
+
     def thread(self, jti: str, *, limit: int = 200) -> Sequence[Row]:
         """Everything about one ID-JAG."""
         return log.thread(self._ask, self._tenant, jti, limit=limit)

@@ -8,7 +8,7 @@ from idjag.idp.facts import string
 from idjag.idp.settings import Settings, SettingsWrong
 from idjag.idp.snapshot import Snapshot
 from idjag.idp.store.ledgers import DurableLedger
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Row, Unavailable, Verdict
 
 __all__ = ["ensure_tenant"]
 
@@ -52,8 +52,4 @@ def _create(ledger: DurableLedger, issuer: str, by_name: Key, *, now: int, tenan
         )
 
     ledger.open_tenant(tenant)
-    return ledger.commit(Entry(tenant, holder, now, decide, _never_lost, reads=(by_name,)))
-
-
-def _never_lost(one_time: OneTime) -> Verdict[str]:
-    raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")
+    return ledger.commit(Entry(tenant, holder, now, decide, reads=(by_name,)))

@@ -193,11 +193,8 @@ class Delivery:
         def decide(_snapshot: object, _found: Facts) -> Verdict[None]:
             return Verdict(None, (said,), writes)
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError("a note consumes nothing")
-
         entry: Entry[Any, None] = Entry(
-            self.store.tenant, self.store.new_id(), self.store.clock(), decide, lost, client="webhook"
+            self.store.tenant, self.store.new_id(), self.store.clock(), decide, client="webhook"
         )
         self.store.ledger.commit(entry)
 

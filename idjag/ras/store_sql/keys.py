@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from idjag.key_rotation import Change, Rotation
-from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, OneTime, Row, Update, Verdict, Write
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, Ledger, Row, Update, Verdict, Write
 from idjag.protocol.jose import PrivateKey
 from idjag.ras.server import new_id
 from idjag.ras.store_sql.tables import TENANT
@@ -118,7 +118,7 @@ class Keys:
             events = (Event("key.created", fields), Event("key.activated", fields))
             return Verdict(None, events=events, writes=(*writes, Insert(_TABLE, made)))
 
-        self.database.ledger.commit(Entry(TENANT, holder, now, decide, _never_lost, reads=_EVERY))
+        self.database.ledger.commit(Entry(TENANT, holder, now, decide, reads=_EVERY))
 
     @property
     def _rotation(self) -> Rotation[None]:
@@ -173,7 +173,3 @@ def _time(row: Row, column: str) -> int | None:
 
 def _context(kid: str) -> str:
     return context_of(TENANT, _TABLE, "sealed", kid)
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"no one-time id was named, {one_time.kind} was lost")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from idjag.kek_ring import KekRing
-from idjag.ledger.entry import Entry, OneTime, Update, Verdict
+from idjag.ledger.entry import Entry, Update, Verdict
 from idjag.ras.server import new_id
 from idjag.ras.store_sql.opening import Database
 from idjag.ras.store_sql.tables import TENANT
@@ -67,13 +67,9 @@ class Rewrapping:
             for row in rows
         ]
         done: Verdict[None] = Verdict(None, (), writes)
-        entry: Entry[None, None] = Entry(TENANT, new_id(), self.now, lambda _, __: done, _never_lost)
+        entry: Entry[None, None] = Entry(TENANT, new_id(), self.now, lambda _, __: done)
         self.database.ledger.commit(entry)
 
 
 def _context(row: _Row) -> str:
     return context_of(TENANT, row.table, "sealed", row.id)
-
-
-def _never_lost(one_time: OneTime) -> Verdict[None]:
-    raise AssertionError(f"a rotation uses nothing up, and {one_time.kind} was lost")

@@ -9,7 +9,7 @@ from idjag.idp.administration.administrators import operator
 from idjag.idp.administration.appointments import give
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.administration.tokens import Caller, Made, TokenDenied, issue
-from idjag.ledger.entry import Update
+from idjag.ledger.entry import Delete, Update
 from tests.idp.factors.acme import ALICE, Acme
 
 OPERATOR = operator({"kind": "operator", "id": "1000@host"})
@@ -52,12 +52,14 @@ def test_a_token_of_the_console_is_its_makers_and_ends_with_them(here: Acme) -> 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.OWNER])
 def test_only_an_owner_makes_tokens(here: Acme, role: Role) -> None:
+    give(here, ALICE, Role.OWNER, by=OPERATOR)
     with pytest.raises(TokenDenied, match="only an owner"):
         make(here, console(role))
     assert make(here, console()).token.role is Role.VIEWER
 
 
 def test_nobody_gives_a_token_more_than_they_have(here: Acme) -> None:
+    give(here, ALICE, Role.OWNER, by=OPERATOR)
     less = Caller({"kind": "person", "id": ALICE}, "Alice", Role.OWNER, MAY[Role.VIEWER] | NEEDED)
     for role in (Role.OWNER, Role.RULE_EDITOR):
         with pytest.raises(TokenDenied, match="more than they have"):
@@ -91,3 +93,14 @@ def test_a_lifetime_that_is_none_is_no_tokens(here: Acme) -> None:
     for lifetime in (0, -1, tokens.LONGEST + 1):
         with pytest.raises(ValueError, match="lives"):
             make(here, console(), lifetime=lifetime)
+
+
+def test_whoever_was_ended_a_moment_ago_leaves_no_token_to_come_back_with(here: Acme) -> None:
+    """Attack case 184: let in before the end, they ask after it; a new appointment would wake the token."""
+    give(here, ALICE, Role.OWNER, by=OPERATOR)
+    let_in = console()
+    assert calls(here, make(here, let_in)) is not None
+    here.write(Delete("administrator", {"person_id": ALICE}))
+    with pytest.raises(TokenDenied, match="no administrator any more"):
+        make(here, let_in)
+    assert len(tokens.listed(here)) == 1

@@ -153,7 +153,7 @@ def test_the_keys_are_listed_without_what_is_private(office: Bureau) -> None:
 
     assert {key["alg"] for key in keys} == {"ES256", "RS256", "Ed25519"}
     assert {frozenset(key) for key in keys} == {
-        frozenset({"kid", "alg", "status", "created", "activated", "retires"})
+        frozenset({"tenant", "kid", "alg", "status", "created", "activated", "retires"})
     }
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from idjag.idp.administration.roles import Role
+from tests import plain_http
 from tests.idp.console.desk import Administrator
 from tests.idp.signin.site import Site
 
@@ -69,13 +70,13 @@ def test_a_token_is_made_works_and_is_ended(owner: Administrator, site: Site) ->
     (value,) = _VALUE.findall(made.text)
     me = f"{site.url}/admin/api/v1/me"
     headers = {"authorization": f"Bearer {value}"}
-    assert httpx.get(me, headers=headers).json()["role"] == "auditor"
+    assert plain_http.get(me, headers=headers).json()["role"] == "auditor"
     page = owner.page(HERE)
     assert "nightly report" in page.text
     assert value not in page.text
     assert value not in str(site.events())
     assert owner.submit(page, END_TOKEN).headers["location"] == f"{HERE}?done=retired"
-    assert httpx.get(me, headers=headers).status_code == 401
+    assert plain_http.get(me, headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 import httpx
 
 from idjag.idp.administration.roles import Role
+from tests import plain_http
 from tests.idp.console.desk import Administrator
 from tests.idp.signin.site import Site
 
@@ -23,7 +24,7 @@ def registered(owner: Administrator, **fields: str | list[str] | None) -> httpx.
 def works(site: Site, client_id: str, secret: str) -> bool:
     """Whether the token endpoint knows the app by that secret."""
     form = {"grant_type": "authorization_code", "code": "x" * 43, "redirect_uri": "https://mail.example/cb"}
-    answer = httpx.post(f"{site.url}/token", data=form, auth=(client_id, secret))
+    answer = plain_http.post(f"{site.url}/token", data=form, auth=(client_id, secret))
     return bool(answer.json()["error"] != "invalid_client")
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import pytest
 
 from idjag import cli
 from idjag.idp.administration import tokens
 from idjag.idp.administration.roles import Role
 from idjag.idp.holds import Kind, find, place
+from tests import plain_http
 from tests.idp.console.desk import Administrator
 from tests.idp.me.person import Person, administer, policy
 from tests.idp.signin.site import Site
@@ -88,7 +88,7 @@ def test_every_door_says_what_the_token_endpoint_does(site: Site, tmp_path: Path
         asked = {"user": "alice", "from": "wiki", "to": "chat", "scopes": ["chat.read"], **claims}
         value = tokens.create(site.services, name="ci", role=Role.VIEWER, lifetime=600, actor=ROOT).value
 
-        answer = httpx.post(
+        answer = plain_http.post(
             f"{site.url}/admin/api/v1/ask", json=asked, headers={"authorization": f"Bearer {value}"}
         ).json()
         exit_code, printed = command(site, value, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -142,3 +143,24 @@ def test_a_database_that_cannot_be_read_is_no_fault_of_ours(
     assert answer.headers["content-type"].startswith("text/html")
     assert "no such table" not in answer.text
     assert long.get(place).status_code == 200
+
+
+def test_nobody_gets_a_file_of_whose_end_they_are_not_told(long: Administrator, path: Path) -> None:
+    """By HTTP/1.0, which proxies speak that nobody told otherwise, a file that breaks off looks whole."""
+    before = exports(path)
+    host = long.site.url.partition("://")[2]
+    cookies = "; ".join(f"{name}={value}" for name, value in long.cookies.items())
+    head = f"Host: {host}\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n"
+
+    def asked(version: str) -> bytes:
+        name, _, port = host.partition(":")
+        with socket.create_connection((name, int(port)), timeout=10) as wire:
+            wire.sendall(f"GET {EXPORT}?event=nothing HTTP/{version}\r\n{head}".encode())
+            return b"".join(iter(lambda: wire.recv(65536), b""))
+
+    assert asked("1.1").startswith(b"HTTP/1.1 200 ")
+    assert len(exports(path)) == len(before) + 1
+    refused = asked("1.0")
+    assert refused.startswith(b"HTTP/1.1 505 ")
+    assert b"content-disposition" not in refused.lower()
+    assert b"proxy_http_version 1.1" in refused

@@ -185,6 +185,15 @@ def test_the_check_asks_the_evaluator_on_the_rules_as_they_would_be(
     assert walk.step == 7
 
 
+def test_a_level_of_sign_in_goes_on_to_the_check_and_is_asked_about(shared_owner: Administrator) -> None:
+    """The box and the line below it have one name, as a browser sends them."""
+    level = "urn:idjag:acr:mfa"
+    walk = Walk(shared_owner).until(7, at6={"amr": [""], "acr": [level, ""]})
+    assert walk.step == 7
+    assert "Denied" in walk.press("ask", user="alice", ask_scopes="chat.read").text
+    assert "Allowed: " in walk.press("ask", user="alice", ask_scopes="chat.read", ask_acr=level).text
+
+
 def test_the_check_says_what_would_keep_it_from_working(shared_owner: Administrator) -> None:
     silent = Walk(shared_owner).until(7)
     assert "no client ID at the resource app yet" not in silent.page.text

@@ -39,7 +39,7 @@ def test_what_a_form_says_wrongly_stands_at_its_field_and_nothing_is_lost(owner:
 def test_a_guardrail_for_nobody_is_refused_at_the_field_that_says_for_whom(owner: Administrator) -> None:
     refused = owner.submit(owner.page(EDIT), EDIT, id="x", who="these")
     assert refused.status_code == 422
-    assert "names nobody" in refused.text
+    assert "Choose everyone, or name groups or people." in refused.text
 
 
 def test_removing_a_guardrail_widens_and_needs_a_reason(owner: Administrator, site: Site) -> None:

@@ -95,6 +95,7 @@ def test_nothing_is_changed_by_a_link(shared_owner: Administrator) -> None:
         '[{"noun":"guardrail","key":"x","seen":"","managed":false,"entry":{"id":"a","id":"b"}}]',
         '[{"noun":"guardrail","key":"x","seen":"","managed":false,"entry":{},"is_owner":true}]',
         '[{"noun":"planet","key":"x","seen":"","managed":false,"entry":{}}]',
+        '[{"noun":"group","key":"x","seen":"","managed":false,"entry":{"name":"seen-by-nobody"}}]',
         "1" * 20_000,
         "null",
     ],
@@ -119,6 +120,10 @@ def test_what_the_saving_form_carries_is_read_strictly(shared_owner: Administrat
         ("/admin\\@evil.example", False),
         ("/admin?a=1\r\nset-cookie: x=y", False),
         ("/admin/é", False),
+        ("/admin/../logout", False),
+        ("/admin/%2E%2e/me", False),
+        ("/admin/./people", False),
+        ("/admin/person?id=..", True),
         ("", False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from idjag.idp.console.table import PLACES
 from idjag.idp.questions import find_person
 from tests.idp.console.desk import Administrator
 from tests.idp.console.test_hostile import EVIL, FORM, RULE, Elements
-from tests.idp.signin.seeds import PASSWORDS, WIKI_SECRET
+from tests.idp.signin.seeds import PASSWORDS, TENANT, WIKI_SECRET
 from tests.idp.signin.site import Site
 
 MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
@@ -176,3 +177,38 @@ def test_how_somebody_signs_in_is_for_those_who_look_after_people(site: Site, ow
         assert "Alice" in page.text
         assert "Second factors" not in page.text
         assert "Failed attempts" not in page.text
+
+
+def test_whoever_changes_keys_is_recorded_with_where_they_were(site: Site, owner: Administrator) -> None:
+    """ADM-04: a session that somebody took over shows by its address, above all here."""
+    keys = "/admin/keys"
+    assert owner.submit(owner.page(keys), f"{keys}/rotate", alg=["ES256"]).status_code == 303
+    kid = next(str(row["id"]) for row in site.rows("signing_key") if row["status"] == "active")
+    assert owner.submit(owner.page(keys), f"{keys}/revoke", id=kid, reason="a drill").status_code == 303
+    rows = site.ledger.audit_rows(TENANT, after_no=0, limit=1000)
+    bodies = [json.loads(str(row["body"])) for row in rows if str(row["event"]).startswith("key.")]
+    by_person = [body for body in bodies if (body.get("actor") or {}).get("kind") == "person"]
+    assert len(by_person) > 2
+    assert {body["ip"] for body in by_person} == {"127.0.0.1"}
+    assert all(body["user_agent"].startswith("python-httpx") for body in by_person)
+
+
+def test_stopping_many_at_once_leaves_the_traces_that_stopping_one_leaves(
+    site: Site, owner: Administrator
+) -> None:
+    """ADM-04, attack case 200: where each came from, a decision of its own; who tried to stop an owner."""
+    several = "/admin/hold/several"
+    with Administrator(site, Role.RULE_EDITOR, "bob") as bob:
+        page = bob.submit(
+            bob.page("/admin/connections"), "/admin/connections/several", one="wiki-chat", do="hold"
+        )
+        before = len(site.events())
+        both = bob.submit(page, several, noun="user", one=["alice", "carol"], reason="mine now")
+        assert (both.status_code, "1 of 2 are stopped" in both.text) == (409, True)
+        assert bob.submit(page, several, reason="an incident").status_code == 303
+    events = site.events()[before:]
+    told = {(each["event"], each.get("reason")) for each in events}
+    assert told == {("hold.placed", None), ("admin.refused", "role_insufficient")}
+    assert len(events) == len({each["decision_id"] for each in events}) == 3
+    assert {each["ip"] for each in events} == {"127.0.0.1"}
+    assert all(each["user_agent"].startswith("python-httpx") for each in events)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 
 from idjag.idp.administration.roles import Role
+from tests import plain_http
 from tests.idp.console.desk import Administrator
 from tests.idp.signin.seeds import TENANT
 from tests.idp.signin.site import Site
@@ -17,7 +17,7 @@ KEYS, ROTATE, REVOKE, SETTINGS = "/admin/keys", "/admin/keys/rotate", "/admin/ke
 
 def published(site: Site) -> set[str]:
     """The kids of our JWK Set."""
-    return {str(key["kid"]) for key in httpx.get(f"{site.url}/jwks").json()["keys"]}
+    return {str(key["kid"]) for key in plain_http.get(f"{site.url}/jwks").json()["keys"]}
 
 
 def test_the_next_keys_are_published_at_once(owner: Administrator, site: Site) -> None:

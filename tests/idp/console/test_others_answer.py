@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from idjag.idp.administration import tokens
@@ -14,6 +13,7 @@ from idjag.idp.administration.roles import Role
 from idjag.idp.api.office import Office
 from idjag.idp.store.listing import Listing
 from idjag.protocol import names
+from tests import plain_http
 from tests.idp.console.others import GRANTS, INDICATOR, KEYS, METADATA, RAS_KEYS, RESOURCE, World, others
 from tests.idp.signin.seeds import TENANT
 from tests.idp.signin.site import Host
@@ -142,7 +142,7 @@ def test_the_admin_api_finds_the_same(world: World) -> None:
     actor = {"kind": "operator", "id": "root"}
     made = tokens.create(office, name="ci", role=Role.APP_ADMIN, lifetime=3600, actor=actor)
     address = f"{world.site.url}/admin/api/v1"
-    with httpx.Client(headers={"Authorization": f"Bearer {made.value}"}) as client:
+    with plain_http.Client(headers={"Authorization": f"Bearer {made.value}"}) as client:
         asked = {"user": "alice"}
         right = client.post(f"{address}/connections/wiki-chat/check", json=asked).json()
         assert right["standing"] == "ok"

@@ -35,6 +35,7 @@ from idjag.seal import KekSealer
 from idjag.yaml_file import read as read_yaml
 from tests.idp.databases import new_database
 from tests.idp.grants.acme_state import API, CHAT, FILES, ISSUER, app, chat, connection, rule, state
+from tests.idp.settling import settled
 
 __all__ = [
     "API",
@@ -141,10 +142,7 @@ class Acme:
             policy = any(write.table in snapshot.Loader.tables for write in writes)
             return Verdict(None, events=(), writes=writes, policy_changed=policy)
 
-        def lost(_one_time: object) -> Verdict[None]:
-            raise AssertionError
-
-        self.ledger.commit(Entry(TENANT, self.new_id(), self.clock(), decide, lost))
+        self.ledger.commit(Entry(TENANT, self.new_id(), self.clock(), decide))
 
     def row(self, table: str, column: str, value: str) -> dict[str, Any]:
         """The one row."""
@@ -255,6 +253,7 @@ class Acme:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The audit log, or one kind of event."""
+        settled(self.ledger, TENANT)
         found = trail.events(self.ledger, TENANT, limit=10_000)
         return [dict(event) for event in found if name in (None, event["event"])]
 
@@ -285,13 +284,10 @@ def acme(text: Mapping[str, Any] | None = None, *, database: Path | None = None)
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, [Event("tenant.created", {})], [Insert("tenant", tenant)], policy_changed=True)
 
-    def lost(_one_time: object) -> Verdict[None]:
-        raise AssertionError
-
     with ledger_in(database) as ledger:
         ledger.open_tenant(TENANT)
         running = Acme(ledger, clock)
-        ledger.commit(Entry(TENANT, "first", NOW, decide, lost))
+        ledger.commit(Entry(TENANT, "first", NOW, decide))
         running.write(*(Insert("signing_key", row) for row in _key_rows()))
         running.apply(text or state())
         yield running

@@ -140,7 +140,7 @@ def test_too_much_at_once_is_our_own_fault() -> None:
         try:
             said = client.refused(client.exchange(), "client_metadata_unavailable")
             assert "no answer yet" in said
-            assert entered.is_set()
+            assert entered.wait(60)
             busy = client.exchange(text=assertion("https://other.example/app.json"))
             client.refused(busy, "unavailable", "temporarily_unavailable")
         finally:

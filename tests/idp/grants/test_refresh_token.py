@@ -184,11 +184,8 @@ def test_a_token_that_another_request_is_using_at_this_moment_is_one_that_comes_
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, ())
 
-    def lost(_one_time: object) -> Verdict[None]:
-        raise AssertionError
-
     claimed = (stored.one_time(now=NOW),)
-    stay.ledger.commit(Entry(TENANT, "another", NOW, decide, lost, consume_on_success=claimed))
+    stay.ledger.commit(Entry(TENANT, "another", NOW, decide, consume_on_success=claimed))
 
     assert refused(refresh(stay, token))
 

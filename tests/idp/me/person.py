@@ -16,6 +16,7 @@ from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read as read_state
 from idjag.protocol import names
 from idjag.yaml_file import read as read_yaml
+from tests import plain_http
 from tests.idp.signin.seeds import PASSWORDS, WIKI_SECRET
 from tests.idp.signin.site import Site
 from tests.idp.signin.visit import Browser
@@ -109,7 +110,7 @@ class Person(Browser):
             "audience": CHAT,
             "scope": scope,
         }
-        return httpx.post(f"{self.site.url}/token", data=fields, auth=("wiki", WIKI_SECRET))
+        return plain_http.post(f"{self.site.url}/token", data=fields, auth=("wiki", WIKI_SECRET))
 
     def add_totp(self, *, label: str = "Phone") -> bytes:
         """Set up an authenticator app; its seed."""

@@ -13,6 +13,7 @@ import httpx
 from idjag.idp.catalog import secret_hash
 from idjag.ledger.entry import Insert
 from idjag.protocol.jose import KeySet, jws
+from tests import plain_http
 from tests.idp.signin.seeds import CHALLENGE, NOW, PASSWORDS, VERIFIER, app_row
 from tests.idp.signin.site import Site
 from tests.idp.signin.visit import Browser, answer_of, form_of
@@ -68,14 +69,14 @@ class RelyingParty:
 
     def metadata(self) -> dict[str, Any]:
         """What the provider says of itself."""
-        answer = httpx.get(f"{self.site.url}/.well-known/openid-configuration")
+        answer = plain_http.get(f"{self.site.url}/.well-known/openid-configuration")
         assert answer.status_code == 200
         found: dict[str, Any] = answer.json()
         return found
 
     def keys(self) -> KeySet:
         """The provider's keys, from where it says."""
-        return KeySet.parse(httpx.get(self.metadata()["jwks_uri"]).content)[0]
+        return KeySet.parse(plain_http.get(self.metadata()["jwks_uri"]).content)[0]
 
     def request(self, **changes: str | None) -> dict[str, str]:
         """The parameters of a fresh authorization request; None leaves one out."""
@@ -126,7 +127,7 @@ class RelyingParty:
     def post(self, path: str, **fields: str | None) -> httpx.Response:
         """An authenticated request of the client."""
         sent = {name: value for name, value in fields.items() if value is not None}
-        return httpx.post(f"{self.site.url}{path}", data=sent, auth=(self.client_id, self.secret))
+        return plain_http.post(f"{self.site.url}{path}", data=sent, auth=(self.client_id, self.secret))
 
     def tokens(self, username: str = "alice", **changes: str | None) -> Tokens:
         """A whole sign-in."""
@@ -150,7 +151,7 @@ class RelyingParty:
     def userinfo(self, access_token: str, *, method: str = "GET", **headers: str) -> httpx.Response:
         """What the provider says of the person."""
         sent = {"authorization": f"Bearer {access_token}", **headers}
-        return httpx.request(method, f"{self.site.url}/userinfo", headers=sent)
+        return plain_http.request(method, f"{self.site.url}/userinfo", headers=sent)
 
 
 def register(site: Site, **changes: Any) -> dict[str, Any]:

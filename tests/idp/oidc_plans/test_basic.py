@@ -10,6 +10,7 @@ import pytest
 
 from idjag.idp.signin.sessions import RECENT
 from idjag.protocol.jose import jws
+from tests import plain_http
 from tests.idp.oidc_plans.relying_party import SECRET, RelyingParty, registered
 from tests.idp.signin.site import Site
 from tests.idp.signin.visit import Browser, answer_of
@@ -31,7 +32,7 @@ def test_server(rp: RelyingParty) -> None:
     tokens = rp.redeemed(answer["code"])
     assert (tokens.body["token_type"], tokens.body["expires_in"]) == ("Bearer", 300)
     assert not _PERSON & tokens.claims.keys()
-    kids = [key["kid"] for key in httpx.get(rp.metadata()["jwks_uri"]).json()["keys"]]
+    kids = [key["kid"] for key in plain_http.get(rp.metadata()["jwks_uri"]).json()["keys"]]
     assert len(kids) == len(set(kids)) > 0
 
 
@@ -69,7 +70,7 @@ def test_userinfo_post_header(rp: RelyingParty) -> None:
 def test_userinfo_post_body(rp: RelyingParty) -> None:
     """A warning in that plan: the token is taken from the header alone, as OIDC-15 has it."""
     access_token = rp.tokens().access_token
-    answer = httpx.post(f"{rp.site.url}/userinfo", data={"access_token": access_token})
+    answer = plain_http.post(f"{rp.site.url}/userinfo", data={"access_token": access_token})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (
         401,
         'Bearer realm="idjag", DPoP algs="ES256 RS256 Ed25519"',
@@ -216,7 +217,7 @@ def test_server_client_secret_post(rp: RelyingParty) -> None:
     code = rp.signed_in()["code"]
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": rp.redirect_uri}
     fields |= {"client_id": "rp", "client_secret": SECRET, "code_verifier": "v" * 64}
-    answer = httpx.post(f"{rp.site.url}/token", data=fields)
+    answer = plain_http.post(f"{rp.site.url}/token", data=fields)
     assert rp.checked(answer.json(), nonce=rp.sent["nonce"]).claims["sub"]
 
 

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.idp.oidc_plans.relying_party import RelyingParty
 from tests.idp.signin.site import Host, Site, running
 
@@ -37,7 +37,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "
 
 @pytest.fixture(scope="module")
 def document(site: Site) -> dict[str, Any]:
-    answer = httpx.get(f"{site.url}/.well-known/openid-configuration")
+    answer = plain_http.get(f"{site.url}/.well-known/openid-configuration")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     found: dict[str, Any] = answer.json()
     return found
@@ -73,7 +73,7 @@ def test_claims_scopes_grants_and_locales_are_well_formed(document: dict[str, An
 
 def test_jwks_uri_and_keys(document: dict[str, Any]) -> None:
     """Public keys with kid and use, one for each algorithm that is offered."""
-    keys = httpx.get(document["jwks_uri"]).json()["keys"]
+    keys = plain_http.get(document["jwks_uri"]).json()["keys"]
     assert {key["alg"] for key in keys} >= set(document["id_token_signing_alg_values_supported"]) - {
         "Ed25519"
     }
@@ -82,7 +82,7 @@ def test_jwks_uri_and_keys(document: dict[str, Any]) -> None:
 
 def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
     for name in _ENDPOINTS:
-        assert httpx.get(document[name]).status_code != 404, name
+        assert plain_http.get(document[name]).status_code != 404, name
 
 
 def test_all_endpoints_are_https_when_the_issuer_is(host: Host) -> None:
@@ -90,7 +90,7 @@ def test_all_endpoints_are_https_when_the_issuer_is(host: Host) -> None:
     shared = host.app
     with running(host, issuer="https://idp.example/t/acme") as site:
         headers = {"host": "idp.example", "x-forwarded-proto": "http", "x-forwarded-host": "evil.example"}
-        answer = httpx.get(f"{site.url}/t/acme/.well-known/openid-configuration", headers=headers)
+        answer = plain_http.get(f"{site.url}/t/acme/.well-known/openid-configuration", headers=headers)
     host.app = shared
     found = {name: value for name, value in answer.json().items() if name.endswith(("_endpoint", "_uri"))}
     assert len(found) >= 8

@@ -12,6 +12,7 @@ from idjag.idp.keys import KeyStatus
 from idjag.protocol import names
 from idjag.protocol.jose import jws
 from idjag.protocol.jose.json import JsonValue
+from tests import plain_http
 from tests.idp.oidc_plans.relying_party import CALLBACK, RelyingParty, register, registered
 from tests.idp.oidc_plans.test_basic import is_page
 from tests.idp.signin.seeds import BOARD_KEY, TENANT, VERIFIER
@@ -76,7 +77,7 @@ def test_ensure_client_assertion_with_iss_aud_succeeds(site: Site, browser: Brow
             "client_assertion_type": names.CLIENT_ASSERTION_TYPE,
             "client_assertion": jws.sign(claims, key=BOARD_KEY, typ=names.CLIENT_AUTHENTICATION_TYP),
         }
-        return httpx.post(f"{site.url}/token", data=fields)
+        return plain_http.post(f"{site.url}/token", data=fields)
 
     assert asked(f"{site.issuer}/token", "j-1").json()["error"] == "invalid_client"
     assert asked(site.issuer, "j-2").status_code == 200

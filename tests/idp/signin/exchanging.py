@@ -12,6 +12,7 @@ from idjag.idp.state.credentials import Credentials
 from idjag.idp.state.read import read
 from idjag.protocol import names
 from idjag.yaml_file import read as read_yaml
+from tests import plain_http
 from tests.idp.signin.seeds import TENANT, WIKI_SECRET
 from tests.idp.signin.site import Site
 
@@ -59,4 +60,4 @@ def exchange(site: Site, id_token: str) -> httpx.Response:
         "subject_token_type": names.ID_TOKEN,
         "audience": CHAT,
     }
-    return httpx.post(f"{site.url}/token", data=fields, auth=("wiki", WIKI_SECRET))
+    return plain_http.post(f"{site.url}/token", data=fields, auth=("wiki", WIKI_SECRET))

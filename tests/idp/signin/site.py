@@ -23,13 +23,14 @@ from idjag.idp.signin.passwords import Passwords
 from idjag.idp.snapshot import Loader, Snapshot
 from idjag.idp.store.listing import Listing
 from idjag.idp.verifications import Verifications
-from idjag.ledger.entry import Entry, Facts, Insert, Key, OneTime, Row, Value, Verdict, Write
+from idjag.ledger.entry import Entry, Facts, Insert, Key, Row, Value, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.jose import KeySet
 from idjag.seal import KekSealer
 from idjag.trust.publications import Publications
 from tests.idp.databases import new_database
+from tests.idp.settling import settled
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
 SEALER = KekSealer(b"k" * 32)
@@ -66,10 +67,7 @@ class Site:
         def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
             return Verdict(None, (), writes, policy_changed=policy)
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError
-
-        self.ledger.commit(Entry(TENANT, secrets.token_hex(8), self.clock.now, decide, lost))
+        self.ledger.commit(Entry(TENANT, secrets.token_hex(8), self.clock.now, decide))
 
     def rows(self, table: str, **where: str) -> list[Row]:
         column, value = next(iter((where or {"tenant_id": TENANT}).items()))
@@ -78,6 +76,7 @@ class Site:
 
     def events(self) -> list[dict[str, Any]]:
         """The audit log so far, oldest first, without what was there at the start."""
+        settled(self.ledger, TENANT)
         rows = self.ledger.audit_rows(TENANT, after_no=0, limit=10_000)
         events = [{**json.loads(str(row["body"])), "event": row["event"]} for row in rows]
         return [event for event in events if not str(event["event"]).startswith("key.")]
@@ -116,7 +115,12 @@ class Host:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(
-            self._dispatch, interface="asgi3", lifespan="off", log_level="warning", proxy_headers=False
+            self._dispatch,
+            interface="asgi3",
+            lifespan="off",
+            log_level="warning",
+            proxy_headers=False,
+            timeout_keep_alive=600,  # its connections are still there for a test that had to wait
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
-
+from tests import plain_http
 from tests.authenticator import Authenticator
 from tests.idp.signin.factors import (
     MFA,
@@ -46,7 +45,9 @@ def test_an_answer_of_a_passkey_is_good_once_and_in_one_browser(named: Site, vis
     cookies = dict(visitor.cookies)
     assert "code" in answer_of(visitor.post("/signin", data=fields))
     header = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    replay = httpx.post(f"{named.url}/signin", data=fields, headers={"cookie": header, "host": _host(named)})
+    replay = plain_http.post(
+        f"{named.url}/signin", data=fields, headers={"cookie": header, "host": _host(named)}
+    )
     assert replay.status_code == 403
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.idp.signin.letters import NEW, Letters, another, change, signs_in
 from tests.idp.signin.seeds import PASSWORDS, update
 from tests.idp.signin.site import Host, Site, running
@@ -39,7 +39,8 @@ def test_a_person_changes_the_password_and_stays_signed_in_here_alone(site: Site
     assert after != before
     browser.cookies.set("idjag_t1", before)
     assert (
-        httpx.get(f"{site.url}/authorize", params=request(), cookies={"idjag_t1": before}).status_code == 200
+        plain_http.get(f"{site.url}/authorize", params=request(), cookies={"idjag_t1": before}).status_code
+        == 200
     )
     assert (signs_in(site, NEW), signs_in(site, PASSWORDS["alice"])) == (True, False)
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from idjag.ledger.entry import Update
+from tests import plain_http
 from tests.idp.signin.seeds import APPS, PASSWORDS, app_row, hold, update
 from tests.idp.signin.site import Host, Site, running
 from tests.idp.signin.visit import Browser, answer_of, form_of, request
@@ -201,7 +202,7 @@ def test_the_token_of_another_browser_does_not_fit(site: Site, browser: Browser)
 def test_a_form_without_its_cookie_signs_nobody_in(site: Site, browser: Browser) -> None:
     page = browser.ask()
     fields = {**form_of(page), "username": "alice", "password": PASSWORDS["alice"]}
-    assert httpx.post(f"{site.url}/signin", data=fields).status_code == 403
+    assert plain_http.post(f"{site.url}/signin", data=fields).status_code == 403
 
 
 @pytest.mark.parametrize(

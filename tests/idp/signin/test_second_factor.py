@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from idjag.idp.factors import totp
+from tests import plain_http
 from tests.idp.signin.factors import (
     MFA,
     PHR,
@@ -51,7 +52,7 @@ def test_between_the_pages_there_is_no_session_and_no_code(site: Site, browser: 
     assert (site.rows("session"), site.rows("code")) == ([], [])
     assert SESSION_COOKIE not in browser.cookies
     step = browser.cookies[STEP_COOKIE]
-    as_session = httpx.get(
+    as_session = plain_http.get(
         f"{site.url}/authorize",
         params={**dict(browser.ask().request.url.params), "prompt": "none"},
         headers={"cookie": f"{SESSION_COOKIE}={step}"},
@@ -253,7 +254,7 @@ def test_a_session_that_lacks_the_factor_is_raised_by_it_alone(site: Site, brows
     answer_of(send(browser, page, "totp", code=phone.code()))
     assert session(site) == (MFA, ["pwd", "otp", "mfa"], signed_in)
     assert browser.cookies[SESSION_COOKIE] != cookie
-    dead = httpx.get(
+    dead = plain_http.get(
         f"{site.url}/authorize",
         params={**dict(browser.ask().request.url.params), "prompt": "none"},
         headers={"cookie": f"{SESSION_COOKIE}={cookie}"},

@@ -11,6 +11,7 @@ from idjag.idp import facts
 from idjag.idp.audit import Source
 from idjag.idp.signin import session_ends, sessions
 from idjag.protocol.http import TokenRequest
+from tests import plain_http
 from tests.idp.signin.factors import (
     MFA,
     SESSION_COOKIE,
@@ -225,11 +226,11 @@ def test_every_cookie_of_the_later_pages_is_host_bound_and_secure_on_https(host:
         headers = {"origin": site.issuer, "host": "idp.example"}
         (form,) = [one for one in forms(page) if "request" in one.fields and not one.options]
         sent = {**form.fields, "username": "alice", "password": PASSWORDS["alice"]}
-        step = httpx.post(f"{site.url}/signin", data=sent, headers={**headers, "cookie": jar})
+        step = plain_http.post(f"{site.url}/signin", data=sent, headers={**headers, "cookie": jar})
         jar = cookies_of(step)
-        page = httpx.get(f"{site.url}/signin/step", headers={**headers, "cookie": jar})
+        page = plain_http.get(f"{site.url}/signin/step", headers={**headers, "cookie": jar})
         sent = {**form_that(page, "totp").fields, "code": phone.code(), "remember": "1"}
-        done = httpx.post(f"{site.url}/signin/step", data=sent, headers={**headers, "cookie": jar})
+        done = plain_http.post(f"{site.url}/signin/step", data=sent, headers={**headers, "cookie": jar})
         set_ = [*step.headers.get_list("set-cookie"), *done.headers.get_list("set-cookie")]
         names = {one.partition("=")[0].removeprefix("__Host-idjag_t1") for one in set_}
         assert names == {"_step", "", "_form", "_device", "_known"}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from idjag.protocol.jose import jws
+from tests import plain_http
 from tests.idp.signin.seeds import NOW, PASSWORDS, hold, release, update
 from tests.idp.signin.site import Host, Site, running
 from tests.idp.signin.visit import Browser, answer_of, form_of, request
@@ -79,7 +80,7 @@ def test_on_https_every_cookie_is_host_bound_and_secure(host: Host) -> None:
         assert rest.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
         fields = {**form_of(page), "username": "alice", "password": PASSWORDS["alice"]}
         plain = {"cookie": form_cookie.partition(";")[0], "origin": site.issuer, "host": "idp.example"}
-        cookies = set_cookies(httpx.post(f"{site.url}/signin", data=fields, headers=plain))
+        cookies = set_cookies(plain_http.post(f"{site.url}/signin", data=fields, headers=plain))
         assert cookies["__Host-idjag_t1"].endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
 
 
@@ -196,8 +197,8 @@ def test_of_two_cookies_of_one_name_none_is_believed(site: Site, browser: Browse
     browser.sign_in()
     mine, planted = f"{SESSION}={browser.cookies[SESSION]}", f"{SESSION}={PLANTED}"
     url, query = f"{site.url}/authorize", request(prompt="none")
-    once = httpx.get(url, params=query, headers={"cookie": mine})
-    twice = httpx.get(url, params=query, headers={"cookie": "; ".join([mine, planted][::order])})
+    once = plain_http.get(url, params=query, headers={"cookie": mine})
+    twice = plain_http.get(url, params=query, headers={"cookie": "; ".join([mine, planted][::order])})
     assert "code" in answer_of(once)
     assert answer_of(twice)["error"] == "login_required"
 

@@ -190,10 +190,7 @@ def _claim(site: Site, *ids: OneTime) -> None:
     def decide(_snapshot: Snapshot, _facts: Facts) -> Verdict[None]:
         return Verdict(None, ())
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError
-
-    entry = Entry(TENANT, "another node", site.clock.now, decide, lost, consume_always=ids)
+    entry = Entry(TENANT, "another node", site.clock.now, decide, consume_always=ids)
     site.ledger.commit(entry)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from idjag.protocol.jose import jws
+from tests import plain_http
 from tests.idp.signin.seeds import CHALLENGE, PASSWORDS, VERIFIER, WIKI_SECRET
 from tests.idp.signin.site import Site
 
@@ -68,7 +69,7 @@ def is_refused(response: httpx.Response, error: str = "invalid_grant", status: i
     return (response.status_code, body["error"]) == (status, error)
 
 
-class Browser(httpx.Client):
+class Browser(plain_http.Client):
     """Keeps cookies, follows nothing; wherever the server listens, it is asked for as the issuer."""
 
     def __init__(self, site: Site) -> None:
@@ -107,4 +108,4 @@ class Browser(httpx.Client):
             "code_verifier": VERIFIER,
         }
         fields = {name: value for name, value in {**valid, **changes}.items() if value is not None}
-        return httpx.post(f"{self.site.url}/token", data=fields, auth=auth)
+        return plain_http.post(f"{self.site.url}/token", data=fields, auth=auth)

@@ -17,7 +17,7 @@ from idjag.idp.state.read import Source
 from idjag.idp.state.read import read as read_state
 from idjag.idp.store import schema
 from idjag.ledger import trail
-from idjag.ledger.entry import Entry, Facts, Head, Key, OneTime, Reader, Verdict, Write
+from idjag.ledger.entry import Entry, Facts, Head, Key, Reader, Verdict, Write
 from idjag.ledger.memory import MemoryLedger
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.yaml_file import read as read_yaml
@@ -186,10 +186,7 @@ class Acme:
         def decide(_head: Head, _facts: Facts) -> Verdict[None]:
             return Verdict(None, events=(), writes=writes, policy_changed=policy_changed)
 
-        def lost(_one_time: OneTime) -> Verdict[None]:
-            raise AssertionError
-
-        self.ledger.commit(Entry(self.tenant, "other", self.time, decide, lost))
+        self.ledger.commit(Entry(self.tenant, "other", self.time, decide))
 
 
 def head(_reader: Reader, _tenant: str, at: Head) -> Head:

@@ -17,6 +17,7 @@ from idjag.idp.state.loading import rows_for
 from idjag.idp.state.plan import Problems
 from idjag.idp.state.read import read
 from idjag.idp.store.listing import Listing
+from idjag.yaml_file import FileErrors
 from idjag.yaml_file import read as read_yaml
 from tests.idp.grants.acme import TENANT, Acme, acme, app, connection, state
 
@@ -87,6 +88,7 @@ def test_many_people_are_as_quickly_read_together(firm: Firm) -> None:
     [
         ({"username": "ANN"}, "differs from user ann only in upper and lower case"),
         ({"username": "STRASSE"}, "only in upper and lower case"),
+        ({"username": "\uff41nn"}, "differs from user ann only in how the same characters are encoded"),
         ({"username": "new", "sub": "sub-of-ann"}, "user ann has this sub"),
     ],
 )
@@ -95,6 +97,14 @@ def test_somebody_new_is_told_apart_from_everybody(firm: Firm, user: dict[str, A
         firm.apply({"users": [user]})
     firm.apply({"users": [{**user, "username": "somebody.else", "sub": "another"}]})
     assert firm.running.row("person", "username", "somebody.else")["status"] == "active"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u200d", "\u2060", "\u00ad", "\U000e0061"])
+def test_a_user_name_has_nothing_in_it_that_nobody_sees(firm: Firm, unseen: str) -> None:
+    """Attack case 189: two people whom no reader can tell apart."""
+    with pytest.raises(FileErrors, match="a user name is"):
+        firm.apply({"users": [{"username": f"ann{unseen}"}]})
+    firm.apply({"users": [{"username": "anne"}]})
 
 
 def test_a_value_by_which_a_resource_app_knows_people_is_one_persons(firm: Firm) -> None:

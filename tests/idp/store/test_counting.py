@@ -83,19 +83,6 @@ def test_to_count_twice_changes_nothing(place: Place) -> None:
         same(place.node)
 
 
-def test_everything_can_be_forgotten_and_counted_again(place: Place) -> None:
-    for number in range(6):
-        record(place.node, number)
-    before = counted(place.node)
-    place.counting.rebuild()
-    assert counted(place.node) == {}
-    record(place.node, 7)
-    assert counted(place.node) == {}
-    place.counting.run()
-    same(place.node)
-    assert len(counted(place.node)) >= len(before)
-
-
 @pytest.mark.parametrize("page", [1, 3])
 def test_pages_of_any_size_come_to_the_same(place: Place, page: int) -> None:
     for number in range(10):

@@ -12,7 +12,8 @@ import pytest
 from idjag.idp.settings import Settings
 from idjag.idp.store import schema
 from idjag.idp.store.kek import open_sealer
-from idjag.seal import KekRefused, context_of, load_kek
+from idjag.kek_ring import load_keks
+from idjag.seal import KekRefused, context_of
 
 NOW = 1_800_000_000
 OTHER_KEK = "8f3b6c0de2a95714f0c17b92d46e38a5176de90b42fc8563aa1e70d93c5b28f4"
@@ -58,7 +59,7 @@ def test_an_unused_database_gets_a_key_and_keeps_it(settings: Settings) -> None:
 
 def test_the_chain_key_is_not_in_the_database(settings: Settings) -> None:
     _, chain_key = open_sealer(settings, now=NOW)
-    kek = load_kek(kek_file(settings), create=False)
+    kek = load_keks(kek_file(settings))[0].key
     content = (settings.data_dir / "idjag.db").read_bytes()
     assert chain_key not in content
     assert kek not in content
@@ -82,7 +83,7 @@ def test_a_wrong_key_stops_the_start_and_makes_nothing(settings: Settings, envir
     with pytest.raises(KekRefused, match="not the key-encryption key of the database"):
         open_sealer(Settings.load({**environ, "IDJAG_KEK": OTHER_KEK}), now=NOW)
     assert query(settings, "SELECT * FROM kek_check") == before
-    right = load_kek(kek_file(settings), create=False).hex()
+    right = load_keks(kek_file(settings))[0].key.hex()
     open_sealer(Settings.load({**environ, "IDJAG_KEK": right}), now=NOW)
 
 
@@ -129,9 +130,9 @@ def test_a_used_database_that_lost_its_check_value_gets_no_new_key(settings: Set
 
 
 def test_a_start_that_was_killed_after_the_file_goes_on_with_it(settings: Settings) -> None:
-    kek = load_kek(kek_file(settings), create=True)
+    kek = load_keks(kek_file(settings), create=True)[0].key
     open_sealer(settings, now=NOW)
-    assert load_kek(kek_file(settings), create=False) == kek
+    assert load_keks(kek_file(settings))[0].key == kek
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640])

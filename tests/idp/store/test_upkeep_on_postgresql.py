@@ -67,10 +67,7 @@ def record(store: Store, *events: Event, writes: tuple[Write, ...] = ()) -> None
     def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
         return Verdict(None, events, writes)
 
-    def lost(_one_time: object) -> Verdict[None]:
-        raise AssertionError
-
-    store.ledger.commit(Entry(store.tenant, store.new_id(), store.clock(), decide, lost))
+    store.ledger.commit(Entry(store.tenant, store.new_id(), store.clock(), decide))
 
 
 def count(settings: Settings, table: str) -> int:

@@ -14,8 +14,9 @@ from idjag.idp.store.listing import Listing
 from idjag.idp.webhook import queue
 from idjag.idp.webhook.queue import Notice
 from idjag.idp.webhook.watch import Watch
-from idjag.ledger.entry import Entry, Event, Facts, Insert, OneTime, Row, Verdict
+from idjag.ledger.entry import Entry, Event, Facts, Insert, Row, Verdict
 from idjag.protocol.jose import PrivateKey, jws
+from tests import plain_http
 from tests.idp.me.person import Person, administer
 from tests.idp.signin.seeds import NOW, TENANT
 from tests.idp.webhook.conftest import World
@@ -141,7 +142,9 @@ def test_an_app_whose_keys_do_not_come_is_told_of_once_a_day(world: World) -> No
     }
     publishes(world)
     for _ in range(2):
-        answer = httpx.post(f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)})
+        answer = plain_http.post(
+            f"{world.site.url}/token", data=form | {"client_assertion": assertion(world)}
+        )
         assert answer.json()["error"] == "invalid_client"
         world.node.run()
     [line] = world.receiver.lines
@@ -200,12 +203,9 @@ def test_a_log_that_does_not_verify_is_told_of_once(world: World) -> None:
     def decide(_snapshot: object, _facts: Facts) -> Verdict[None]:
         return Verdict(None, (Event("audit.broken", {"after": {"row": 7, "why": "hash"}}),))
 
-    def lost(_one_time: OneTime) -> Verdict[None]:
-        raise AssertionError
-
     world.node.run()
     assert world.receiver.lines == []
-    world.site.ledger.commit(Entry(TENANT, "verifier", NOW, decide, lost))
+    world.site.ledger.commit(Entry(TENANT, "verifier", NOW, decide))
     for _ in range(2):
         again = world.another()
         again.run()

@@ -51,7 +51,7 @@ def test_a_serving_process_watches_and_sends(tmp_path: Path, receiver: Receiver)
     with open_store(settings) as store:
         queue.test(store, ACTOR)
     with serving(settings):
-        request = receiver.arrived.get(timeout=20)
+        request = receiver.arrived.get(timeout=60)
     assert [line["event"] for line in request.lines] == ["webhook.test"]
     assert request.genuine(now=int(time.time()))
     with closing(sqlite3.connect(tmp_path / "idjag.db")) as connection:

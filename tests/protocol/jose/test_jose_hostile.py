@@ -57,11 +57,15 @@ def test_ten_megabytes_are_refused_at_once(place: int) -> None:
     parts = [HEAD, BODY, SIGNATURE]
     parts[place] = "A" * 10_000_000
     text = ".".join(parts)
+    took = []
+    for _ in range(3):  # a collection of garbage may come in between
+        started = time.process_time()
+        assert refused(text) == "too_long"
+        took.append(time.process_time() - started)
+    assert min(took) < 0.1
     tracemalloc.start()
-    started = time.process_time()
     try:
         assert refused(text) == "too_long"
-        assert time.process_time() - started < 0.1
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

@@ -12,7 +12,7 @@ from idjag.idp.store.lists.indexes import CHANGE, NOT_ISSUED, READABLE, ROW
 from idjag.ledger.entry import Row
 from idjag.ledger.schema import AUDIT_COLUMNS
 
-__all__ = ["ABOUT", "audit", "changes", "export", "history", "thread"]
+__all__ = ["ABOUT", "after", "audit", "changes", "export", "history", "last_no", "thread"]
 
 ABOUT: Final = ("event", "decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
 """Columns of the audit log that a question may name."""
@@ -78,6 +78,17 @@ def export(
         if len(page) < _PAGE:
             return
         last = int(str(page[-1]["no"]))
+
+
+def last_no(ask: Asking, tenant: str) -> int:
+    """The number of the latest row."""
+    return int(ask.value("SELECT max(no) FROM audit WHERE tenant = :tenant", tenant=tenant) or 0)
+
+
+def after(ask: Asking, tenant: str, *, after_no: int, limit: int) -> Sequence[Row]:
+    """Rows after a number, in the order of their numbers."""
+    question = f"{_LOG} AND no > :after_no ORDER BY no LIMIT :limit"
+    return ask.rows(question, tenant=tenant, after_no=after_no, limit=limit)
 
 
 def thread(ask: Asking, tenant: str, jti: str, *, limit: int) -> Sequence[Row]:

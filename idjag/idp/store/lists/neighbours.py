@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from idjag.idp.catalog.group import LOCAL
+from idjag.idp.catalog.user import folded
 from idjag.idp.store.lists.asking import Asking, escaped
 from idjag.idp.store.lists.indexes import FOREIGN
 from idjag.protocol.jose.json import canonical_text
@@ -30,14 +31,14 @@ _NOUNS: Final = {
 
 def alike(ask: Asking, tenant: str, usernames: Collection[str]) -> Sequence[str]:
     """By what they are folded to."""
-    folded = frozenset(name.casefold() for name in usernames)
-    if not folded:
+    wanted = frozenset(map(folded, usernames))
+    if not wanted:
         return ()
     one = "SELECT username FROM person WHERE tenant_id = :tenant AND "
-    plain = ask.rows(f"{one}{_LOWER[ask.dialect]} IN :folded", tenant=tenant, folded=folded)
+    plain = ask.rows(f"{one}{_LOWER[ask.dialect]} IN :folded", tenant=tenant, folded=wanted)
     foreign = ask.rows(f"{one}{FOREIGN[ask.dialect]}", tenant=tenant)
     found = [row["username"] for row in (*plain, *foreign)]
-    return sorted({name for name in found if name.casefold() in folded})
+    return sorted({name for name in found if folded(name) in wanted})
 
 
 def having(ask: Asking, tenant: str, attributes: Collection[tuple[str, str]]) -> Sequence[str]:
