@@ -16,7 +16,6 @@ from idjag.idp.app import Store
 from idjag.idp.audit_names import names_of
 from idjag.idp.erasure import Erasure
 from idjag.idp.settings import Settings
-from idjag.idp.verifications import Verifications
 from idjag.ledger.entry import Event, Unavailable
 from idjag.ledger.verification import Verified
 
@@ -73,9 +72,8 @@ def _erase(user: str, store: Store, url: str, *, out: TextIO) -> int:
 
 def _keep(store: Store, done: Verified, *, began: int) -> None:
     """For the console; what was found is said all the same where it cannot be kept."""
-    kept = Verifications(store.ledger, store.tenant, store.chain_key, store.clock, store.new_id)
     with suppress(Unavailable):
-        kept.keep_whole(done, began=began, by=operator()["id"])
+        store.verifications.keep_whole(done, began=began, by=operator()["id"])
 
 
 def _source(store: Store) -> audit_export.Source:

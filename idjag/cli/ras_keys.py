@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from dataclasses import asdict
 from typing import TextIO
 
@@ -12,14 +11,13 @@ from idjag.cli import Failed, key_changes
 from idjag.cli.operator import operator
 from idjag.cli.ras_store import Opened, add_file, opened
 from idjag.cli.ras_things import reason_of
+from idjag.durations import LONGEST, format_duration, parse_duration
 from idjag.key_rotation import KeyUnknown
 from idjag.ras.control import tell
 
 __all__ = ["register", "run"]
 
 _COLUMNS = ("kid", "alg", "status", "created", "activated", "retires")
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,7 +70,10 @@ def _tell(store: Opened, err: TextIO) -> None:
 
 
 def _duration(text: str) -> int:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError("a duration is a whole number and s, m, h or d, such as 8h")
-    return int(found[1]) * _UNITS[found[2]]
+    try:
+        seconds = parse_duration(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+    if seconds > LONGEST:
+        raise argparse.ArgumentTypeError(f"at most {format_duration(LONGEST)}")
+    return seconds

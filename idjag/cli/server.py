@@ -25,6 +25,7 @@ _LONGEST: Final = 256 * 1024 * 1024
 """Bytes of an answer: a state with some hundred thousand people."""
 
 _PIECE: Final = 64 * 1024
+_LONGEST_SAID: Final = 300
 _JSON: Final = frozenset({"application/json", "application/problem+json"})
 _TEXT: Final = "application/yaml"
 # What the answer is about: wrong use, or a failure of the environment; everything else is the answer "no"
@@ -118,7 +119,8 @@ class Server:
                 f"{self.url}: answered {status}: redirects are not followed, give the final address", code=3
             )
         if status >= 300:
-            said = _said(self._whole(answer)) or f"{self.url}: answered {status}"
+            octets = self._whole(answer)
+            said = _said(octets) or f"{self.url}: answered {status}{_plain(answer, octets)}"
             raise Answered(said, status=status)
 
     def _whole(self, answer: http.client.HTTPResponse) -> bytes:
@@ -194,6 +196,14 @@ def _token(environ: Mapping[str, str]) -> str:
 
 def _code(status: int) -> int:
     return 2 if status in _WRONG_USE else 3 if status >= 500 or status == 401 else 1
+
+
+def _plain(answer: http.client.HTTPResponse, octets: bytes) -> str:
+    """What a refusal says that is a line of text, such as one about the proxy in between."""
+    text = octets[:_LONGEST_SAID].decode("utf-8", "replace").strip()
+    if answer.headers.get_content_type() != "text/plain" or not text.isprintable():
+        return ""
+    return f": {text}"
 
 
 def _said(octets: bytes) -> str:

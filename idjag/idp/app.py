@@ -94,6 +94,11 @@ class Store:
     sealer: Sealer = field(repr=False)
     chain_key: bytes = field(repr=False)
 
+    @property
+    def verifications(self) -> Verifications:
+        """What is known of the audit log's verification."""
+        return Verifications(self.ledger, self.tenant, self.chain_key, self.clock, self.new_id)
+
 
 @contextmanager
 def open_store(
@@ -135,9 +140,7 @@ def serving(
         store = stack.enter_context(
             open_store(settings, clock=clock, new_id=new_id, forget=publications.forget)
         )
-        stack.enter_context(
-            upkeep(settings, store.ledger, store.tenant, key=store.chain_key, clock=clock, new_id=new_id)
-        )
+        stack.enter_context(upkeep(settings, store))
         stack.enter_context(telling(settings, store))
         base = settings.issuer.removesuffix("/")
         services = Services(
@@ -160,7 +163,7 @@ def serving(
             certificate_headers=settings.certificate_headers,
             mtls_base=settings.mtls_url and settings.mtls_url.removesuffix("/"),
             webhook=settings.webhook.place,
-            verifications=Verifications(store.ledger, store.tenant, store.chain_key, clock, new_id),
+            verifications=store.verifications,
         )
         proxies = [str(network) for network in settings.trusted_proxies]
         listing = stack.enter_context(closing(Listing(settings.database_url, store.tenant)))

@@ -9,7 +9,7 @@ from idjag.idp.access_tokens import AccessToken
 from idjag.idp.audit import refusal_event
 from idjag.idp.facts import PersonFacts
 from idjag.idp.families import Family, StoredToken
-from idjag.idp.grants import GrantRequest, again, lost_reason
+from idjag.idp.grants import GrantRequest, again, lost_verdict
 from idjag.idp.served import served
 from idjag.idp.signin import assigned
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -17,7 +17,7 @@ from idjag.ledger.entry import Entry, Event, Facts, Key, Ledger, OneTime, Verdic
 from idjag.protocol import confirmation, names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
-from idjag.protocol.http import Reply, refusal_reply, token_reply
+from idjag.protocol.http import Reply, token_reply
 from idjag.protocol.scopes import join
 
 __all__ = ["Introspection"]
@@ -46,9 +46,7 @@ class Introspection:
                 return _inactive(refused, token, now, request)
 
         def lost(used: OneTime) -> Verdict[Reply]:
-            refused = lost_reason(used)
-            event = refusal_event("token.refused", refused, source=source, client=client)
-            return Verdict(refusal_reply(refused, decision_id=source.decision_id), (event,), succeeded=False)
+            return lost_verdict("token.refused", used, source=source, client=client)
 
         return Entry(
             tenant=snapshot.tenant,

@@ -64,7 +64,7 @@ class KeyLoader:
             return known
         pem = self._sealer.open(sealed, context=place.context)
         try:
-            return _Opened(sealed, PrivateKey.from_pem(pem, alg=alg, kid=place.kid))
+            return _Opened(sealed, PrivateKey.from_pem(pem, alg=alg, kid=place.kid, ours=True))
         except JwkError as error:
             raise KeysBroken(f"signing key {place.kid}: {error.code}") from None
 

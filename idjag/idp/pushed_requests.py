@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from idjag.idp.audit import Source, refusal_event
+from idjag.idp.audit import Source
 from idjag.idp.facts import integer, string
-from idjag.idp.grants import GrantRequest, again, lost_reason
+from idjag.idp.grants import GrantRequest, again, lost_verdict
 from idjag.idp.services import Services
 from idjag.idp.signin import authorize
 from idjag.idp.snapshot import RegisteredApp, Snapshot
@@ -20,7 +20,7 @@ from idjag.ledger.entry import Entry, Event, Facts, Insert, Key, OneTime, Row, V
 from idjag.protocol import form, names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
-from idjag.protocol.http import Reply, json_reply, refusal_reply
+from idjag.protocol.http import Reply, json_reply
 from idjag.trust.publications import Publications
 
 __all__ = ["LIFETIME", "PushedRequests", "opened"]
@@ -55,9 +55,7 @@ class PushedRequests:
             return Verdict(_created(uri, source), (Event("request.pushed", fields),), (Insert(_TABLE, row),))
 
         def lost(used: OneTime) -> Verdict[Reply]:
-            refused = lost_reason(used)
-            event = refusal_event("request.refused", refused, source=source, client=client)
-            return Verdict(refusal_reply(refused, decision_id=source.decision_id), (event,), succeeded=False)
+            return lost_verdict("request.refused", used, source=source, client=client)
 
         return Entry(
             tenant=snapshot.tenant,

@@ -8,13 +8,13 @@ from idjag.idp import access_tokens, families
 from idjag.idp.access_tokens import AccessToken
 from idjag.idp.audit import refusal_event
 from idjag.idp.families import Family, StoredToken
-from idjag.idp.grants import GrantRequest, again, lost_reason
+from idjag.idp.grants import GrantRequest, again, lost_verdict
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.ledger.entry import Entry, Event, Facts, Key, Ledger, OneTime, Verdict
 from idjag.protocol import names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
-from idjag.protocol.http import Reply, refusal_reply, token_reply
+from idjag.protocol.http import Reply, token_reply
 from idjag.protocol.jose import JoseError, jws
 
 __all__ = ["Revocation"]
@@ -46,9 +46,7 @@ class Revocation:
                 return _nothing(refused, token, now, request)
 
         def lost(used: OneTime) -> Verdict[Reply]:
-            refused = lost_reason(used)
-            event = refusal_event("token.refused", refused, source=source, client=client)
-            return Verdict(refusal_reply(refused, decision_id=source.decision_id), (event,), succeeded=False)
+            return lost_verdict("token.refused", used, source=source, client=client)
 
         return Entry(
             tenant=snapshot.tenant,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from idjag.idp.facts import string
 from idjag.idp.snapshot import Snapshot
-from idjag.ledger.entry import Ledger
+from idjag.ledger.entry import Key, Ledger, Unavailable
 
-__all__ = ["Store"]
+__all__ = ["Store", "organisation"]
 
 
 class Store(Protocol):
@@ -38,3 +39,13 @@ class Store(Protocol):
     def new_id(self) -> Callable[[], str]:
         """128 random bits in base64url."""
         ...
+
+
+def organisation(store: Store) -> str:
+    """The tenant's name for people; "" when it cannot be read, as on the page that says so."""
+    key = Key("tenant", "id", store.tenant)
+    try:
+        rows = store.ledger.read((key,))(key)
+    except Unavailable:
+        return ""
+    return string(rows[0], "name") if rows else ""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from idjag.durations import parse_duration
 from idjag.protocol.jose import JoseError, KeySet
 from idjag.protocol.resources import is_resource
 from idjag.protocol.scopes import is_scope_token
@@ -31,8 +32,6 @@ __all__ = [
     "wrong",
 ]
 
-_DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PRINTABLE = re.compile(r"[!-~]{1,255}")
@@ -57,10 +56,10 @@ def _matching(pattern: re.Pattern[str], text: str) -> AfterValidator:
 
 
 def _seconds(value: Any) -> int:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise wrong("a duration is a whole number and s, m, h or d, such as 5m")
-    return int(found[1]) * _UNITS[found[2]]
+    try:
+        return parse_duration(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise wrong(str(error)) from None
 
 
 def _time(value: Any) -> int:

@@ -68,6 +68,19 @@ def test_what_is_no_answer_of_ours_is_a_failure_of_the_environment(
     assert bool(said.err) == bool(code)
 
 
+def test_what_a_refusal_says_in_a_line_is_said(tmp_path: Path) -> None:
+    """An export that somebody in between asks for by HTTP/1.0 (idjag.idp.audit_files)."""
+    text = ("Content-Type: text/plain",)
+    with Server(
+        response(b"Ask by HTTP/1.1.\n", status="505 HTTP Version Not Supported", headers=text)
+    ) as server:
+        said = asked(tmp_path, server, "audit", "export")
+    assert (said.code, said.out) == (3, "")
+    assert said.err.endswith("answered 505: Ask by HTTP/1.1.\n")
+    with Server(response(b"a\x1b[2Jb", status="505 No", headers=text)) as server:
+        assert asked(tmp_path, server, "audit", "export").err.endswith("answered 505\n")
+
+
 def test_an_answer_without_end_is_not_read_into_memory() -> None:
     """A server that never ends its answer costs no more than the longest that is ours."""
     sent = 0

@@ -55,7 +55,7 @@ def test_a_viewer_who_asks_for_slow_pages_keeps_no_token_request_waiting(tmp_pat
                 while not slow.begun.is_set():  # noqa: ASYNC110  # a thread sets it
                     await asyncio.sleep(0.01)
                 try:
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(30):  # far less than the pages wait
                         issued = await client.post(
                             "/token",
                             content=form,

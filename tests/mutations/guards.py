@@ -23,6 +23,7 @@ RARE = frozenset(
         "discover",
         "factors",
         "grants_core",
+        "hostile",
         "lists",
         "me",
         "oidc",

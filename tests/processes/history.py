@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import TypeAlias
 
+from tests.processes.crowd import crowd
 from tests.processes.nodes import NODES
 from tests.processes.test_workers import eventually
 
@@ -69,16 +70,8 @@ class History:
     @contextmanager
     def asking(self, *, threads: int = 3) -> Iterator[None]:
         """While the ``with`` lasts."""
-        over = threading.Event()
-        every = [threading.Thread(target=self._run, args=(number, over)) for number in range(threads)]
-        for thread in every:
-            thread.start()
-        try:
+        with crowd(self._run, threads=threads):
             yield
-        finally:
-            over.set()
-            for thread in every:
-                thread.join()
         assert self.faults == []
 
     def more(self, count: int = 10) -> None:

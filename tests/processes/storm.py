@@ -13,6 +13,7 @@ from http.client import HTTPException
 
 from idjag.demo.wire import Answer, fetch
 from idjag.protocol.jose import jws
+from tests.processes.crowd import crowd
 from tests.processes.nodes import LIFETIME, NODES, Nodes
 from tests.processes.test_workers import eventually
 
@@ -45,16 +46,8 @@ class Storm:
     @contextmanager
     def blowing(self, *, threads: int = 6) -> Iterator[None]:
         """While the ``with`` lasts; the only answers are tokens, 503, and none."""
-        over = threading.Event()
-        every = [threading.Thread(target=self._run, args=(number, over)) for number in range(threads)]
-        for thread in every:
-            thread.start()
-        try:
+        with crowd(self._run, threads=threads):
             yield
-        finally:
-            over.set()
-            for thread in every:
-                thread.join()
         assert set(self.statuses) <= {_NO_ANSWER, 200, 503}
 
     def goes_on(self, more: int = 6) -> float:

@@ -23,6 +23,7 @@ from idjag.protocol import names
 from tests.cluster import Cluster
 from tests.processes.acme import acme_in
 from tests.processes.clocks import DAY, Clock
+from tests.processes.crowd import crowd
 from tests.processes.nodes import NODES, Nodes, Running, nodes_of
 from tests.processes.test_workers import eventually, workers
 
@@ -49,16 +50,8 @@ class Mixed:
     @contextmanager
     def going_on(self, *, threads: int = 3) -> Iterator[None]:
         """While the ``with`` lasts; each thread is a person with a browser."""
-        over = threading.Event()
-        every = [threading.Thread(target=self._run, args=(number, over)) for number in range(threads)]
-        for thread in every:
-            thread.start()
-        try:
+        with crowd(self._run, threads=threads):
             yield
-        finally:
-            over.set()
-            for thread in every:
-                thread.join()
         assert self.faults == []
 
     def _run(self, number: int, over: threading.Event) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,9 +15,9 @@ from idjag.ras import MemoryStore, Resource
 from idjag.ras.callers import Callers
 from idjag.ras.standalone import standalone
 from tests.ras.inquiries import API_CLIENT, API_SECRET, IDP_CLIENT, IDP_SECRET, Site, site_config, site_in
+from tests.ras.over_asgi import send
 from tests.ras.stores import KINDS
 from tests.ras.test_global_revocation import ALICE_ID
-from tests.ras.test_metadata import Answer
 from tests.ras.world import API, FILES, IDP, RAS, basic, client, key
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
@@ -34,30 +33,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """Over each kind of store."""
     with site_in(request.param, tmp_path) as made:
         yield made
-
-
-def send(
-    app: Any, path: str, *headers: tuple[bytes, bytes], method: str = "POST", body: bytes = b""
-) -> Answer:
-    """One request over ASGI."""
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def sending(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": b"",
-        "headers": [(b"host", b"acme.chat.example"), *headers],
-        "client": ("192.0.2.1", 5000),
-    }
-    asyncio.run(app(scope, receive, sending))
-    return Answer(sent)
 
 
 def form(**parameters: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any, get_args
 
@@ -17,6 +16,7 @@ from idjag.ras.config_file import AuthEntry
 from idjag.ras.metadata import resource_metadata_url
 from idjag.ras.standalone import standalone
 from tests.proofs import proof
+from tests.ras.over_asgi import Answer, send
 from tests.ras.world import (
     API,
     CLIENT,
@@ -57,43 +57,8 @@ for _path, _name in (("introspect", "introspection"), ("revoke", "revocation")):
     MEMBERS[f"{_name}_endpoint_auth_signing_alg_values_supported"] = ["ES256", "RS256", "Ed25519"]
 
 
-class Answer:
-    """What came back over ASGI."""
-
-    def __init__(self, messages: list[Any]) -> None:
-        start, *rest = messages
-        self.status: int = start["status"]
-        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        self.body = b"".join(message["body"] for message in rest)
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 def ask(world: World, path: str, method: str = "GET", *, headers: Any = (), body: bytes = b"") -> Answer:
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": b"",
-        "headers": [(b"host", b"acme.chat.example"), *headers],
-        "client": ("192.0.2.1", 5000),
-    }
-
-    async def serve() -> None:
-        await standalone(world.ras)(scope, receive, send)
-
-    asyncio.run(serve())
-    return Answer(sent)
+    return send(standalone(world.ras), path, *headers, method=method, body=body)
 
 
 def test_the_metadata_is_what_clients_demand_and_nothing_more(world: World) -> None:

@@ -10,8 +10,8 @@ from idjag.protocol.jose import KeySet, PrivateKey
 from idjag.ras.config import build, load
 from idjag.ras.receipt_key import receipt_key
 from idjag.ras.reloading import Reloading
+from tests.ras.over_asgi import send
 from tests.ras.test_config import CONTRACT, ENVIRON, write
-from tests.ras.test_endpoints import send
 
 ON = CONTRACT.replace("receipts: null", "receipts: {key_file: receipts.pem}")
 

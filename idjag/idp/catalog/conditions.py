@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from idjag.idp.catalog.durations import Duration, format_duration
+from idjag.durations import format_duration
+from idjag.idp.catalog.durations import Duration
 from idjag.idp.catalog.fields import FileEntry, Some, is_clean, refused
 from idjag.policy.model import NO_CONDITIONS, Conditions, Hours, Network
 

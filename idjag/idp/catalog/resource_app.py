@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from idjag.durations import format_duration
 from idjag.idp.catalog.addresses import Alias, Issuer, ResourceUri
 from idjag.idp.catalog.client_auth import Jwks, JwksUri
 from idjag.idp.catalog.documents import document, spec_of
-from idjag.idp.catalog.durations import Lifetime, format_duration
+from idjag.idp.catalog.durations import Lifetime
 from idjag.idp.catalog.fields import FileEntry, Id, Name, Scopes, refused, unique
 from idjag.idp.catalog.not_built import not_built, reserved
 from idjag.idp.catalog.references import Path, References

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import model_validator
 
+from idjag.durations import format_duration
 from idjag.idp.catalog.conditions import (
     ConditionsEntry,
     conditions_entry,
     conditions_model,
     conditions_spec,
 )
-from idjag.idp.catalog.durations import Lifetime, format_duration
+from idjag.idp.catalog.durations import Lifetime
 from idjag.idp.catalog.fields import FileEntry, Id, Scopes, refused
 from idjag.idp.catalog.narrowing import (
     NarrowedResources,

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from idjag.durations import format_duration, parse_duration
 from idjag.idp.catalog.documents import document
-from idjag.idp.catalog.durations import Duration, format_duration, parse_duration
+from idjag.idp.catalog.durations import Duration
 from idjag.idp.catalog.fields import FileEntry, refused
 from idjag.ledger.entry import Row
 

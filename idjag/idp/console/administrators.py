@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from idjag.durations import parse_duration
 from idjag.idp.administration import appointments, tokens
 from idjag.idp.administration.administrators import find, listed
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.api.problem import Problem
 from idjag.idp.api.refusals import appointed
-from idjag.idp.catalog.durations import parse_duration
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.naming import names_of

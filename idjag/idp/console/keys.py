@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from idjag.durations import parse_duration
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
-from idjag.idp.catalog.durations import parse_duration
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.key_rotation import SOONEST, Keys, KeyUnknown

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from idjag.idp.audit import Source
+from idjag.idp.audit import Source, refusal_event
 from idjag.idp.snapshot import RegisteredApp, Snapshot
-from idjag.ledger.entry import Conflict, OneTime
+from idjag.ledger.entry import Conflict, OneTime, Verdict
 from idjag.protocol import dpop
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
+from idjag.protocol.http import Reply, refusal_reply
 
-__all__ = ["GrantRequest", "again", "lost_reason"]
+__all__ = ["GrantRequest", "again", "lost_reason", "lost_verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,10 @@ def lost_reason(used: OneTime) -> Refused:
     if used.kind == dpop.ONCE_KIND:
         return Refused(Reason.DPOP_PROOF_INVALID, problem="replayed")
     return Refused(Reason.CLIENT_ASSERTION_REPLAY)
+
+
+def lost_verdict(event: str, used: OneTime, *, source: Source, client: RegisteredApp) -> Verdict[Reply]:
+    """The refusal of such a request, recorded as ``event``, where nothing more is known of it."""
+    refused = lost_reason(used)
+    told = refusal_event(event, refused, source=source, client=client)
+    return Verdict(refusal_reply(refused, decision_id=source.decision_id), (told,), succeeded=False)

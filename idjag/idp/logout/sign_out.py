@@ -22,6 +22,7 @@ from idjag.idp.signin import browser, problems, redirects, session_ends
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.pages import Pages, Viewer, redirect, viewer_of
 from idjag.idp.snapshot import Snapshot
+from idjag.idp.tenancy import organisation
 from idjag.ledger.entry import Entry, Event, Facts, Key, Unavailable, Verdict
 from idjag.protocol import form
 from idjag.protocol.errors import Reason, Refused
@@ -183,15 +184,7 @@ class SignOut:
 
     def _viewer(self, request: TokenRequest, raw: Form | None = None) -> Viewer:
         ui_locales = raw.one("ui_locales") if raw else None
-        return viewer_of(request, self._organisation(), ui_locales=ui_locales or "")
-
-    def _organisation(self) -> str:
-        key = Key("tenant", "id", self._services.tenant)
-        try:
-            rows = self._services.ledger.read((key,))(key)
-        except Unavailable:  # also asked for by the page that says so
-            return ""
-        return string(rows[0], "name") if rows else ""
+        return viewer_of(request, organisation(self._services), ui_locales=ui_locales or "")
 
     def _source(self, request: TokenRequest) -> Source:
         services = self._services

@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from idjag.idp.audit import Source
-from idjag.idp.facts import string
 from idjag.idp.services import Services
 from idjag.idp.signin import authorize, browser, guesses, own_pages, problems, reading, redirects, sessions
 from idjag.idp.signin.admission import Asked
@@ -18,7 +17,8 @@ from idjag.idp.signin.outcomes import Admitted, Brought, Continued
 from idjag.idp.signin.own_pages import OwnPage
 from idjag.idp.signin.pages import Pages, Viewer, redirect, viewer_of
 from idjag.idp.signin.reading import Returned
-from idjag.ledger.entry import Key, Unavailable
+from idjag.idp.tenancy import organisation
+from idjag.ledger.entry import Unavailable
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest
@@ -134,16 +134,7 @@ class Frame:
 
     def viewer(self, request: TokenRequest, *, ui_locales: str = "", here: str = "") -> Viewer:
         """Who looks at the page."""
-        return viewer_of(request, self.organisation(), ui_locales=ui_locales, here=here)
-
-    def organisation(self) -> str:
-        """The tenant's name."""
-        key = Key("tenant", "id", self.services.tenant)
-        try:
-            rows = self.services.ledger.read((key,))(key)
-        except Unavailable:  # also asked for by the page that says so
-            return ""
-        return string(rows[0], "name") if rows else ""
+        return viewer_of(request, organisation(self.services), ui_locales=ui_locales, here=here)
 
     def _onward(self, outcome: Admitted, asked: Asked) -> str:
         if isinstance(asked, AuthorizationRequest):

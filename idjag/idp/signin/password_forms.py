@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from idjag.idp.audit import Source
-from idjag.idp.facts import string
 from idjag.idp.passwords.policy import Policy, Weakness
 from idjag.idp.services import Services
 from idjag.idp.signin import browser, problems
 from idjag.idp.signin.browser import Cookies
 from idjag.idp.signin.pages import Pages, Viewer, text, viewer_of
-from idjag.ledger.entry import Key, Unavailable
+from idjag.idp.tenancy import organisation
+from idjag.ledger.entry import Unavailable
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.form import Form
 from idjag.protocol.http import Reply, TokenRequest, form_of
@@ -84,9 +84,4 @@ class Forms:
     @property
     def organisation(self) -> str:
         """The tenant's name, or "" when it cannot be read."""
-        key = Key("tenant", "id", self.services.tenant)
-        try:
-            rows = self.services.ledger.read((key,))(key)
-        except Unavailable:  # also asked for by the page that says so
-            return ""
-        return string(rows[0], "name") if rows else ""
+        return organisation(self.services)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from idjag.idp.audit import Source
@@ -16,6 +15,7 @@ from idjag.idp.services import Services
 from idjag.idp.signin import answers
 from idjag.idp.signin.answers import Answer
 from idjag.idp.signin.steps import Step
+from idjag.idp.tenancy import organisation
 from idjag.protocol.errors import Refused
 from idjag.protocol.form import Form
 
@@ -28,10 +28,10 @@ _ENROLLING: Final = "sign-in step, new passkey"
 
 
 class StepForms:
-    """Reads the forms of one tenant; ``organisation`` gives the name that authenticators show."""
+    """Reads the forms of one tenant, whose name authenticators show."""
 
-    def __init__(self, services: Services, organisation: Callable[[], str]) -> None:
-        self._services, self._organisation = services, organisation
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def answer(self, sent: Form, use: str, step: Step, *, source: Source) -> Answer | None:
         """What the form brings; None for what can be no answer."""
@@ -54,13 +54,13 @@ class StepForms:
 
     def ceremony(self, step: Step, *, enrolling: bool = False) -> Ceremony | None:
         """The ceremony of this step; None where passkeys cannot work."""
-        rp = relying_party(self._services.issuer, self._organisation())
+        rp = relying_party(self._services.issuer, organisation(self._services))
         return Ceremony(rp, step.secret, _ENROLLING if enrolling else PURPOSE) if rp else None
 
     def seed(self, person: PersonFacts, pending: str | None, *, now: int) -> totp.Pending:
         """The seed to show: the one that was shown before, if it still is good."""
         services, who = self._services, person.person
-        organisation = self._organisation()
+        shown = organisation(self._services)
         before = None
         if pending:
             before = totp.reopen(
@@ -68,7 +68,7 @@ class StepForms:
                 pending,
                 tenant=services.tenant,
                 person_id=who.id,
-                organisation=organisation,
+                organisation=shown,
                 username=who.username,
                 now=now,
             )
@@ -76,7 +76,7 @@ class StepForms:
             services.sealer,
             tenant=services.tenant,
             person_id=who.id,
-            organisation=organisation,
+            organisation=shown,
             username=who.username,
             now=now,
         )

@@ -63,7 +63,7 @@ class StepPages:
     def __init__(self, services: Services, pages: Pages, sign_in: SignIn) -> None:
         self._services, self._pages, self._sign_in = services, pages, sign_in
         self._frame = Frame(services, pages)
-        self._forms = StepForms(services, self._frame.organisation)
+        self._forms = StepForms(services)
 
     def show(self, request: TokenRequest) -> Reply:
         """``GET /signin/step``: whatever is asked for next; ``use`` names a factor of several."""
@@ -155,20 +155,16 @@ class StepPages:
             options = passkeys.request_options(
                 ceremony, challenge=challenge, found=standing.found, person_id=step.person_id
             )
-        return self._render(
+        return self._render_way(
             "second_factor.html",
-            standing.asked,
-            step,
+            standing,
+            ways,
             request,
             notice=notice,
-            script="passkey.js" if options else "",
             kind=kind,
-            kinds=ways.kinds,
-            by=ways.need.by.value,
-            wish=ways.wish,
+            passkey=options,
             only_passkey=ways.kinds == ("passkey",),
             remember_days=self._services.snapshot.sign_in.remember_device // 86400,
-            passkey=options,
         )
 
     def _enrol(
@@ -197,20 +193,16 @@ class StepPages:
                 name=person.name,
                 found=standing.found,
             )
-        return self._render(
+        return self._render_way(
             "enrol.html",
-            standing.asked,
-            step,
+            standing,
+            ways,
             request,
             notice=notice,
-            script="passkey.js" if options else "",
             kind=kind,
-            kinds=ways.kinds,
-            by=ways.need.by.value,
-            wish=ways.wish,
+            passkey=options,
             seed=seed,
             picture=qr.svg(seed.uri) if seed else "",
-            passkey=options,
         )
 
     def _codes(self, outcome: Enrolled, asked: Asked, request: TokenRequest) -> Reply:
@@ -227,6 +219,32 @@ class StepPages:
         )
         cookie = self._frame.cookies.set(self._frame.cookies.step, outcome.cookie)
         return Reply(page.status, (*page.headers, cookie), page.body)
+
+    def _render_way(
+        self,
+        template: str,
+        standing: _Now,
+        ways: Ways,
+        request: TokenRequest,
+        *,
+        notice: str,
+        passkey: object,
+        **values: Any,
+    ) -> Reply:
+        """A page on which one of several kinds of factor is used, or set up."""
+        return self._render(
+            template,
+            standing.asked,
+            standing.step,
+            request,
+            notice=notice,
+            script="passkey.js" if passkey else "",
+            kinds=ways.kinds,
+            by=ways.need.by.value,
+            wish=ways.wish,
+            passkey=passkey,
+            **values,
+        )
 
     def _render(
         self,

@@ -154,7 +154,7 @@ class Keys:
         if known is not None and (known[0], known[1].alg) == (sealed, row["alg"]):
             return known
         pem = self.database.sealer.open(sealed, context=_context(kid))
-        return sealed, PrivateKey.from_pem(pem, alg=str(row["alg"]), kid=kid)
+        return sealed, PrivateKey.from_pem(pem, alg=str(row["alg"]), kid=kid, ours=True)
 
 
 def _stored(row: Row, private: PrivateKey) -> StoredKey:

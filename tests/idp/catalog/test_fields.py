@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from idjag.idp.catalog import durations, fields
-from idjag.idp.catalog.durations import Duration, Lifetime, format_duration, parse_duration
+from idjag.durations import LONGEST, format_duration, parse_duration
+from idjag.idp.catalog import fields
+from idjag.idp.catalog.durations import Duration, Lifetime
 
 
 def takes(kind: Any, value: object) -> bool:
@@ -72,7 +73,7 @@ def test_anything_else_is_no_duration(value: object) -> None:
     assert not takes(Duration, value)
 
 
-@given(st.integers(1, durations._LONGEST))
+@given(st.integers(1, LONGEST))
 def test_a_duration_is_written_as_it_is_read(seconds: int) -> None:
     assert parse_duration(format_duration(seconds)) == seconds
 

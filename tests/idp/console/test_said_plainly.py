@@ -89,6 +89,8 @@ def test_the_audit_log_names_what_was_made_and_why_it_was_saved(shared_owner: Ad
     saved = owner.page("/admin/audit", event="state.applied").text
     assert "<bdi>“for the audit in May”</bdi>" in saved
     assert "Change saved" in saved
+    happened = re.findall(r'href="(/admin/audit/decision[^"]*)"', saved)[0]
+    assert "<dt>Why</dt><dd><bdi>for the audit in May</bdi></dd>" in owner.page(happened).text
 
 
 def test_who_may_not_change_settings_has_no_form_to_fill_in(

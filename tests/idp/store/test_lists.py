@@ -30,6 +30,8 @@ EVERY: dict[str, Callable[[Listing], object]] = {
         about={"jti": f"{A}-j2"}, since=None, until=None, before_no=None, limit=9
     ),
     "export": lambda it: list(it.export(about={}, since=None, until=None)),
+    "rows by number": lambda it: it.log(after_no=0, limit=500),
+    "the latest row": lambda it: it.last_no(),
     "thread": lambda it: it.thread(f"{A}-j2"),
     "history of a connection": lambda it: it.history(
         Thing("connection", f"{A}-wiki-chat", (f"{A}-wiki", f"{A}-chat"))
@@ -65,6 +67,15 @@ def test_nobody_sees_rows_of_another_tenant(two_tenants: str, lists: Listing, na
     with closing(Listing(two_tenants, B)) as others, closing(Listing(two_tenants, "nobody")) as nobody:
         assert f"{A}-" not in repr(ask(others))
         assert not ask(nobody)
+
+
+def test_rows_come_by_their_numbers(lists: Listing) -> None:
+    """What `audit export` through the admin API reads."""
+    last = lists.last_no()
+    numbers = [row["no"] for row in lists.log(after_no=last - 4, limit=3)]
+    assert numbers == [last - 3, last - 2, last - 1]
+    assert [row["no"] for row in lists.log(after_no=last - 1, limit=3)] == [last]
+    assert lists.log(after_no=last, limit=3) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,9 +55,10 @@ def test_a_published_key_has_public_members_and_its_purpose_alone(key: PrivateKe
     assert KeySet([key.public]).to_dict() == {"keys": [key.public.to_dict()]}
 
 
+@pytest.mark.parametrize("ours", [True, False])
 @pytest.mark.parametrize("key", ALL)
-def test_a_sealed_key_comes_back_as_it_was(key: PrivateKey) -> None:
-    again = PrivateKey.from_pem(key.to_pem(), alg=key.alg, kid=key.kid)
+def test_a_sealed_key_comes_back_as_it_was(key: PrivateKey, *, ours: bool) -> None:
+    again = PrivateKey.from_pem(key.to_pem(), alg=key.alg, kid=key.kid, ours=ours)
     assert again == key
     assert key.public.fits(OCTETS, again.sign(OCTETS))
 
@@ -90,7 +92,16 @@ def test_a_key_for_another_algorithm_is_not_generated(alg: str) -> None:
     ],
 )
 def test_a_private_key_that_is_not_what_it_should_be_is_refused(pem: bytes, alg: str, code: str) -> None:
-    assert code_of(lambda: PrivateKey.from_pem(pem, alg=alg, kid="a")) == code
+    for ours in (True, False):
+        assert code_of(partial(PrivateKey.from_pem, pem, alg=alg, kid="a", ours=ours)) == code
+
+
+def test_an_rsa_key_of_somebody_elses_making_is_looked_at_closely() -> None:
+    """Its private exponent is another key's: what it signs would be wrong, or give away its primes."""
+    first, second = (rsa.generate_private_key(65537, 2048).private_numbers() for _ in range(2))
+    parts = (first.p, first.q, second.d, first.dmp1, first.dmq1, first.iqmp, first.public_numbers)
+    wrong = rsa.RSAPrivateNumbers(*parts).private_key(unsafe_skip_rsa_key_validation=True)
+    assert code_of(lambda: PrivateKey.from_pem(pem_of(wrong), alg="RS256", kid="a")) == "key_malformed"
 
 
 N_1024 = RSA_1024.public_key().public_numbers().n
