@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +32,20 @@ def test_a_guard_stands_where_the_list_says(guard: Guard) -> None:
     assert broken != source
     assert guard.tests
     assert [test for test in guard.tests if not guard.exists(test)] == []
+
+
+@pytest.mark.rare
+def test_no_break_names_what_nobody_knows(tmp_path: Path) -> None:
+    """Any test would notice that, whatever it looks at."""
+    for number, guard in enumerate(guards()):
+        source = (TREE / guard.file).read_text("utf-8")
+        (tmp_path / f"{number}.py").write_text(guard.broken(source), "utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--output-format", "concise"]
+    done = subprocess.run(
+        [*ruff, "--select", "F821", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")
