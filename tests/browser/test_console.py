@@ -113,3 +113,38 @@ def test_on_a_narrow_screen_a_button_opens_the_list_of_screens_also_without_scri
         expect(places.get_by_role("link", name="Guardrails")).to_be_visible()
         window.page.keyboard.press("Escape")
         expect(places).to_be_hidden()
+
+
+_PEOPLE = "username,name\nzoe,Zoë Ångström\n"
+
+
+def test_a_file_of_people_fills_the_list_and_one_that_is_no_text_does_not(
+    alice: Administrator, chromium: Browser
+) -> None:
+    """A spreadsheet's own encoding would change names; nothing is sent before the button."""
+    with inside(chromium, alice) as window:
+        window.go("/admin/people/import")
+        page = window.page
+
+        def choose(name: str, octets: bytes) -> None:
+            page.get_by_label("A file").set_input_files(
+                {"name": name, "mimeType": "text/csv", "buffer": octets}
+            )
+
+        choose("old.csv", _PEOPLE.encode("cp1252"))
+        expect(page.get_by_role("status")).to_contain_text("CSV UTF-8")
+        choose("large.csv", b"x" * 1_048_577)
+        expect(page.get_by_role("status")).to_contain_text("larger than 1 MiB")
+        expect(page.get_by_label("The list")).to_have_value("")
+        choose("people.csv", b"\xef\xbb\xbf" + _PEOPLE.encode())
+        expect(page.get_by_label("The list")).to_have_value(_PEOPLE)
+        page.get_by_role("button", name="See what this changes").click()
+        expect(page.get_by_text("1 new, 0 changed")).to_be_visible()
+        assert (window.said, window.refused) == ([], [])
+
+
+def test_without_scripts_the_list_of_people_is_pasted(alice: Administrator, chromium: Browser) -> None:
+    with inside(chromium, alice, script=False) as window:
+        window.go("/admin/people/import")
+        expect(window.page.get_by_label("A file")).to_be_hidden()
+        expect(window.page.get_by_label("The list")).to_be_visible()
