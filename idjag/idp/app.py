@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from idjag.asgi import ASGIApp, Door, below, guarded, later, router
 from idjag.idp.cors import ForSinglePageApps
@@ -210,14 +210,11 @@ def telling(settings: Settings, store: Store) -> Recurring:
     return Recurring("logout", delivery.run, seconds=_TELLING_EVERY)
 
 
-def outbox_of(settings: Settings, clock: Callable[[], int], out: TextIO | None = None) -> Outbox | None:
-    """Where letters go: the mail server, the terminal of who tries it out, or nowhere; raises SettingsWrong.
-
-    ``out`` is that terminal, by default standard error.
-    """
+def outbox_of(settings: Settings, clock: Callable[[], int]) -> Outbox | None:
+    """Where letters go: the mail server, the terminal of who tries it out, or none; raises SettingsWrong."""
     given = settings.mail
     if given.server is None or given.sender is None:
-        return Outbox(ConsoleMail(out or sys.stderr)) if settings.loopback else None
+        return Outbox(ConsoleMail(sys.stderr)) if settings.loopback else None
     try:
         password = given.secret()
     except ValueError as wrong:

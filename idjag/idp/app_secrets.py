@@ -99,7 +99,6 @@ def make(
     actor: Mapping[str, str],
     overlap: int,
     expires: int | None = None,
-    new_secret: Callable[[], str] = new_secret,
     source: Source | None = None,
 ) -> Made:
     """A further secret; the one that was there is over in ``overlap`` seconds, if not sooner.

@@ -36,13 +36,11 @@ class Reloading:
         *,
         loaded: Loaded,
         built: Standalone,
-        clock: Callable[[], int] = system_clock,
     ) -> None:
         self._path = path.resolve()
         self._environ = dict(environ)
         self._loaded = loaded
         self._built = built
-        self._clock = clock
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, message: Message) -> str | None:
@@ -117,7 +115,7 @@ class Reloading:
             self._built.database.ledger,
             loaded.accounts,
             loaded.links,
-            now=self._clock(),
+            now=system_clock(),
             decision_id=new_id(),
             applied=applied,
         )

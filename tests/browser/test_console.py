@@ -95,3 +95,21 @@ def test_keys_alone_reach_everything_and_the_first_leads_to_the_content(
         expect(window.page.get_by_role("link", name="To the content")).to_be_focused()
         window.page.keyboard.press("Enter")
         expect(window.page.locator("#content")).to_be_focused()
+
+
+@pytest.mark.soak
+def test_on_a_narrow_screen_a_button_opens_the_list_of_screens_also_without_scripts(
+    alice: Administrator, chromium: Browser
+) -> None:
+    """WCAG 2.1.1, 1.4.10."""
+    with inside(chromium, alice, script=False) as window:
+        window.go("/admin/guardrails")
+        places = window.page.get_by_role("navigation", name="Console")
+        expect(places).to_be_visible()
+        expect(window.page.get_by_role("button", name="Menu")).to_be_hidden()
+        window.page.set_viewport_size({"width": 320, "height": 640})
+        expect(places).to_be_hidden()
+        window.page.get_by_role("button", name="Menu").press("Enter")
+        expect(places.get_by_role("link", name="Guardrails")).to_be_visible()
+        window.page.keyboard.press("Escape")
+        expect(places).to_be_hidden()

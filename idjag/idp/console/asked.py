@@ -17,6 +17,7 @@ __all__ = ["LONGEST", "Asked", "read"]
 LONGEST: Final = 1024 * 1024
 """Bytes of a form: the list of people that somebody pastes is the longest."""
 
+_LONGEST_WORDS: Final = 500
 _MOST_FIELDS: Final = 5000
 _FORM: Final = b"application/x-www-form-urlencoded"
 # Line breaks and tabs belong to pasted tables; NUL breaks databases, the others hide what a text says.
@@ -40,10 +41,10 @@ class Asked:
         """The values of boxes of one name, without the empty ones."""
         return tuple(value.strip() for value in self.values.get(name, ()) if value.strip())
 
-    def words(self, name: str, *, longest: int = 500) -> str:
+    def words(self, name: str) -> str:
         """What somebody says in their own words: on one line, and nothing in it that nobody sees."""
         line = " ".join(self.one(name).split())
-        return "".join(char for char in line if is_clean(char))[:longest].strip()
+        return "".join(char for char in line if is_clean(char))[:_LONGEST_WORDS].strip()
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The lines of a text, without the empty ones."""

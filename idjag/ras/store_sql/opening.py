@@ -43,16 +43,14 @@ class Database:
         """What tokens are signed with."""
         return Keys(self)
 
-    def signer(
-        self, alg: str, *, now: int, clock: Callable[[], int] = system_clock, fresh: float = 5.0
-    ) -> RotatingSigner:
+    def signer(self, alg: str, *, now: int, clock: Callable[[], int] = system_clock) -> RotatingSigner:
         """The signer of the keys of this algorithm, the first of which is made when there is none.
 
         Keys of another algorithm stop signing, and are published until their last token has expired.
         """
         keys = self.keys
         keys.ensure(alg, now=now)
-        return RotatingSigner(keys.now, alg=alg, clock=clock, fresh=fresh)
+        return RotatingSigner(keys.now, alg=alg, clock=clock)
 
     def look(self, text: str, values: Sequence[Value]) -> list[Row]:
         """The rows that answer a question of our own text, ``%s`` for each value; on a connection of its own.
