@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from idjag.ledger.entry import Insert
+from idjag.ledger.entry import Insert, Update
 from idjag.protocol import names
 from idjag.protocol.jose import jws
 from idjag.protocol.jose.json import JsonValue
@@ -153,6 +153,16 @@ def test_a_reference_belongs_to_its_app(rp: RelyingParty, site: Site, browser: B
     uri = pushed(rp)
     assert is_over(browser.get("/authorize", params={"client_id": "wiki", "request_uri": uri}))
     assert is_over(browser.get("/authorize", params={"request_uri": uri}))
+    assert come(rp, uri).status_code == 200
+
+
+def test_a_reference_of_another_tenant_is_none_here(rp: RelyingParty, site: Site) -> None:
+    """Attack case 165."""
+    uri = pushed(rp)
+    row = site.rows("pushed_request")[0]
+    site.write(Update("pushed_request", {"app_id": row["app_id"]}, {"tenant_id": "t2"}))
+    assert come(rp, uri).status_code == 400
+    site.write(Update("pushed_request", {"tenant_id": "t2"}, {"tenant_id": row["tenant_id"]}))
     assert come(rp, uri).status_code == 200
 
 

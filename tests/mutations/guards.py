@@ -12,6 +12,7 @@ LISTS = Path(__file__).parent
 RARE = frozenset(
     {
         "administration",
+        "at_rest",
         "audit_chain",
         "authorization",
         "console",
@@ -20,7 +21,9 @@ RARE = frozenset(
         "console_several",
         "core_jose",
         "core_protocol",
+        "decisions",
         "discover",
+        "doors",
         "factors",
         "grants_core",
         "hostile",
@@ -29,6 +32,7 @@ RARE = frozenset(
         "oidc",
         "one_time",
         "operations",
+        "outbound",
         "passwords",
         "ras_core",
         "server_option",

@@ -205,6 +205,16 @@ def test_nobody_ends_a_session_of_somebody_else(site: Site, browser: Browser) ->
     assert alive(browser)
 
 
+def test_a_session_of_another_tenant_is_none_here(site: Site, browser: Browser) -> None:
+    """Attack case 165."""
+    browser.sign_in()
+    (row,) = site.rows("session")
+    site.write(update("session", str(row["id"]), tenant_id="t2"))
+    assert answer_of(browser.ask(prompt="none"))["error"] == "login_required"
+    site.write(update("session", str(row["id"]), tenant_id=str(row["tenant_id"])))
+    assert "code" in answer_of(browser.ask(prompt="none"))
+
+
 def test_another_person_in_the_same_browser_ends_the_session_before(site: Site, browser: Browser) -> None:
     """Its apps are told, and so is the audit log."""
     answer_of(browser.sign_in("alice"))
