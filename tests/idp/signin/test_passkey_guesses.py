@@ -113,6 +113,17 @@ def test_a_right_passkey_forgets_what_was_wrong_at_its_network(
     assert tried(stranger, device).status_code == 429
 
 
+def test_wrong_passkeys_do_not_stop_a_password_at_the_same_network(
+    named: Site, coming_from: Callable[[str], Browser]
+) -> None:
+    """Each kind has counts of its own; the control: a passkey waits there."""
+    device, stranger = with_passkey(named), coming_from(HERE)
+    for _ in range(5):
+        assert tried(stranger, device).status_code == 403
+    assert tried(stranger, device, Lie()).status_code == 429
+    assert coming_from(HERE).sign_in("alice").status_code == 303
+
+
 @pytest.mark.soak
 def test_wrong_passkeys_lock_neither_the_password_nor_the_codes(
     named: Site, coming_from: Callable[[str], Browser]
