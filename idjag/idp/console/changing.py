@@ -12,6 +12,7 @@ from idjag.idp.console.alike import reach
 from idjag.idp.console.effects import effects
 from idjag.idp.console.places import Place
 from idjag.idp.console.proposals import SECTION, TENANT, Opened, Proposal, Wanted, opened, sent
+from idjag.idp.console.surroundings import holds_on
 from idjag.idp.console.visit import Desk, Visit, inside
 from idjag.idp.state.apply import Outcome
 from idjag.idp.state.changes import Change
@@ -107,6 +108,7 @@ def _shown(
         effect=found.connection,
         effects=found,
         reach=reach(desk, proposal),
+        held=bool(holds_on(desk)),
         widens=widens(changes),
         problem=problem,
         note=note,

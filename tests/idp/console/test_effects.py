@@ -142,3 +142,16 @@ def test_a_guardrail_says_from_whom_it_takes(
 ) -> None:
     form = "/admin/guardrail/edit"
     assert expected in _text(owner.submit(owner.page(form), form, id="no-writing", **fields))
+
+
+def test_a_review_says_that_what_is_held_stays_stopped(owner: Administrator) -> None:
+    """Who gains is told as it is once the hold is released."""
+    stopped = "Holds are not part of this"
+    assert stopped not in _text(_rule(owner, who="everyone"))
+    page = owner.page("/admin/app", id="wiki")
+    owner.submit(page, "/admin/hold", reason="it misbehaves")
+    said = _text(_rule(owner, who="everyone"))
+    assert stopped in said
+    assert "It reaches 2 people" in said
+    owner.submit(owner.page("/admin/app", id="wiki"), "/admin/hold/release", reason="mended")
+    assert stopped not in _text(_rule(owner, who="everyone"))
