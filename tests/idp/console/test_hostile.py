@@ -27,11 +27,13 @@ class Elements(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str]] = []
+        self.scripts: list[str] = []
         self.feed(page.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
+        self.scripts += [dict(attrs).get("src") or "inline"] * (tag == "script")
 
 
 def with_token(page: httpx.Response, administrator: Administrator, **changes: str) -> dict[str, str]:
