@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ import pytest
 from idjag.ledger.expiry import KEPT
 from tests.ledger.parts import sql
 from tests.processes.acme import Acme
+from tests.processes.crowd import crowd
 from tests.processes.test_workers import eventually
 
 pytestmark = [pytest.mark.soak, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -37,19 +38,9 @@ class Answers:
     times: list[float] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
-    @contextmanager
-    def coming(self) -> Iterator[None]:
+    def coming(self) -> AbstractContextManager[None]:
         """While the ``with`` lasts."""
-        over = threading.Event()
-        every = [threading.Thread(target=self._ask, args=(over,)) for _ in range(CLIENTS)]
-        for thread in every:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in every:
-                thread.join()
+        return crowd(self._ask, threads=CLIENTS)
 
     def longest_pause(self) -> float:
         """In seconds without an answer, from the last time until now; begins anew."""
@@ -57,7 +48,7 @@ class Answers:
         times, self.times, since, self.since = sorted(self.times), [], self.since, now
         return max(after - before for before, after in pairwise([since, *times, now]))
 
-    def _ask(self, over: threading.Event) -> None:
+    def _ask(self, _number: int, over: threading.Event) -> None:
         while not over.is_set():
             self.acme.exchange(self.id_token)
             self.times.append(time.monotonic())

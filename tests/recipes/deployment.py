@@ -6,11 +6,12 @@ import base64
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from idjag.demo.wire import Answer, fetch
 from idjag.protocol.jose import jws
+from tests.processes.crowd import crowd
 from tests.processes.nodes import Nodes
 from tests.processes.program import Program, free_port, started
 from tests.processes.test_workers import eventually
@@ -65,26 +66,16 @@ class Load:
     held: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
-    @contextmanager
-    def on(self, *, threads: int) -> Iterator[None]:
+    def on(self, *, threads: int) -> AbstractContextManager[None]:
         """While the ``with`` lasts."""
-        over = threading.Event()
-        every = [threading.Thread(target=self._run, args=(over,)) for _ in range(threads)]
-        for thread in every:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in every:
-                thread.join()
+        return crowd(self._run, threads=threads)
 
     def more(self, count: int) -> None:
         """Wait for so many further answers."""
         before = self.statuses.total()
         eventually(lambda: self.statuses.total() >= before + count, seconds=120)
 
-    def _run(self, over: threading.Event) -> None:
+    def _run(self, _number: int, over: threading.Event) -> None:
         while not over.is_set():
             try:
                 answer = self.deployment.exchange(self.id_token)
