@@ -249,7 +249,7 @@ def test_an_upgrade_killed_before_any_statement_leaves_nothing_and_completes_whe
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     steps, status = done.stdout.split()
