@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import socket
@@ -27,7 +28,8 @@ JWT = re.compile(rf"(?<![A-Za-z0-9_-])(?=eyJ.{_ASCII}{{4}})eyJ(?:[A-Za-z0-9_-]{{
 """A token or the beginning of one; our ids are random, of 22 characters, and may have an eyJ in them."""
 # Below the range from which outgoing connections take their ports: nothing grabs one between look and use.
 _PORTS = range(20_000, 32_000)
-_RESERVED: deque[socket.socket] = deque(maxlen=200)
+_RESERVED: deque[int] = deque()  # file descriptors, which nobody misses at the end
+_MOST_RESERVED = 200
 
 
 class Secrets:
@@ -125,7 +127,9 @@ def free_port() -> int:
             continue
         if sys.platform == "linux":
             holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _RESERVED.append(holding)
+            _RESERVED.append(holding.detach())
+            if len(_RESERVED) > _MOST_RESERVED:
+                os.close(_RESERVED.popleft())
         else:
             holding.close()
         return port
