@@ -77,7 +77,6 @@ class _Coming:
     last: int
     last_line: str = ""
     _held: bytes = b""
-    _rows: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def taken(self, pieces: Iterable[bytes]) -> str | None:
@@ -103,7 +102,6 @@ class _Coming:
             return
         whole, self._held = self._held[:cut], self._held[cut:]
         self._digest.update(whole)
-        self._rows += whole.count(end)
         self.out.write(whole.decode("utf-8"))
         before = whole.rfind(end, 0, -len(end))
         if found := _NUMBER.match(whole, 0 if before < 0 else before + len(end)):

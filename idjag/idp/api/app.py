@@ -41,6 +41,8 @@ from idjag.seal import KekRefused
 __all__ = ["PREFIX", "create_api"]
 
 PREFIX: Final = "/admin/api"
+_ROUTES: Final = (*HANDLERS, *DISCOVERY, *ADMINISTRATORS, *ACCOUNTS, *SESSIONS, *SECRETS, *AUDIT, *LOG)
+"""Those that are no noun of the state file (``routers``)."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -67,22 +69,7 @@ def create_api(services: Services, lookups: Lookups, *, trusted_proxies: Sequenc
         return response(problem, reference=reference)
 
     return Litestar(
-        [
-            Router(
-                "/v1",
-                route_handlers=[
-                    *HANDLERS,
-                    *DISCOVERY,
-                    *ADMINISTRATORS,
-                    *ACCOUNTS,
-                    *SESSIONS,
-                    *SECRETS,
-                    *AUDIT,
-                    *LOG,
-                    *routers(),
-                ],
-            )
-        ],
+        [Router("/v1", route_handlers=[*_ROUTES, *routers()])],
         path=base,
         guards=[Doorkeeper(office, trusted=trusted)],
         dependencies={

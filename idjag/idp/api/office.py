@@ -11,6 +11,7 @@ from typing import Any, Final
 from idjag.idp.administration.tokens import Caller
 from idjag.idp.api.problem import Problem
 from idjag.idp.audit import Source
+from idjag.idp.key_rotation import Keys
 from idjag.idp.lookups import Lookups
 from idjag.idp.services import Services
 from idjag.idp.snapshot import Snapshot
@@ -39,6 +40,14 @@ class Office:
             yield
         finally:
             self._whole.release()
+
+    def keys(self, source: Source) -> Keys:
+        """The signing keys, to be changed by this request; raises Problem 503."""
+        sealer = self.services.sealer
+        if sealer is None:
+            raise Problem(503, "The keys of this server are not its own to change.")
+        where = {"ip": source.ip, "user_agent": source.user_agent}
+        return Keys(self.ledger, sealer, self.tenant, self.new_id, where)
 
     @property
     def ledger(self) -> Ledger[Snapshot]:

@@ -20,7 +20,7 @@ from idjag.idp.api.refusals import appointed
 from idjag.idp.facts import holds_of
 from idjag.idp.holds import find, place, release
 from idjag.idp.holds_shown import shown
-from idjag.idp.key_rotation import SOONEST, Change, Keys, KeyUnknown
+from idjag.idp.key_rotation import SOONEST, Change, KeyUnknown
 from idjag.idp.questions import UnknownName, build
 from idjag.idp.state.apply import How
 from idjag.idp.state.cases import ask_of
@@ -160,8 +160,8 @@ def rotate_keys(
     asked = parsed(body, RotateBody)
     if asked.ahead < SOONEST:
         raise Problem(422, f"ahead: at least {SOONEST // 60}m, so that everybody has fetched the key before.")
-    keys, now = _keys(office, visit), office.clock()
-    changes = keys.rotate(asked.algs, ahead=asked.ahead, now=now, actor=visit.actor)
+    now = office.clock()
+    changes = office.keys(visit.source(now)).rotate(asked.algs, ahead=asked.ahead, now=now, actor=visit.actor)
     return {"items": [_change(one) for one in changes]}
 
 
@@ -170,9 +170,9 @@ def revoke_key(
     office: NamedDependency[Office], visit: NamedDependency[Visit], kid: FromPath[str], body: RawBody
 ) -> dict[str, Any]:
     """Trust a key no more, from the next request on."""
-    reason = parsed(body, RevokeBody).reason
+    reason, now = parsed(body, RevokeBody).reason, office.clock()
     try:
-        changes = _keys(office, visit).revoke(kid, reason=reason, now=office.clock(), actor=visit.actor)
+        changes = office.keys(visit.source(now)).revoke(kid, reason=reason, now=now, actor=visit.actor)
     except KeyUnknown:
         raise Problem(404, "No living key has this kid.") from None
     return {"items": [_change(one) for one in changes]}
@@ -211,14 +211,6 @@ def end_token(office: NamedDependency[Office], visit: NamedDependency[Visit], ha
     """End an API token from the next request on."""
     if not tokens.revoke(office, handle, actor=visit.actor, source=visit.source(office.clock())):
         raise Problem(404, "No living token has this handle.")
-
-
-def _keys(office: Office, visit: Visit) -> Keys:
-    sealer = office.services.sealer
-    if sealer is None:
-        raise Problem(503, "The keys of this server are not its own to change.")
-    where = {"ip": visit.ip, "user_agent": visit.user_agent}
-    return Keys(office.ledger, sealer, office.tenant, office.new_id, where)
 
 
 def _change(one: Change) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
 from idjag.idp.console.places import Place
 from idjag.idp.console.visit import Desk, Visit
-from idjag.idp.key_rotation import SOONEST, Keys, KeyUnknown
+from idjag.idp.key_rotation import SOONEST, KeyUnknown
 from idjag.ledger.entry import Key, Row
 from idjag.protocol import metadata
 from idjag.protocol.http import Reply
@@ -68,7 +68,7 @@ def _rotate(desk: Desk, visit: Visit) -> Reply:
         raise Problem(
             422, f"Between {SOONEST // 60} minutes, so that everybody has fetched them, and 30 days."
         )
-    _keys(desk, visit).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
+    desk.office.keys(visit.source).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
     return desk.go(_HERE, done="rotated")
 
 
@@ -77,18 +77,11 @@ def _revoke(desk: Desk, visit: Visit) -> Reply:
     if not reason:
         raise Problem(422, "Say why: everything that this key has signed is refused from now on.")
     try:
-        _keys(desk, visit).revoke(visit.asked.one("id"), reason=reason, now=desk.now, actor=visit.actor)
+        keys = desk.office.keys(visit.source)
+        keys.revoke(visit.asked.one("id"), reason=reason, now=desk.now, actor=visit.actor)
     except KeyUnknown:
         raise Problem(404, "No living key has this kid.") from None
     return desk.go(_HERE, done="revoked")
-
-
-def _keys(desk: Desk, visit: Visit) -> Keys:
-    sealer, office = desk.services.sealer, desk.office
-    if sealer is None:
-        raise Problem(503, "The keys of this server are not its own to change.")
-    where = {"ip": visit.source.ip, "user_agent": visit.source.user_agent}
-    return Keys(office.ledger, sealer, office.tenant, office.new_id, where)
 
 
 PLACES: Final = {
