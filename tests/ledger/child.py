@@ -60,13 +60,17 @@ def race(ledger: AnyLedger, *, name: str, threads: int = 25, ids: int = 10) -> N
 
 
 def full(ledger: AnyLedger, *, name: str) -> None:
-    """Run into a full disk, get room again, and try until an entry is served; say which ones were."""
+    """Run into a full disk, get room again, and try until an entry is served; say which ones were.
+
+    While the disk is only nearly full, a fresh connection has room for small entries and says so.
+    """
     room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     assert served(ledger, f"{name}-before")
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
     while served(ledger, f"{name}-full"):
         pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, most))
     until = time.monotonic() + LONG
     while is_ready(ledger):  # it tries to write by itself
         assert time.monotonic() < until
