@@ -69,6 +69,8 @@ def canonical_part(value: JsonValue) -> str:
     # Most are plain, and the encoder takes longer to begin than to write those.
     if type(value) is str:
         return encode_basestring(value)
+    if type(value) is int:
+        return str(value)
     if type(value) is list and _TEXT.issuperset(map(type, value)):
         return f"[{','.join(map(encode_basestring, cast('list[str]', value)))}]"
     return _CANONICAL.encode(canonical_value(value))
