@@ -27,11 +27,11 @@ from idjag.yaml_file import _LOADER, FileError, _read, read
     ],
 )
 def test_hostile_texts_are_refused_quickly(text: str) -> None:
-    """Linear, whatever comes; the bound is a hundred times what it takes."""
-    started = time.monotonic()
+    """Linear, whatever comes; the bound is a hundred times what it takes of a processor."""
+    started = time.process_time()
     with pytest.raises(FileError):
         read(text, source="f")
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 JSON = st.recursive(
@@ -114,11 +114,11 @@ CONNECTION = """\
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="PyYAML was built without libyaml")
 def test_ten_thousand_connections_are_read_in_seconds() -> None:
-    """About 300,000 lines; 1.5 s here, and the bound is for two busy cores."""
+    """About 300,000 lines; 1.5 s of a processor here, ten times that are too much."""
     text = "version: 1\nconnections:\n" + "".join(CONNECTION.format(n) for n in range(10_000))
     assert text.count("\n") == 300_002
-    started = time.monotonic()
+    started = time.process_time()
     document = read(text, source="f")
-    assert time.monotonic() - started < 15
+    assert time.process_time() - started < 15
     last = ("connections", 9999, "rules", 1, "scopes", 0)
     assert document.position(last) == (300_001, 13)

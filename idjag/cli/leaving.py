@@ -60,6 +60,8 @@ class Server(uvicorn.Server):
     3. What is under way is finished, by uvicorn.
     """
 
+    first_request_seconds: float = _FIRST_REQUEST
+
     def __init__(self, config: uvicorn.Config, app: Leaving, *, drain: int) -> None:
         super().__init__(config)
         self._app = app
@@ -94,7 +96,9 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         await asyncio.sleep(_TICK)  # what was accepted just now becomes a connection first
-        await _until(lambda: not any(map(_is_new, self.server_state.connections)), seconds=_FIRST_REQUEST)
+        await _until(
+            lambda: not any(map(_is_new, self.server_state.connections)), seconds=self.first_request_seconds
+        )
 
 
 def _is_new(connection: object) -> bool:

@@ -180,7 +180,7 @@ class Receipts:
         return room
 
     def _begin_thread(self) -> None:
-        lines = sum(bool(line.waiting) for line in self._lines.values())
+        lines = sum(bool(line.waiting) or line.busy for line in self._lines.values())
         if len(self._threads) < min(_THREADS, lines):
             # a host that forgets to close must be able to end
             name = f"idjag-receipts-{len(self._threads)}"

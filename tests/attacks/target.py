@@ -36,6 +36,7 @@ from tests.idp.grants.acme import (
     state,
 )
 from tests.idp.grants.offline import OFFLINE, PUBLIC
+from tests.idp.settling import settled
 
 __all__ = ["BOARD_KEY", "HOST", "Target", "Wire", "acme_state", "basic", "exchange_of", "target"]
 
@@ -178,6 +179,7 @@ class Target:
 
     def news(self) -> list[dict[str, Any]]:
         """The events since the last look: a log of thousands is not read again for each request."""
+        settled(self.acme.ledger, TENANT)
         found: list[dict[str, Any]] = []
         while page := trail.events(self.acme.ledger, TENANT, after_no=self.seen):
             found += page

@@ -1,64 +1,105 @@
-"""Connections on which no request comes together, over real sockets, with a short deadline."""
+"""Connections on which no request comes together, over real sockets, at a clock that is moved on."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from socket import create_connection, create_server, socket
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import uvicorn
 
-from idjag.cli.impatience import Impatient
+from idjag.cli.impatience import HEAD_SECONDS, Impatient
+from tests.processes.test_workers import eventually
 
 PATIENCE = 60  # seconds for what must come; nothing waits that long when all is well
 WHOLE = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\nok"
 HALF = b"GET / HTTP/1.1\r\nhost: he"
 
 
-class Quick(Impatient):
-    """The same, for people in a hurry."""
+class Hurried(asyncio.SelectorEventLoop):
+    """Time passes when a test says so, in seconds, besides as it does."""
 
-    head_seconds = 0.5  # what is sent together must have come by then, however busy the machine is
+    passed = 0.0
 
-
-async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers with the body it was sent, once it has all of it."""
-    assert scope["type"] == "http"
-    body, more = b"", True
-    while more:
-        message = await receive()
-        assert message["type"] == "http.request"
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": body})
+    def time(self) -> float:
+        return super().time() + self.passed
 
 
-@contextmanager
-def serving(protocol: type[asyncio.Protocol]) -> Iterator[tuple[str, int]]:
-    with create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(echo, http=protocol, lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield listening.getsockname()
-        finally:
-            server.should_exit = True
-            thread.join()
+class Serving:
+    """A server in a thread, with a clock that can be moved on."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.listening = create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            self._echo,
+            interface="asgi3",
+            http=Impatient,
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=100 * HEAD_SECONDS,
+        )
+        self.server = uvicorn.Server(config)
+        self._loop = Hurried()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self._thread.join()
+        self.listening.close()
+
+    def connected(self) -> closing[socket]:
+        return closing(create_connection(self.listening.getsockname(), timeout=PATIENCE))
+
+    def later(self, seconds: float) -> None:
+        """Move its clock on; what is due by then has happened."""
+        happened = threading.Event()
+
+        def move() -> None:
+            self._loop.passed += seconds
+            self._loop.call_later(0, happened.set)
+
+        self._loop.call_soon_threadsafe(move)
+        assert happened.wait(PATIENCE)
+
+    def closes(self, connection: socket) -> bool:
+        """Whether it ends the connection, and says nothing, as time goes by."""
+        connection.settimeout(0.05)
+        for _ in range(20 * PATIENCE):
+            self.later(HEAD_SECONDS)  # once more: it may have heard of the connection only now
+            with suppress(TimeoutError):
+                return connection.recv(1) == b""
+        return False
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self.server.serve(sockets=[self.listening]))
+
+    async def _echo(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answers with the body it was sent, once it has all of it."""
+        assert scope["type"] == "http"
+        self.begun.set()
+        body, more = b"", True
+        while more:
+            message = await receive()
+            assert message["type"] == "http.request"
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    with serving(Quick) as at:
-        yield at
-
-
-def connected(address: tuple[str, int]) -> closing[socket]:
-    return closing(create_connection(address, timeout=PATIENCE))
+@pytest.fixture
+def serving() -> Iterator[Serving]:
+    with Serving() as made:
+        yield made
 
 
 def answer(connection: socket) -> bytes:
@@ -71,43 +112,45 @@ def answer(connection: socket) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", HALF])
-def test_a_connection_without_a_whole_head_is_closed(address: tuple[str, int], sent: bytes) -> None:
+def test_a_connection_without_a_whole_head_is_closed(serving: Serving, sent: bytes) -> None:
     """Attack case 216: nobody holds a place by saying little."""
-    with connected(address) as connection:
+    with serving.connected() as connection:
         connection.sendall(sent)
-        assert connection.recv(1) == b""
+        assert serving.closes(connection)
 
 
-def test_a_whole_request_is_answered_and_the_next_one_too(address: tuple[str, int]) -> None:
-    with connected(address) as connection:
+def test_a_whole_request_is_answered_and_the_next_one_too(serving: Serving) -> None:
+    with serving.connected() as connection:
         for _ in range(2):
             connection.sendall(WHOLE)
             assert answer(connection).startswith(b"HTTP/1.1 200")
+            serving.later(2 * HEAD_SECONDS)  # between two requests that is no matter of heads
 
 
-def test_a_second_request_that_never_gets_whole_is_closed_too(address: tuple[str, int]) -> None:
-    with connected(address) as connection:
+def test_a_second_request_that_never_gets_whole_is_closed_too(serving: Serving) -> None:
+    with serving.connected() as connection:
         connection.sendall(WHOLE)
         answer(connection)
         connection.sendall(HALF)
-        assert connection.recv(1) == b""
+        assert serving.closes(connection)
 
 
-def test_a_body_has_all_the_time_that_the_door_gives_it(address: tuple[str, int]) -> None:
-    """A neighbour that comes later is closed first: the deadline has passed, and this one goes on."""
-    with connected(address) as slow:
+def test_a_body_has_all_the_time_that_the_door_gives_it(serving: Serving) -> None:
+    """A neighbour is closed meanwhile: the deadline of heads has passed, and this one goes on."""
+    with serving.connected() as slow:
         slow.sendall(WHOLE[:-1])
-        with connected(address) as neighbour:
-            assert neighbour.recv(1) == b""
+        assert serving.begun.wait(PATIENCE)
+        with serving.connected() as neighbour:
+            assert serving.closes(neighbour)
         slow.sendall(WHOLE[-1:])
         assert answer(slow).startswith(b"HTTP/1.1 200")
 
 
-def test_the_deadline_is_no_matter_of_a_moment() -> None:
-    """The control: with the deadline of the product, half a head may get whole after the time above."""
-    with serving(Impatient) as address, connected(address) as patient:
+def test_a_head_has_its_seconds(serving: Serving) -> None:
+    """The control: half a head may get whole before they are over."""
+    with serving.connected() as patient:
         patient.sendall(WHOLE[:5])
-        with serving(Quick) as other, connected(other) as neighbour:
-            assert neighbour.recv(1) == b""
+        eventually(lambda: serving.server.server_state.connections)
+        serving.later(HEAD_SECONDS / 2)
         patient.sendall(WHOLE[5:])
         assert answer(patient).startswith(b"HTTP/1.1 200")

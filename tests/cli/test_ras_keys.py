@@ -72,7 +72,8 @@ def test_the_next_key_is_published_a_day_before_it_signs_and_the_old_one_a_day_l
     [first] = keys(chat)
     [planned] = changes(chat, "rotate")
     assert planned["status"] == "next"
-    for ahead, signs, both in [(0, first, True), (DAY - 5, first, True), (DAY + 5, planned["kid"], True)]:
+    # not to the second: this goes by the true clock, and a machine may be slow
+    for ahead, signs, both in [(0, first, True), (DAY - HOUR, first, True), (DAY + 5, planned["kid"], True)]:
         with chat.serving(ahead=ahead) as server:
             assert kid_of(token_at(server, ahead)) == signs
             assert (len(published(server)) == 2) is both
@@ -105,7 +106,7 @@ def test_a_server_that_runs_signs_with_another_key_at_once(chat: RasDeployment) 
             assert server.active(after)
     listed = keys(chat)
     assert listed[first]["status"] == "retiring"
-    assert DAY - 60 < listed[first]["retires"] - time.time() <= DAY
+    assert DAY - HOUR < listed[first]["retires"] - time.time() <= DAY
 
 
 def test_a_revoked_key_signs_nothing_more_and_its_tokens_are_inactive(chat: RasDeployment) -> None:
@@ -208,10 +209,11 @@ def test_a_server_on_another_host_knows_it_within_seconds(postgres: Cluster, tmp
     chat = ras_deployment(tmp_path, text)
     with chat.serving() as server:
         [first] = keys(chat)
-        assert chat.run("keys", "revoke", first, "--reason", "leaked").code == 0
         signer = server.built.signer
+        signer._looked += HOUR  # however long the command takes
+        assert chat.run("keys", "revoke", first, "--reason", "leaked").code == 0
         assert kid_of(server.token()) == first
-        signer._looked -= 6.0  # six seconds later
+        signer._looked -= HOUR + 6.0  # six seconds later
         assert not signer.at_once()
         assert kid_of(server.token()) != first
 

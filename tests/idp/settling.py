@@ -6,14 +6,16 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from idjag.ledger.entry import Entry, Facts, Unavailable, Verdict
+from idjag.ledger.entry import Entry, Facts, Ledger, Unavailable, Verdict
 from idjag.ledger.memory import MemoryLedger
-from idjag.ledger.sqlite import SqliteLedger
 
-__all__ = ["settled"]
+__all__ = ["LONG", "settled"]
+
+LONG = 60.0
+"""Seconds for a ledger's deadline and patience: what a busy machine does must not look like a refusal."""
 
 
-def settled(ledger: MemoryLedger[Any] | SqliteLedger[Any], tenant: str) -> None:
+def settled(ledger: Ledger[Any], tenant: str) -> None:
     """Until everything is decided that was given to the ledger's writer before; a ledger in memory has none.
 
     An entry that does nothing comes behind all others, or into the same batch: less than one waits in tests.
@@ -22,7 +24,7 @@ def settled(ledger: MemoryLedger[Any] | SqliteLedger[Any], tenant: str) -> None:
     with suppress(RuntimeError):
         asyncio.get_running_loop()
         return
-    if isinstance(ledger, SqliteLedger):
+    if not isinstance(ledger, MemoryLedger):
         with suppress(Unavailable):  # it is closed, which has settled everything too
             ledger.commit(Entry(tenant, "settled", 0, _nothing))
 

@@ -6,16 +6,21 @@ import os
 import resource
 import signal
 import sys
-import time
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Thread
 
 from idjag.ledger.entry import Unavailable, Verdict
-from tests.ledger.parts import AnyLedger, entry, event, is_ready, jti, postgres_ledger, sqlite_ledger
-
-LONG = 60.0
-"""Seconds; nothing takes them unless something is broken."""
+from tests.ledger.parts import (
+    AnyLedger,
+    entry,
+    event,
+    eventually,
+    is_ready,
+    jti,
+    postgres_ledger,
+    sqlite_ledger,
+)
 
 
 def say(line: str) -> None:
@@ -62,7 +67,8 @@ def race(ledger: AnyLedger, *, name: str, threads: int = 25, ids: int = 10) -> N
 def full(ledger: AnyLedger, *, name: str) -> None:
     """Run into a full disk, get room again, and try until an entry is served; say which ones were.
 
-    While the disk is only nearly full, a fresh connection has room for small entries and says so.
+    While the disk is only nearly full, a fresh connection has room for small entries and says so: it is
+    full for whatever comes after that.
     """
     room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -71,12 +77,10 @@ def full(ledger: AnyLedger, *, name: str) -> None:
     while served(ledger, f"{name}-full"):
         pass
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, most))
-    until = time.monotonic() + LONG
-    while is_ready(ledger):  # it tries to write by itself
-        assert time.monotonic() < until
+    assert not served(ledger, f"{name}-fuller")
+    eventually(lambda: not is_ready(ledger))  # it tries to write by itself
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
-    while not is_ready(ledger):
-        assert time.monotonic() < until
+    eventually(lambda: is_ready(ledger))
     assert served(ledger, f"{name}-after")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from idjag.ledger.schema import statements
 from idjag.ledger.sqlite import SqliteLedger
 
 NOW = 1_800_000_000
+LONG = 60.0
+"""Seconds; nothing takes them unless something is broken."""
 KEY = b"a key that is used in tests only"
 T = "acme"
 R = TypeVar("R")
@@ -67,17 +70,17 @@ def make_postgres_tables(url: str) -> None:
             connection.execute(statement.encode())
 
 
-def postgres_ledger(url: str, *, deadline: float = 5.0) -> PostgresLedger[Policy]:
+def postgres_ledger(url: str, *, deadline: float = LONG) -> PostgresLedger[Policy]:
     return PostgresLedger(url, load=load, chain_key=KEY, deadline=deadline)
 
 
 def sql(path: Path, statement: str, *values: object) -> list[dict[str, Any]]:
     """What an operator with the file would see, or do to it."""
-    with closing(sqlite.connect(path)) as connection:
+    with closing(sqlite.connect(path, patience=LONG)) as connection:
         return connection.execute(statement, values).fetchall()
 
 
-def sqlite_ledger(path: Path, *, patience: float = 2.0, deadline: float = 5.0) -> SqliteLedger[Policy]:
+def sqlite_ledger(path: Path, *, patience: float = LONG, deadline: float = LONG) -> SqliteLedger[Policy]:
     return SqliteLedger(path, load=load, chain_key=KEY, patience=patience, deadline=deadline)
 
 
@@ -137,6 +140,14 @@ def code(value: str) -> OneTime:
 def is_ready(writer: Any) -> bool:
     """Whether it says so now; it may say otherwise the next moment."""
     return bool(writer.ready)
+
+
+def eventually(fact: Callable[[], bool]) -> None:
+    """Wait for what another thread does, long enough for any machine."""
+    until = time.monotonic() + LONG
+    while not fact():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.001)
 
 
 def already(verdict: Verdict[str]) -> Decide[str]:

@@ -15,8 +15,8 @@ from idjag.ledger.memory import MemoryTransaction
 from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Store
 from idjag.ledger.waiting import MOST_WAITING, URGENT_RESERVE
-from tests.ledger.parts import KEY, NOW, Policy, T, entry, load, yes
-from tests.ledger.writer import LONG, opened, recorded, writer
+from tests.ledger.parts import KEY, LONG, NOW, Policy, T, entry, load, yes
+from tests.ledger.writer import opened, recorded, writer
 
 
 class Holdup:
@@ -115,9 +115,10 @@ def test_closing_finishes_what_is_queued() -> None:
 
 
 def test_the_writer_is_no_daemon_and_ends_with_close() -> None:
-    store = opened()
+    store, before = opened(), threading.enumerate()
     with writer(lambda: store) as committer:
-        (thread,) = [each for each in threading.enumerate() if each.name == "idjag-ledger-writer"]
+        (thread,) = [each for each in threading.enumerate() if each not in before]
+        assert thread.name == "idjag-ledger-writer"
         assert not thread.daemon
         with pytest.raises(RuntimeError, match="started already"):
             committer.start()

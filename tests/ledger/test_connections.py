@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from idjag.ledger.entry import Facts, Head, Insert, Row, Unavailable, Verdict
 from idjag.ledger.memory import MemoryStore, MemoryTransaction
 from idjag.ledger.transaction import Changes, Store
-from tests.ledger.parts import Policy, entry, is_ready, jti, yes
-from tests.ledger.writer import LONG, opened, recorded, writer
+from tests.ledger.parts import LONG, Policy, entry, eventually, is_ready, jti, yes
+from tests.ledger.writer import opened, recorded, writer
 
 
 class Faulty(MemoryStore):
@@ -139,14 +138,6 @@ def unfit(_policy: Policy, _facts: Facts) -> Verdict[str]:
 
 def tried_after(faulty: Faulty, begun: int) -> bool:
     return faulty.begun > begun
-
-
-def eventually(fact: Callable[[], bool]) -> None:
-    """Wait for what another thread does, long enough for any machine."""
-    until = time.monotonic() + LONG
-    while not fact():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.001)
 
 
 def test_the_writer_connects_again_without_being_asked() -> None:

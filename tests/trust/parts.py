@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from idjag.protocol.jose.jwk import KeySet, PrivateKey
@@ -23,6 +24,13 @@ def key_set(*kids: str) -> dict[str, Any]:
 ONE = key_set("one")
 TWO = key_set("two")
 DOWN = FetchFailed(f"{URI}: connection refused")
+
+
+def have_landed() -> None:
+    """Wait for what a fetch does last: who has what it brought waits no longer."""
+    for thread in threading.enumerate():
+        if thread.name == "idjag-fetch":
+            thread.join()
 
 
 def kids(keys: KeySet) -> list[str | None]:

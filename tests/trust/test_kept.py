@@ -12,7 +12,7 @@ from idjag.trust.fetch import Fetched
 from idjag.trust.kept import Kept, Limits
 from idjag.trust.looks import NotKept, arrived, settle
 from idjag.trust.outbound import FetchFailed
-from tests.trust.parts import COOLDOWN, LIMITS, MAX_STALE, RETRY, Clock
+from tests.trust.parts import COOLDOWN, LIMITS, MAX_STALE, RETRY, Clock, have_landed
 
 
 class Source:
@@ -46,7 +46,10 @@ class Things:
 
     def after(self, seconds: float, key: str = "a") -> str:
         self.clock.now += seconds
-        return settle(arrived(self.kept.look(key)))
+        try:
+            return settle(arrived(self.kept.look(key)))
+        finally:
+            have_landed()
 
 
 @pytest.mark.parametrize(

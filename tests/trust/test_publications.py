@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from idjag.trust.memory import MemoryFetcher
 from idjag.trust.outbound import FetchFailed
 from idjag.trust.publications import Publications, needed
 from tests.certificates import shown
-from tests.trust.parts import LIMITS, Clock, key_set
+from tests.trust.parts import LIMITS, Clock, have_landed, key_set
 
 URL = "https://client.example/app.json"
 
@@ -65,10 +64,12 @@ def test_a_document_that_changed_is_a_line_in_the_log(caplog: pytest.LogCaptureF
         fetcher.documents[URL] = {**first, "client_name": "Other"}
         clock.now += LIMITS.ttl
         publications.document(URL)
+        have_landed()
         assert caplog.records == []
         fetcher.documents[URL] = document(redirect_uris=["https://client.example/canary"])
         clock.now += LIMITS.ttl
         publications.document(URL)
+        have_landed()
     (record,) = caplog.records
     assert record.getMessage() == f"metadata document of {URL}: changed: redirect_uris, jwks"
 
@@ -97,9 +98,7 @@ def test_places_where_the_keys_once_were_do_not_pile_up() -> None:
         fetcher.documents[URL] = document(jwks=None, jwks_uri=place)
         clock.now += LIMITS.ttl
         assert publications.registration(DOCUMENT, kid="one").jwks_uri == place
-        for thread in threading.enumerate():
-            if thread.name == "idjag-fetch":
-                thread.join()  # what it does last, nobody waits for
+        have_landed()
 
     for place in places:
         moved(place)

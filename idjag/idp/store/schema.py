@@ -64,15 +64,15 @@ def check(url: str) -> None:
     raise SchemaRefused(f"{_name(url)} has {has}, this idjag needs {head()}: run idjag db upgrade")
 
 
-def upgrade(url: str) -> str:
+def upgrade(url: str, *, patience: float = PATIENCE) -> str:
     """Make the file if there is none, and its schema the newest; the revision.  Raises SchemaRefused.
 
-    One that a newer idjag has added to stays as it is.
+    One that a newer idjag has added to stays as it is.  ``patience``: see ``writing``.
     """
     path = sqlite_path(url)
     if path is not None:
         _make_private(path)
-    with writing(url) as connection:
+    with writing(url, patience=patience) as connection:
         found = _revision(connection)
         if found is not None and (found == head() or _is_ahead(found, url)):
             return found
@@ -97,17 +97,20 @@ def reading(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(url: str) -> Iterator[Connection]:
-    """A connection in one transaction that no other writer can enter; committed at the end."""
+def writing(url: str, *, patience: float = PATIENCE) -> Iterator[Connection]:
+    """A connection in one transaction that no other writer can enter; committed at the end.
+
+    ``patience``: seconds to wait for other writers of a file.
+    """
     path = sqlite_path(url)
     if path is None:
         with _connected(postgresql.engine(url), _name(url)) as connection, connection.begin():
             postgresql.alone(connection)
             yield connection
         return
-    with _connected(_engine(path, begin="BEGIN IMMEDIATE"), _name(url)) as connection:
+    with _connected(_engine(path, begin="BEGIN IMMEDIATE", patience=patience), _name(url)) as connection:
         try:
-            with write_gate(path):
+            with write_gate(path, patience=patience):
                 transaction = connection.begin()
         except TimeoutError as error:
             raise SchemaRefused(f"{path}: {error}") from None
@@ -126,9 +129,9 @@ def _connected(engine: Engine, name: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _engine(path: Path, *, begin: str) -> Engine:
+def _engine(path: Path, *, begin: str, patience: float = PATIENCE) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": PATIENCE}
+        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": patience}
     )
 
     @event.listens_for(engine, "begin")

@@ -15,6 +15,7 @@ from idjag.ledger.postgres import PostgresLedger
 from idjag.ledger.sqlite import SqliteLedger
 from tests.cluster import Cluster
 from tests.idp.factors.acme import ISSUER, NOW, SEALER, TENANT, Acme, acme
+from tests.idp.settling import LONG
 from tests.idp.signin.seeds import person_rows
 
 CHAIN_KEY = b"c" * 32
@@ -34,7 +35,9 @@ def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Acme
             file = tmp_path / "idjag.db"
             schema.upgrade(f"sqlite:///{file}")
             one, two = (
-                stack.enter_context(SqliteLedger(file, load=Loader(SEALER), chain_key=CHAIN_KEY))
+                stack.enter_context(
+                    SqliteLedger(file, load=Loader(SEALER), chain_key=CHAIN_KEY, patience=LONG, deadline=LONG)
+                )
                 for _ in range(2)
             )
             one.open_tenant(TENANT)
@@ -44,7 +47,9 @@ def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Acme
             url = cluster.schema()
             schema.upgrade(url)
             left, right = (
-                stack.enter_context(PostgresLedger(url, load=Loader(SEALER), chain_key=CHAIN_KEY))
+                stack.enter_context(
+                    PostgresLedger(url, load=Loader(SEALER), chain_key=CHAIN_KEY, deadline=LONG)
+                )
                 for _ in range(2)
             )
             left.open_tenant(TENANT)

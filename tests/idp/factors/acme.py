@@ -28,6 +28,7 @@ from idjag.protocol.errors import Reason
 from idjag.seal import KekSealer
 from tests.authenticator import TRUTH, Authenticator, Lie
 from tests.idp.databases import new_database
+from tests.idp.settling import LONG
 from tests.idp.signin.seeds import NOW, TENANT, person_rows
 
 ISSUER = "https://idp.acme.example"
@@ -236,7 +237,7 @@ def acme(database: Path | None = None) -> Iterator[Acme]:
         ledger: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:
         new_database(database)
-        ledger = SqliteLedger(database, load=load, chain_key=chain_key)
+        ledger = SqliteLedger(database, load=load, chain_key=chain_key, patience=LONG, deadline=LONG)
     with ledger:
         ledger.open_tenant(TENANT)
         here = Acme(ledger)

@@ -19,6 +19,7 @@ from tests.authenticator import Authenticator
 from tests.cluster import Cluster
 from tests.idp.factors.acme import ADMIN, ALICE, ISSUER, NOW, SEALER, TENANT, Acme
 from tests.idp.factors.test_races import at_once, proofs
+from tests.idp.settling import LONG
 from tests.idp.signin.seeds import person_rows
 
 ROUNDS = 6
@@ -46,8 +47,8 @@ def nodes(postgres: Cluster) -> Iterator[tuple[Acme, Acme]]:
     url, chain_key = postgres.schema(), b"c" * 32
     schema.upgrade(url)
     with (
-        PostgresLedger(url, load=Loader(SEALER), chain_key=chain_key) as one,
-        PostgresLedger(url, load=Loader(SEALER), chain_key=chain_key) as two,
+        PostgresLedger(url, load=Loader(SEALER), chain_key=chain_key, deadline=LONG) as one,
+        PostgresLedger(url, load=Loader(SEALER), chain_key=chain_key, deadline=LONG) as two,
     ):
         one.open_tenant(TENANT)
         first = Acme(one)

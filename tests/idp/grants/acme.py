@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from idjag.arrivals import Arrivals
 from idjag.idp import keys, snapshot
 from idjag.idp.app import token_grants
 from idjag.idp.endpoint import ClientEndpoint
@@ -35,7 +36,7 @@ from idjag.seal import KekSealer
 from idjag.yaml_file import read as read_yaml
 from tests.idp.databases import new_database
 from tests.idp.grants.acme_state import API, CHAT, FILES, ISSUER, app, chat, connection, rule, state
-from tests.idp.settling import settled
+from tests.idp.settling import LONG, settled
 
 __all__ = [
     "API",
@@ -124,6 +125,7 @@ class Acme:
             clock=clock,
             new_id=self.new_id,
             passwords=Passwords(parallel=1),
+            arrivals=Arrivals(within=LONG),
         )
         self.grants: dict[str, Grant] = token_grants(self.services)
         self.endpoint = ClientEndpoint(self.services, Token(self.grants), uri=f"{ISSUER}/token")
@@ -301,6 +303,6 @@ def ledger_in(database: Path | None) -> Iterator[AnyLedger]:
         made: AnyLedger = MemoryLedger(load, chain_key=CHAIN_KEY)
     else:
         new_database(database)
-        made = SqliteLedger(database, load=load, chain_key=CHAIN_KEY)
+        made = SqliteLedger(database, load=load, chain_key=CHAIN_KEY, patience=LONG, deadline=LONG)
     with made:
         yield made

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import uvicorn
 
+from idjag.arrivals import Arrivals
 from idjag.asgi import ASGIApp, Receive, Send
 from idjag.idp.app import assemble
 from idjag.idp.keys import ensure_keys
@@ -30,7 +31,7 @@ from idjag.protocol.jose import KeySet
 from idjag.seal import KekSealer
 from idjag.trust.publications import Publications
 from tests.idp.databases import new_database
-from tests.idp.settling import settled
+from tests.idp.settling import LONG, settled
 from tests.idp.signin.seeds import APPS, NOW, PASSWORDS, TENANT, CountingHasher, app_row, person_rows
 
 SEALER = KekSealer(b"k" * 32)
@@ -167,6 +168,7 @@ def running(
             new_id=lambda: secrets.token_urlsafe(16),
             passwords=Passwords(2, queue, hasher=hasher),
             publications=publications,
+            arrivals=Arrivals(within=LONG),
             sealer=SEALER,
             mail=mail,
             webhook=webhook,
@@ -186,7 +188,7 @@ def _ledger(database: Path | None) -> Iterator[AnyLedger]:
         made: AnyLedger = MemoryLedger(load, chain_key=chain_key)
     else:
         new_database(database)
-        made = SqliteLedger(database, load=load, chain_key=chain_key)
+        made = SqliteLedger(database, load=load, chain_key=chain_key, patience=LONG, deadline=LONG)
     with made:
         made.open_tenant(TENANT)
         yield made

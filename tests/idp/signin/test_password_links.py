@@ -21,6 +21,7 @@ from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol.http import TokenRequest
 from idjag.seal import KekSealer
 from tests import plain_http
+from tests.idp.settling import LONG
 from tests.idp.signin.letters import NEW, Letters, another, ask, follow, rows, signs_in
 from tests.idp.signin.seeds import PASSWORDS, hold, update
 from tests.idp.signin.site import Host, Site, running
@@ -91,7 +92,13 @@ def test_of_two_uses_at_once_on_two_nodes_one_sets_the_password(
     with (
         running(host, mail=letters, database=database) as site,
         Browser(site) as browser,
-        SqliteLedger(database, load=Loader(KekSealer(b"k" * 32)), chain_key=b"c" * 32) as second,
+        SqliteLedger(
+            database,
+            load=Loader(KekSealer(b"k" * 32)),
+            chain_key=b"c" * 32,
+            patience=LONG,
+            deadline=LONG,
+        ) as second,
     ):
         ask(browser)
         browser.get(letters.link)

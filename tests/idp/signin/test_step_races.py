@@ -23,6 +23,7 @@ from idjag.idp.snapshot import Loader, Snapshot
 from idjag.ledger.entry import Entry, Facts, OneTime, Verdict
 from idjag.ledger.sqlite import SqliteLedger
 from idjag.protocol import form
+from tests.idp.settling import LONG
 from tests.idp.signin.factors import Phone, settings, with_app
 from tests.idp.signin.seeds import NOW, PASSWORDS, TENANT
 from tests.idp.signin.site import SEALER, Host, Site, running
@@ -35,7 +36,7 @@ def two(host: Host, tmp_path: Path) -> Iterator[tuple[Site, tuple[Services, Serv
     database = tmp_path / "idjag.db"
     with running(host, database=database) as site:
         load = Loader(SEALER)
-        with SqliteLedger(database, load=load, chain_key=b"c" * 32) as second:
+        with SqliteLedger(database, load=load, chain_key=b"c" * 32, patience=LONG, deadline=LONG) as second:
             second.open_tenant(TENANT)
             yield site, (site.services, replace(site.services, ledger=second))
 
