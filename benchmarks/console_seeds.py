@@ -15,6 +15,7 @@ TENANT = "large"
 END = 1_800_000_000
 """When the last event was."""
 DAYS = 90
+ADMINISTRATORS = 20
 PEOPLE, GROUPS, APPS, TARGETS, CONNECTIONS = 100_000, 1_000, 1_000, 300, 10_000
 _CHUNK = 500_000
 
@@ -103,6 +104,13 @@ SELECT 'c' || lpad(n::text, 21, '0'), ':tenant', 'connection-' || lpad(n::text, 
        ']}}}}]}}', '', 1, 1
 FROM generate_series(1, {CONNECTIONS}) AS n"""
 
+# Apps act in most rows, people in theirs, administrators and the host in changes.
+_WHO = f"""
+    CASE WHEN event LIKE 'connection.%%' AND no %% 20 = 0 THEN 'operator' WHEN event LIKE 'login.%%' OR change
+         THEN 'person' ELSE 'app' END AS kind,
+    CASE WHEN event LIKE 'connection.%%' AND no %% 20 = 0 THEN '1000@host'
+         WHEN event LIKE 'login.%%' THEN subject
+         WHEN change THEN 'p' || lpad((1 + no %% {ADMINISTRATORS})::text, 21, '0') ELSE app END AS who"""
 # A few connections have most of the traffic, and a few people.
 _AUDIT = f"""
 INSERT INTO audit (tenant, no, time, event, decision_id, subject, requesting_app, resource_app, jti, reason,
@@ -110,9 +118,10 @@ INSERT INTO audit (tenant, no, time, event, decision_id, subject, requesting_app
 SELECT ':tenant', no, :end - ((%(rows)s - no) * {DAYS * 86_400} / %(rows)s), event, md5(no::text),
        subject, app, target,
        CASE WHEN event IN ('id_jag.issued', 'id_jag.redeemed') THEN 'j' || (no / 2) END, reason,
-       json_strip_nulls(json_build_object('event', event, 'subject', subject, 'requesting_app', app,
-           'resource_app', target, 'reason', reason, 'user_agent', repeat('x', 400),
-           'decision_id', md5(no::text), 'time', :end - ((%(rows)s - no) * {DAYS * 86_400} / %(rows)s),
+       json_strip_nulls(json_build_object('actor', json_build_object('id', who, 'kind', kind), 'event', event,
+           'subject', subject, 'requesting_app', app, 'resource_app', target, 'reason', reason,
+           'user_agent', repeat('x', 400), 'decision_id', md5(no::text),
+           'time', :end - ((%(rows)s - no) * {DAYS * 86_400} / %(rows)s),
            'jti', CASE WHEN event IN ('id_jag.issued', 'id_jag.redeemed') THEN 'j' || (no / 2) END,
            'rule_ids', json_build_array('u' || c), 'scopes_granted', json_build_array('chat.read'),
            'after', CASE WHEN change THEN json_build_object('row', 'c' || lpad(c::text, 21, '0')) END))::text,
@@ -134,7 +143,7 @@ FROM (
                     WHEN roll < 0.999 THEN 'login.succeeded' ELSE 'connection.updated' END AS event
         FROM (SELECT no, random() AS roll FROM generate_series(%(first)s::bigint, %(last)s) AS no) AS rolled
     ) AS made
-) AS told"""
+) AS told, LATERAL (SELECT {_WHO}) AS actor"""
 # The same again at later times: much quicker than to make everything up anew.
 _AGAIN = f"""
 INSERT INTO audit

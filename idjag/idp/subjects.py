@@ -12,7 +12,7 @@ from idjag.idp.snapshot import Snapshot
 from idjag.ledger.entry import Insert, Key, Ledger, Write
 from idjag.protocol.errors import Reason, Refused
 
-__all__ = ["Origins", "sub_in"]
+__all__ = ["Origins", "origin", "sub_in"]
 
 
 class Origins:
@@ -34,32 +34,38 @@ class Origins:
 
         Raises Refused SUBJECT_UNKNOWN or SESSION_ENDED.
         """
-        origin = (sector, sub, app, sid)
+        known = (sector, sub, app, sid)
         with self._lock:
-            found = self._known.get(origin)
+            found = self._known.get(known)
             if found:
-                self._known.move_to_end(origin)
+                self._known.move_to_end(known)
                 return found
-        found = await asyncio.to_thread(self._read, tenant=tenant, sector=sector, sub=sub, app=app, sid=sid)
+        found = await asyncio.to_thread(
+            origin, self._ledger, tenant=tenant, sector=sector, sub=sub, app=app, sid=sid
+        )
         with self._lock:
-            self._known[origin] = found
+            self._known[known] = found
             if len(self._known) > self.LIMIT:
                 self._known.popitem(last=False)
         return found
 
-    def _read(self, *, tenant: str, sector: str, sub: str, app: str, sid: str) -> tuple[str, str]:
-        by_sub, by_sid = Key("subject", "sub", sub), sid_key(sid)
-        facts = self._ledger.read((by_sub, by_sid))
-        # subs can be imported: two tenants may have the same one
-        here = (tenant, sector)
-        subjects = [row for row in facts(by_sub) if (row["tenant_id"], row["sector"]) == here]
-        people = [string(row, "person_id") for row in subjects]
-        if len(people) != 1:
-            raise Refused(Reason.SUBJECT_UNKNOWN)
-        sessions = [string(row, "session_id") for row in facts(by_sid) if row["app_id"] == app]
-        if len(sessions) != 1:
-            raise Refused(Reason.SESSION_ENDED)
-        return people[0], sessions[0]
+
+def origin(
+    ledger: Ledger[Snapshot], *, tenant: str, sector: str, sub: str, app: str, sid: str
+) -> tuple[str, str]:
+    """(person id, session id) as they are now; raises Refused SUBJECT_UNKNOWN or SESSION_ENDED."""
+    by_sub, by_sid = Key("subject", "sub", sub), sid_key(sid)
+    facts = ledger.read((by_sub, by_sid))
+    # subs can be imported: two tenants may have the same one
+    here = (tenant, sector)
+    subjects = [row for row in facts(by_sub) if (row["tenant_id"], row["sector"]) == here]
+    people = [string(row, "person_id") for row in subjects]
+    if len(people) != 1:
+        raise Refused(Reason.SUBJECT_UNKNOWN)
+    sessions = [string(row, "session_id") for row in facts(by_sid) if row["app_id"] == app]
+    if len(sessions) != 1:
+        raise Refused(Reason.SESSION_ENDED)
+    return people[0], sessions[0]
 
 
 def sub_in(

@@ -23,10 +23,10 @@ from idjag.protocol.jose import JoseError, KeySet, jws
 from idjag.protocol.jose.json import JsonValue
 from idjag.protocol.names import ID_TOKEN_MARKER, ID_TOKEN_MARKER_VALUE, MAX_SUBJECT_TOKEN
 
-__all__ = ["IdToken", "claims", "subject_token"]
+__all__ = ["IdToken", "accept", "claims", "subject_token"]
 
-# Claims that other token kinds carry and an ID token of ours never does (A-06)
 _REMEMBERED = 2048
+# Claims that other token kinds carry and an ID token of ours never does (A-06)
 _FOREIGN = ("client_id", "scope", "events", "cnf", "htm")
 
 
@@ -89,9 +89,22 @@ def subject_token(
     """
     try:
         verified = _signed(token, keys)
-        return _accept(verified, issuer=issuer, client_id=client_id, brokers=brokers, now=now)
     except JoseError as wrong:
         raise Refused(Reason.SUBJECT_TOKEN_INVALID, problem=wrong.code) from None
+    return accept(verified, issuer=issuer, client_id=client_id, brokers=brokers, now=now)
+
+
+def accept(
+    verified: Mapping[str, JsonValue],
+    *,
+    issuer: str,
+    client_id: str,
+    now: int,
+    brokers: Collection[str] = (),
+) -> IdToken:
+    """What ``subject_token`` makes of claims whose signature and ``typ`` are right; raises as it does."""
+    try:
+        return _accept(verified, issuer=issuer, client_id=client_id, brokers=brokers, now=now)
     except ClaimError as wrong:
         raise Refused(Reason.SUBJECT_TOKEN_INVALID, claim=wrong.claim, problem=wrong.problem) from None
 

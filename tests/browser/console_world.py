@@ -16,7 +16,7 @@ from tests.idp.console.desk import Administrator, acme
 from tests.idp.me.person import Person, administer, policy
 from tests.idp.signin.site import Host, Site
 
-__all__ = ["PAGES", "STATE", "inside", "organisation"]
+__all__ = ["APPS", "PAGES", "STATE", "TARGETS", "inside", "many", "organisation"]
 
 
 def _app(key: str, name: str, kind: str = "web") -> dict[str, Any]:
@@ -115,6 +115,26 @@ STATE: Final[Mapping[str, Any]] = {
 }
 
 
+APPS, TARGETS = 62, 31
+
+
+def many() -> dict[str, Any]:
+    """More than a screen holds: each app goes to one resource app, the first one to all of them."""
+    pairs = [(0, at) for at in range(TARGETS)] + [(at, at % TARGETS) for at in range(1, APPS)]
+    return {
+        "version": 1,
+        "groups": [{"name": "staff"}],
+        "apps": [_app(f"many-{at:02}", f"Many {at:02}") for at in range(APPS)],
+        "resource_apps": [_target(f"api-{at:02}", f"Api {at:02}", "read") for at in range(TARGETS)],
+        "connections": [
+            _connection(
+                f"many-{app:02}", f"api-{at:02}", "read", status="paused" if app == at == 0 else "active"
+            )
+            for app, at in pairs
+        ],
+    }
+
+
 @contextmanager
 def organisation(host: Host, folder: Path) -> Iterator[Administrator]:
     """Alice, owner of it, after a morning's work."""
@@ -165,6 +185,7 @@ PAGES: Final[Mapping[str, str]] = {
     "audit, wrong": "/admin/audit?since=yesterday",
     "audit, chain": "/admin/audit/chain",
     "thread": "/admin/audit/thread?jti=unknown",
+    "token lens": "/admin/lens",
     "apps": "/admin/apps",
     "app": "/admin/app?id=robin",
     "app held": "/admin/app?id=scout",

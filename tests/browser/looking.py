@@ -22,6 +22,12 @@ _REPORTS = """() => {
   window.__refused = [];
   document.addEventListener('securitypolicyviolation', e => window.__refused.push(e.violatedDirective));
 }"""
+_SPACED = """() => {
+  const sheet = new CSSStyleSheet();
+  const letters = 'letter-spacing: .12em !important; word-spacing: .16em !important';
+  sheet.replaceSync(`* { line-height: 1.5 !important; ${letters} } p { margin-bottom: 2em !important }`);
+  document.adoptedStyleSheets = [sheet];
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,16 @@ class Visitor:
             for scheme in _SCHEMES:
                 self.page.emulate_media(color_scheme=scheme)
                 yield f"{scheme} {width}"
+
+    def strains(self) -> Iterator[str]:
+        """The page on a sheet of A4, and with text as far apart as somebody may set it (WCAG 1.4.12)."""
+        self.page.set_viewport_size({"width": 703, "height": 1009})
+        self.page.emulate_media(media="print")
+        yield "on paper"
+        self.page.set_viewport_size({"width": 320, "height": 256})
+        self.page.emulate_media(media="screen")
+        self.page.evaluate(_SPACED)
+        yield "text apart, 320"
 
     @property
     def overflow(self) -> int:

@@ -25,6 +25,8 @@ def _problems(visitor: Visitor, axe: Axe) -> list[str]:
     for look in visitor.looks():
         found += [f"{look}: {finding}" for finding in axe.findings(visitor.page)]
         found += [f"{look}: {visitor.overflow} px too wide"] if visitor.overflow > 0 else []
+    for look in visitor.strains():
+        found += [f"{look}: {visitor.overflow} px too wide"] if visitor.overflow > 0 else []
     return found
 
 

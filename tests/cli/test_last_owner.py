@@ -20,12 +20,12 @@ def acme(tmp_path: Path) -> Deployment:
 def test_no_file_on_the_host_takes_the_last_owner_away(acme: Deployment) -> None:
     """Attack case 195: by `idjag apply`, which may run unattended; everything else of the file waits."""
     file = acme.folder / "people.yaml"
-    file.write_text("version: 1\nusers:\n  - {username: alice, status: disabled}\n  - {username: new}\n")
+    file.write_text("version: 1\nusers:\n  - {username: alice, status: disabled}\n  - {username: newcomer}\n")
     for flags in ([], ["--dry-run"]):
         refused = acme.run("apply", "-f", str(file), *flags)
         assert (refused.code, "last owner" in refused.err) == (1, True)
-    assert "new" not in acme.run("users", "list").out
-    file.write_text("version: 1\nusers:\n  - {username: new}\n")
+    assert "newcomer" not in acme.run("users", "list").out
+    file.write_text("version: 1\nusers:\n  - {username: newcomer}\n")
     assert acme.run("apply", "-f", str(file)).code == 0
 
 

@@ -21,7 +21,7 @@ from tests.processes.program import free_port
 need_node()
 
 METADATA = "authorization-server-metadata-endpoint"
-ALL_SECONDS = 60
+ALL_SECONDS = 100
 
 
 @contextmanager

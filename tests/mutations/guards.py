@@ -13,6 +13,7 @@ RARE = frozenset(
     {
         "administration",
         "at_rest",
+        "audit_actors",
         "audit_chain",
         "authorization",
         "console",
@@ -27,6 +28,7 @@ RARE = frozenset(
         "factors",
         "grants_core",
         "hostile",
+        "lens",
         "lists",
         "me",
         "oidc",
@@ -37,6 +39,7 @@ RARE = frozenset(
         "ras_core",
         "server_option",
         "signin_steps",
+        "undo",
         "webhook",
     }
 )

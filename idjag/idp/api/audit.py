@@ -1,17 +1,18 @@
 """The audit log through the admin API: a page at a time, or as a file; of the last day by default."""
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.door import needs
 from idjag.idp.api.office import Office, Visit
 from idjag.idp.api.problem import Problem
+from idjag.idp.audit_actors import WrongActor, parsed, told
 from idjag.idp.audit_files import Exported, Kind, lines
 from idjag.idp.audit_reading import WrongWindow, exported, noted, window
 from idjag.idp.verifications import chain_of
@@ -22,6 +23,11 @@ __all__ = ["AUDIT"]
 _MOST: Final = 500
 _LONGEST: Final = 256
 _LAST: Final = 2**53
+_WHO: Final = (
+    "Who did it: person:ID (what somebody did themself: signing in, their own page, the console), "
+    "api_token:HANDLE, operator (commands on the host; operator:UID@HOST for one who ran them), or system. "
+    "What apps did is found by requesting_app and resource_app."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Wanted:
     @property
     def told(self) -> dict[str, Any]:
         """As the audit log says what somebody looked for."""
-        return {**self.about, **({"text": self.text} if self.text else {})}
+        return {**told(self.about), **({"text": self.text} if self.text else {})}
 
 
 def _wanted(
@@ -49,6 +55,7 @@ def _wanted(
     requesting_app: FromQuery[str | None] = None,
     resource_app: FromQuery[str | None] = None,
     reason: FromQuery[str | None] = None,
+    actor: Annotated[str | None, QueryParameter(description=_WHO)] = None,
     text: FromQuery[str | None] = None,
     since: FromQuery[int | None] = None,
     until: FromQuery[int | None] = None,
@@ -61,11 +68,16 @@ def _wanted(
         "requesting_app": requesting_app,
         "resource_app": resource_app,
         "reason": reason,
+        "actor": actor,
     }
     about = {name: value for name, value in asked.items() if value is not None}
     if any(len(value) > _LONGEST or not value.isprintable() for value in (*about.values(), text or "")):
         raise Problem(400, f"A value to look for has at most {_LONGEST} visible characters.")
     _check_numbers(since, until)
+    try:
+        about |= {} if actor is None else {"actor": parsed(actor)}
+    except WrongActor as wrong:
+        raise Problem(400, f"actor: {wrong}.") from None
     if text or (decision_id is None and jti is None):
         try:
             since, until = window(since, until, now=office.clock())

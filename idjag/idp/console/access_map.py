@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
+from unicodedata import east_asian_width
 
 from idjag.idp import facts
 from idjag.idp.administration.roles import Permission
@@ -13,9 +16,11 @@ from idjag.idp.console.groups import group_row
 from idjag.idp.console.places import Place
 from idjag.idp.console.surroundings import (
     Link,
+    Wanted,
     around_app,
     around_person,
     around_resource_app,
+    everything,
     holds_on,
     matrix,
 )
@@ -32,6 +37,12 @@ _MAP: Final = "/admin/map"
 _MATRIX: Final = "/admin/matrix"
 _MOST: Final = 40
 _MOST_SCOPES: Final = 500
+_DOWN: Final = 60  # requesting apps of a page of the matrix
+_ACROSS: Final = 30  # resource apps beside one another: so many fit on a sheet that lies on its side
+_DIGITS: Final = 6
+_ROOM: Final = 29  # letters that a box of the drawing holds; Chinese, Japanese and Korean ones count twice
+_ROOM_OF_AGENTS: Final = 19
+_WIDE: Final = frozenset({"W", "F"})
 _AGENT: Final = "ai_agent"
 _FILTERS: Final = ("user", "group", "app", "to", "scope")
 _STATES: Final = ("active", "draft", "paused", "expired", "held")
@@ -48,6 +59,13 @@ class Node:
     name: str
     y: int
     agent: bool = False
+
+    @property
+    def short(self) -> str:
+        """As much of the name as its box holds, beside the words for an agent."""
+        room = _ROOM_OF_AGENTS if self.agent else _ROOM
+        ends = list(accumulate(2 if east_asian_width(char) in _WIDE else 1 for char in self.name))
+        return self.name if not ends or ends[-1] <= room else self.name[: bisect(ends, room - 1)] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +152,7 @@ def _chosen(desk: Desk, policy: Policy, visit: Visit, *, held: frozenset[str]) -
     elif target:
         links, named = around_resource_app(desk, policy, target, held=held), f"Around {target.name}"
     else:
-        links, named = _every(desk, policy, held=held), "Access map"
+        links, named = everything(desk, policy, held=held) if policy.size <= _MOST else [], "Access map"
     return [
         link
         for link in links
@@ -148,14 +166,6 @@ def _member(desk: Desk, visit: Visit) -> Person:
     if visit.asked.one("user"):
         raise Problem(422, "Choose a person or a group, not both.")
     return Person("", groups=frozenset({str(row["id"])}))
-
-
-def _every(desk: Desk, policy: Policy, *, held: frozenset[str]) -> list[Link]:
-    """All of them, where a drawing can hold them."""
-    if policy.size > _MOST:
-        return []
-    every = matrix(desk, policy, text="", held=held, most=_MOST, statuses=frozenset())
-    return list(every.cells.values())
 
 
 def _unknown(message: str) -> Wrong:
@@ -184,11 +194,21 @@ def _allows(link: Link, scope: str) -> bool:
 
 def _matrix(desk: Desk, visit: Visit) -> Reply:
     policy, held = desk.office.ledger.fresh(desk.office.tenant).policy, frozenset(holds_on(desk))
-    text, state = visit.asked.one("q"), visit.asked.one("status")
+    text, state, after = visit.asked.one("q"), visit.asked.one("status"), visit.asked.one("after")
     statuses = frozenset({state}) & frozenset(_STATES)
-    found = matrix(desk, policy, text=text, held=held, most=_MOST, statuses=statuses)
-    states = [("", "any"), *((each, each.capitalize()) for each in _STATES)]
-    return desk.show("matrix.html", visit, matrix=found, text=text, state=state, states=states)
+    before = int(after) if after.isdecimal() and len(after) <= _DIGITS else 0
+    found = matrix(desk, policy, Wanted(text, statuses, before), held=held, most=_DOWN)
+    return desk.show(
+        "matrix.html",
+        visit,
+        matrix=found,
+        text=text,
+        state=state,
+        states=[("", "Any"), *((each, each.capitalize()) for each in _STATES)],
+        first=before + 1,
+        blocks=[found.columns[at : at + _ACROSS] for at in range(0, len(found.columns), _ACROSS)],
+        next=str(before + _DOWN) if found.more else "",
+    )
 
 
 PLACES: Final = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from idjag.durations import parse_duration
@@ -11,7 +12,9 @@ from idjag.idp.administration.administrators import find, listed
 from idjag.idp.administration.roles import MAY, Permission, Role
 from idjag.idp.api.problem import Problem
 from idjag.idp.api.refusals import appointed
-from idjag.idp.console.places import Place
+from idjag.idp.console.audit_actors import lately
+from idjag.idp.console.fields import NOTHING_WRONG, Wrong
+from idjag.idp.console.places import Place, kept
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.naming import names_of
 from idjag.idp.questions import UnknownName, find_person
@@ -21,6 +24,7 @@ __all__ = ["PLACES"]
 
 _HERE: Final = "/admin/administrators"
 _LONGEST_NAME: Final = 100
+_NOTHING: Final = "Nothing was made or changed."
 _WORDS: Final = {
     Role.VIEWER: "sees everything but the audit log, and asks",
     Role.RULE_EDITOR: "also changes connections, rules and guardrails, and stops things",
@@ -31,6 +35,10 @@ _WORDS: Final = {
 
 
 def _show(desk: Desk, visit: Visit) -> Reply:
+    return _page(desk, visit, NOTHING_WRONG)
+
+
+def _page(desk: Desk, visit: Visit, wrong: Wrong) -> Reply:
     every = listed(desk.office)
     living = [
         token for token in tokens.listed(desk.office) if token.revoked is None and token.expires > desk.now
@@ -40,12 +48,16 @@ def _show(desk: Desk, visit: Visit) -> Reply:
     return desk.show(
         "administrators.html",
         visit,
+        status=422 if wrong.problem else 200,
+        wrong=wrong,
+        asked=visit.asked,
         administrators=every,
         tokens=living,
         by=lambda text: names.people.get(text.partition(" ")[2], text),
         roles=[(role.value, f"{_name(role)}: {words}") for role, words in _WORDS.items()],
         given=[(role.value, _name(role)) for role in Role if MAY[role] <= visit.administrator.permissions],
         name=_name,
+        did=partial(lately, now=desk.now),
     )
 
 
@@ -62,7 +74,8 @@ def _give(desk: Desk, visit: Visit) -> Reply:
     if seen and (now is None or now.role.value != seen):
         raise Problem(412, "Somebody else has changed this role meanwhile: look again.")
     if not seen and now is not None:
-        raise Problem(409, f"{username} is an administrator already: change the role in the list.")
+        said = f"{username} is an administrator already: change the role in the list."
+        raise Problem(422, _NOTHING, (("id", said),))
     before, by = now.role if now else None, visit.caller.by
     appointed(lambda: appointments.give(desk.office, person, role, by=by, seen=before, source=visit.source))
     return desk.go(_HERE, done="saved")
@@ -78,7 +91,7 @@ def _make_token(desk: Desk, visit: Visit) -> Reply:
     """A token of at most one's own role, on a page of its own: its value is seen this once."""
     role, name = _role(visit, "token_role"), visit.asked.words("name")
     if not 0 < len(name) <= _LONGEST_NAME:
-        raise Problem(422, "Say what the token is for, in at most 100 characters.")
+        raise Problem(422, _NOTHING, (("name", "Say what the token is for, in at most 100 characters."),))
     try:
         lifetime = parse_duration(visit.asked.one("lifetime"))
         made = tokens.issue(
@@ -87,7 +100,7 @@ def _make_token(desk: Desk, visit: Visit) -> Reply:
     except tokens.TokenDenied as denied:
         raise Problem(403, f"Nothing was made: {denied}.") from None
     except ValueError as wrong:
-        raise Problem(422, f"How long it lives: {wrong}.") from None
+        raise Problem(422, _NOTHING, (("lifetime", f"{wrong}."),)) from None
     return desk.show("token.html", visit, made=made)
 
 
@@ -107,12 +120,13 @@ def _role(visit: Visit, field: str = "role") -> Role:
 def _person(desk: Desk, username: str) -> str:
     try:
         return find_person(desk.office, username)
-    except UnknownName as unknown:
-        raise Problem(422, f"{unknown}. Make the person first, on the page People.") from None
+    except UnknownName:
+        said = f"Nobody has the user name {username}. Make the person first, on the page People."
+        raise Problem(422, _NOTHING, (("id", said),)) from None
 
 
 def _place(change: Callable[[Desk, Visit], Reply]) -> Place:
-    return Place(Permission.ADMINISTRATORS, change=change, recent=True, under=_HERE)
+    return Place(Permission.ADMINISTRATORS, change=kept(change, _page), recent=True, under=_HERE)
 
 
 PLACES: Final = {

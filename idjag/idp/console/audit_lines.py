@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idjag.idp.audit_actors import named
+from idjag.idp.console.audit_actors import Actors, actors_of
 from idjag.idp.console.visit import Desk
 from idjag.idp.console.words import event_said
-from idjag.idp.naming import names_of
 from idjag.ledger import trail
 from idjag.ledger.entry import Row
 from idjag.policy.index import Policy
@@ -33,6 +34,7 @@ _SAVED: Final = "state.applied"
 class Line:
     """One event.  ``ask`` fills in the question that it answered; empty where there was none.
 
+    ``by``: the filter that finds whatever else the actor did; empty for apps and strangers.
     ``about``: what was changed, where it is none of the others, or why everything was saved.
     """
 
@@ -42,6 +44,7 @@ class Line:
     outcome: str
     good: bool
     actor: str
+    by: str
     subject: str
     requesting_app: str
     resource_app: str
@@ -56,11 +59,10 @@ class Line:
 def lines(desk: Desk, rows: Sequence[Row]) -> list[Line]:
     """Rows of the log in words; ids of people and apps by their names, as far as these are there still."""
     events = [_event(row) for row in rows]
-    people = {str(event["subject"]) for event in events if event["subject"]}
-    people |= {str(who["id"]) for event in events if (who := event["actor"] or {}).get("kind") == "person"}
-    names = names_of(desk.office, (), people=people)
+    people = frozenset(str(event["subject"]) for event in events if event["subject"])
+    actors = actors_of(desk, events, people=people)
     policy = desk.office.ledger.fresh(desk.office.tenant).policy
-    return [_line(event, names, policy) for event in events]
+    return [_line(event, actors, policy) for event in events]
 
 
 def _event(row: Row) -> dict[str, Any]:
@@ -90,7 +92,8 @@ _KINDS: Final[Mapping[str, type]] = {
 }
 
 
-def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
+def _line(event: Mapping[str, Any], actors: Actors, policy: Policy) -> Line:
+    names = actors.names
     app, target = policy.apps.get(event["requesting_app"]), policy.resource_apps.get(event["resource_app"])
     subject = str(event["subject"] or "")
     return Line(
@@ -99,7 +102,8 @@ def _line(event: Mapping[str, Any], names: Names, policy: Policy) -> Line:
         event=str(event["event"]),
         outcome=OUTCOMES.get(str(event["event"]), event_said(str(event["event"]))),
         good=event["event"] in _GOOD,
-        actor=_actor(event["actor"] or {}, names, policy),
+        actor=_actor(event["actor"] or {}, actors, policy),
+        by=named(event["actor"] or {}),
         subject=names.person(subject) if subject else "",
         requesting_app=app.name if app else str(event["requesting_app"] or ""),
         resource_app=target.name if target else str(event["resource_app"] or ""),
@@ -120,13 +124,9 @@ def _about(event: Mapping[str, Any]) -> str:
     return str(said.get("key") or said.get("name") or "") if not event["subject"] else ""
 
 
-def _actor(actor: Mapping[str, Any], names: Names, policy: Policy) -> str:
-    who, kind = str(actor.get("id", "")), actor.get("kind")
-    if kind == "person":
-        return names.person(who)
-    if kind == "app" and who in policy.apps:
-        return policy.apps[who].name
-    return f"{kind or 'somebody'} {actor.get('name') or who}".strip()
+def _actor(actor: Mapping[str, Any], actors: Actors, policy: Policy) -> str:
+    who = str(actor.get("id", ""))
+    return policy.apps[who].name if actor.get("kind") == "app" and who in policy.apps else actors.said(actor)
 
 
 def _ask(event: Mapping[str, Any], names: Names, policy: Policy) -> tuple[tuple[str, str], ...]:

@@ -10,10 +10,12 @@ from typing import Final
 
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
+from idjag.idp.audit_actors import WrongActor, told
 from idjag.idp.audit_files import Kind, Leaving
 from idjag.idp.audit_files import lines as lines_of_file
 from idjag.idp.audit_reading import LONGEST_WINDOW, Following, WrongWindow, exported, noted, window
 from idjag.idp.console.asked import Asked
+from idjag.idp.console.audit_actors import around, found, shown
 from idjag.idp.console.audit_chain import chain
 from idjag.idp.console.audit_lines import OUTCOMES, lines
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong
@@ -58,9 +60,9 @@ class _Filter:
         return {**self.told, "since": self.since, "until": self.until, "before": self.before}
 
     @property
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, object]:
         """As the log says what somebody looked for."""
-        return {**self.about, **({"text": self.text} if self.text else {})}
+        return {**told(self.about), **({"text": self.text} if self.text else {})}
 
 
 _FOLLOWING: Final = Following()
@@ -104,6 +106,7 @@ def _filter(desk: Desk, asked: Asked) -> _Filter:
     plain = ("event", "reason", "decision_id", "jti")
     about = {name: _short(name, asked.one(name)) for name in plain if asked.one(name)}
     finders: dict[str, tuple[str, Callable[[str], str]]] = {
+        "actor": ("by", lambda name: found(desk, name)),
         "subject": ("user", lambda name: find_person(desk.office, name)),
         "requesting_app": ("from", lambda name: find_app(policy, name).id),
         "resource_app": ("to", lambda name: find_resource_app(policy, name).id),
@@ -111,8 +114,8 @@ def _filter(desk: Desk, asked: Asked) -> _Filter:
     for column, (name, find) in finders.items():
         if asked.one(name):
             try:
-                about[column] = find(asked.one(name))
-            except UnknownName as unknown:
+                about[column] = find(_short(name, asked.one(name)))
+            except (UnknownName, WrongActor) as unknown:
                 raise _Mistyped(name, f"{unknown}.") from None
     wanted = _Filter(
         about,
@@ -169,6 +172,8 @@ def _shown(
         wrong=wrong,
         asked=asked,
         query=query,
+        window={name: query[name] for name in ("since", "until") if name in query},
+        who=asked.one("by") if wrong.problem else shown(desk, asked.one("by")),
         follow=asked.has("live") and not asked.one("before"),
         events=[("", "Any"), *OUTCOMES.items(), *((each, event_said(each)) for each in _OTHERS)],
         apps=[("", "Any"), *sorted((app.key, app.name) for app in policy.apps.values())],
@@ -212,6 +217,7 @@ _OTHERS: Final = (
     "api_token.created",
     "api_token.revoked",
     "refused.before_authentication",
+    "lens.used",
     "audit.broken",
 )
 
@@ -238,7 +244,9 @@ def _decision(desk: Desk, visit: Visit) -> Reply:
     if not rows:
         raise Problem(404, "The audit log has no such decision (any more).")
     noted(desk.office, actor=visit.actor, source=visit.source.fields(), about={"decision_id": decision_id})
-    return desk.show("audit_decision.html", visit, decision_id=decision_id, lines=lines(desk, rows))
+    return desk.show(
+        "audit_decision.html", visit, decision_id=decision_id, lines=lines(desk, rows), around=around
+    )
 
 
 def _export(desk: Desk, visit: Visit) -> Leaving:

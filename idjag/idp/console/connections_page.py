@@ -29,7 +29,7 @@ from idjag.policy.words import Names
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.http import Reply
 
-__all__ = ["LIST", "PAGE", "PLACES", "Found", "find", "page_of", "status_of"]
+__all__ = ["LIST", "PAGE", "PLACES", "Found", "find", "page_of", "status_of", "thing_of"]
 
 LIST: Final = "/admin/connections"
 PAGE: Final = "/admin/connection"
@@ -119,7 +119,7 @@ def _show(desk: Desk, visit: Visit, *, check: Checked | None = None, wrong: str 
         allowed=_allowed(desk, found, people),
         guardrails=[guardrail_sentence(one, policy=policy, names=names) for one in guardrails],
         use=use,
-        history=history(desk, _thing(connection), limit=_RECENT + 1, before_no=begins(visit)),
+        history=history(desk, thing_of(connection), limit=_RECENT + 1, before_no=begins(visit)),
         recent=_RECENT,
         snippets=snippets(values_of(snapshot, connection)),
         check=check,
@@ -228,7 +228,7 @@ def _check(desk: Desk, visit: Visit) -> Reply:
         return _show(desk, visit, wrong=f"You have checked often: try again in {often.wait} seconds.")
 
 
-def _thing(connection: Connection) -> Thing:
+def thing_of(connection: Connection) -> Thing:
     """As its history is looked up: with its rules and its holds."""
     return Thing("connection", connection.id, (connection.app, connection.resource_app))
 

@@ -64,6 +64,7 @@ def _page(desk: Desk, visit: Visit, *, problem: Wrong = NOTHING_WRONG) -> Reply:
         history=history(desk, Thing("group", group), limit=_RECENT + 1, before_no=begins(visit)),
         recent=_RECENT,
         wrong=problem,
+        typed=asked.one("username") if problem.problem else "",
     )
 
 
@@ -97,7 +98,9 @@ def _member(desk: Desk, visit: Visit) -> Reply:
     try:
         there = opened(desk, "user", username)
     except Problem:
-        return _page(desk, visit, problem=Wrong("Nobody was added.", {"username": "unknown user name"}))
+        return _page(
+            desk, visit, problem=Wrong("Nobody was added.", {"username": "Nobody has this user name."})
+        )
     others = [each for each in there.entry.get("groups", ()) if each != name]
     groups = others if visit.asked.has("leaves") else [*others, name]
     entry = {**there.entry, "groups": groups}

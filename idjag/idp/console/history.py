@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idjag.idp.console.audit_actors import Actors, actors_of, around
+from idjag.idp.console.undone import can_be_undone
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.console.words import event_said
 from idjag.idp.lookups import Thing
-from idjag.idp.naming import names_of
 from idjag.ledger import trail
-from idjag.policy.words import Names
 
 __all__ = ["Changed", "begins", "history"]
 
@@ -44,27 +44,31 @@ _PLUMBING: Final = frozenset({"row", "key", "reason", "kind", "by", "since", "ap
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One change: ``fields`` are (name, before, after); ``actor`` as people know them."""
+    """One change: ``fields`` are (name, before, after); ``actor`` as people know them.
+
+    ``undo``: whether it can be undone (undone.py).
+    ``did``: the query that finds in the audit log what else they did then; empty for whom it does not find.
+    """
 
     no: int
     time: int
     decision_id: str
     actor: str
+    did: Mapping[str, str]
     what: str
     key: str
     fields: tuple[tuple[str, Any, Any], ...]
     reason: str
+    undo: bool = False
 
 
 def history(desk: Desk, thing: Thing, *, limit: int, before_no: int | None = None) -> list[Changed]:
     """The latest first; raises TooMuch."""
     rows = desk.office.lookups.history(thing, before_no=before_no, limit=limit)
     events: list[dict[str, Any]] = [dict(trail.event_of(row)) for row in rows]
-    actors = [event["actor"] or {} for event in events]
-    people = [str(each["id"]) for each in actors if each.get("kind") == "person"]
-    names = names_of(desk.office, (), people=people)
+    actors = actors_of(desk, events)
     reasons = _reasons(desk, {str(event["decision_id"]) for event in events})
-    return [_changed(event, names, reasons) for event in events]
+    return [_changed(event, actors, reasons) for event in events]
 
 
 def begins(visit: Visit) -> int | None:
@@ -73,7 +77,7 @@ def begins(visit: Visit) -> int | None:
     return int(asked) if asked.isdecimal() and len(asked) < _LONGEST_NUMBER else None
 
 
-def _changed(event: Mapping[str, Any], names: Names, reasons: Mapping[str, str]) -> Changed:
+def _changed(event: Mapping[str, Any], actors: Actors, reasons: Mapping[str, str]) -> Changed:
     name, before, after = str(event["event"]), event["before"] or {}, event["after"] or {}
     key = str((after or before).get("key", "")).partition("/")[2] if name.startswith("rule.") else ""
     decision_id = str(event["decision_id"])
@@ -84,19 +88,14 @@ def _changed(event: Mapping[str, Any], names: Names, reasons: Mapping[str, str])
         no=int(event["id"]),
         time=int(event["time"]),
         decision_id=decision_id,
-        actor=_actor(event["actor"] or {}, names),
+        actor=actors.said(event["actor"] or {}),
+        did=around(event["actor"] or {}, int(event["time"])),
         what=_VERBS.get(name) or _VERBS.get(name.rpartition(".")[2]) or event_said(name),
         key=key,
         fields=tuple((each, before.get(each), after.get(each)) for each in said) if told else (),
         reason=str(after.get("reason") or "") if name.startswith("hold.") else reasons.get(decision_id, ""),
+        undo=can_be_undone(event),
     )
-
-
-def _actor(actor: Mapping[str, Any], names: Names) -> str:
-    who = str(actor.get("id", ""))
-    if actor.get("kind") == "person":
-        return names.person(who)
-    return f"{actor.get('kind', 'somebody')} {actor.get('name') or who}"
 
 
 def _reasons(desk: Desk, decisions: Iterable[str]) -> dict[str, str]:

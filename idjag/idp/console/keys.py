@@ -7,7 +7,8 @@ from typing import Final
 from idjag.durations import parse_duration
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
-from idjag.idp.console.places import Place
+from idjag.idp.console.fields import NOTHING_WRONG, Wrong
+from idjag.idp.console.places import Place, kept
 from idjag.idp.console.visit import Desk, Visit
 from idjag.idp.key_rotation import SOONEST, KeyUnknown
 from idjag.ledger.entry import Key, Row
@@ -27,10 +28,18 @@ _LONGEST_AHEAD: Final = 30 * 86400
 
 
 def _show(desk: Desk, visit: Visit) -> Reply:
-    issuer = desk.office.issuer
+    return _page(desk, visit, NOTHING_WRONG)
+
+
+def _page(desk: Desk, visit: Visit, wrong: Wrong) -> Reply:
+    issuer, asked = desk.office.issuer, visit.asked
     return desk.show(
         "keys.html",
         visit,
+        status=422 if wrong.problem else 200,
+        wrong=wrong,
+        ticked=asked.every("alg") if asked.has("ahead") else _ALGS,
+        ahead=asked.one("ahead") if asked.has("ahead") else "24h",
         keys=_rows(desk),
         algs=[(alg, f"{alg}: {_USES[alg]}") for alg in _ALGS],
         addresses=[
@@ -59,17 +68,20 @@ def _rotate(desk: Desk, visit: Visit) -> Reply:
     """Publish the next keys; they sign when everybody has fetched them."""
     algs = [alg for alg in _ALGS if alg in visit.asked.every("alg")]
     if not algs:
-        raise Problem(422, "Tick at least one kind of key.")
+        raise _nothing("alg", "Tick at least one kind of key.")
     try:
         ahead = parse_duration(visit.asked.one("ahead"))
     except ValueError as wrong:
-        raise Problem(422, f"How long before they sign: {wrong}.") from None
+        raise _nothing("ahead", f"{wrong}".capitalize() + ".") from None
     if not SOONEST <= ahead <= _LONGEST_AHEAD:
-        raise Problem(
-            422, f"Between {SOONEST // 60} minutes, so that everybody has fetched them, and 30 days."
-        )
+        said = f"Between {SOONEST // 60} minutes, so that everybody has fetched them, and 30 days."
+        raise _nothing("ahead", said)
     desk.office.keys(visit.source).rotate(algs, ahead=ahead, now=desk.now, actor=visit.actor)
     return desk.go(_HERE, done="rotated")
+
+
+def _nothing(field: str, said: str) -> Problem:
+    return Problem(422, "Nothing was published.", ((field, said),))
 
 
 def _revoke(desk: Desk, visit: Visit) -> Reply:
@@ -86,6 +98,6 @@ def _revoke(desk: Desk, visit: Visit) -> Reply:
 
 PLACES: Final = {
     _HERE: Place(Permission.READ, show=_show, under=_HERE),
-    "/admin/keys/rotate": Place(Permission.KEYS, change=_rotate, recent=True, under=_HERE),
+    "/admin/keys/rotate": Place(Permission.KEYS, change=kept(_rotate, _page), recent=True, under=_HERE),
     "/admin/keys/revoke": Place(Permission.KEYS, change=_revoke, recent=True, under=_HERE),
 }

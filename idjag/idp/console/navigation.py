@@ -19,6 +19,7 @@ NAVIGATION: Final[Mapping[str, tuple[tuple[str, str, Permission], ...]]] = Mappi
             ("/admin/guardrails", "Guardrails", Permission.READ),
             ("/admin/ask", "Ask", Permission.READ),
             ("/admin/audit", "Audit log", Permission.AUDIT),
+            ("/admin/lens", "Token lens", Permission.AUDIT),
         ),
         "Registered": (
             ("/admin/apps", "Apps", Permission.READ),

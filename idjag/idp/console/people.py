@@ -10,6 +10,7 @@ from idjag.idp import facts
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
 from idjag.idp.console.asked import Asked
+from idjag.idp.console.audit_actors import lately
 from idjag.idp.console.changing import Proposal, opened, review
 from idjag.idp.console.fields import NOTHING_WRONG, Wrong, wrong
 from idjag.idp.console.forms import Field, filled, laid_over, paths
@@ -110,6 +111,7 @@ def _page(desk: Desk, visit: Visit) -> Reply:
         hold=held.get(person.person.id),
         history=history(desk, Thing("user", person.person.id), limit=_RECENT + 1, before_no=begins(visit)),
         recent=_RECENT,
+        did=lately(f"person:{person.person.id}", now=desk.now),
     )
 
 

@@ -11,7 +11,7 @@ from idjag.protocol.http import Reply
 
 __all__ = ["PLACES"]
 
-_FIELDS: Final = ("user", "username", "id")
+_FIELDS: Final = ("user", "username", "id", "by")
 """What forms call the field that names a person."""
 
 _MOST: Final = 8

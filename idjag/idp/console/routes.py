@@ -1,13 +1,14 @@
-"""The routes of the console: one for each place of its table."""
+"""The routes of the console: one for each place of its table, and one for all other paths below it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from litestar import HttpMethod, route
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import RawBody
+from litestar.params import FromPath, RawBody
 from litestar.response.base import ASGIResponse
 
 from idjag.idp.api.office import Office
@@ -28,8 +29,17 @@ def dependencies(office: Office, pages: Pages) -> dict[str, Any]:
 
 
 def handlers() -> Sequence[HTTPRouteHandler]:
-    """One for each path."""
-    return [_handler(path) for path in PLACES]
+    """One for each path, and one for those that lead nowhere."""
+    return [nowhere, *(_handler(path) for path in PLACES)]
+
+
+@route("/admin/{rest:path}", http_method=["GET", "POST"], sync_to_thread=True, status_code=404)
+def nowhere(
+    rest: FromPath[Path], head: NamedDependency[TokenRequest], console: NamedDependency[Console]
+) -> ASGIResponse:
+    """What the console does not have."""
+    del rest
+    return response(console.nowhere(head))
 
 
 def _handler(path: str) -> HTTPRouteHandler:

@@ -19,9 +19,11 @@ from idjag.policy.model import App, Connection, Hold, HoldKind, Person, Resource
 __all__ = [
     "Link",
     "Matrix",
+    "Wanted",
     "around_app",
     "around_person",
     "around_resource_app",
+    "everything",
     "holds_on",
     "matrix",
     "state_of",
@@ -49,13 +51,22 @@ class Link:
 class Matrix:
     """Requesting apps down, resource apps across; ``cells`` by (row, column) id.
 
-    ``more``: not everything is shown.
+    ``more``: other requesting apps follow.
     """
 
     rows: tuple[App, ...]
     columns: tuple[ResourceApp, ...]
     cells: dict[tuple[str, str], Link]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the matrix is narrowed by, and how many requesting apps stand before those that are shown."""
+
+    text: str = ""
+    statuses: frozenset[str] = frozenset()
+    after: int = 0
 
 
 def state_of(connection: Connection, *, now: int, held: frozenset[str]) -> str:
@@ -95,36 +106,50 @@ def around_person(desk: Desk, policy: Policy, person: Person, *, held: frozenset
     return _used(desk, links)
 
 
-def matrix(
-    desk: Desk, policy: Policy, *, text: str, held: frozenset[str], most: int, statuses: frozenset[str]
-) -> Matrix:
-    """Those requesting and resource apps whose name or id has the text, as far as they are connected."""
-    wanted = text.casefold()
-    rows: list[App] = []
-    cells: dict[tuple[str, str], Link] = {}
-    columns: dict[str, ResourceApp] = {}
-    more = False
-    for app in sorted(policy.apps.values(), key=lambda app: app.name.casefold()):
-        targets = [policy.resource_apps[target] for target in policy.connected(app.id)]
-        found = [each for each in targets if wanted in _said(app) or wanted in _said(each)]
-        if not found:
-            continue
-        if len(rows) == most:
-            more = True
+def everything(desk: Desk, policy: Policy, *, held: frozenset[str]) -> list[Link]:
+    """All connections."""
+    pairs = (
+        (app, policy.resource_apps[one]) for app in policy.apps.values() for one in policy.connected(app.id)
+    )
+    return _used(desk, list(_links(policy, pairs, now=desk.now, held=held)))
+
+
+def matrix(desk: Desk, policy: Policy, wanted: Wanted, *, held: frozenset[str], most: int) -> Matrix:
+    """The requesting apps that are connected as is wanted, with all that each of them is so connected to."""
+    rows: list[tuple[App, list[Link]]] = []
+    for app, targets in _fitting(policy, wanted.text.casefold()):
+        if len(rows) > wanted.after + most:
             break
-        fits = [each for each in found if each.id in columns or len(columns) < most]
-        more = more or len(fits) < len(found)
-        links = [
-            link
-            for link in _links(policy, ((app, each) for each in fits), now=desk.now, held=held)
-            if not statuses or link.state in statuses
-        ]
-        columns |= {link.resource_app.id: link.resource_app for link in links}
-        cells |= {(app.id, link.resource_app.id): link for link in links}
-        rows += [app] if links else []
-    across = tuple(sorted(columns.values(), key=lambda target: target.name.casefold()))
-    used = {(link.app.id, link.resource_app.id): link for link in _used(desk, list(cells.values()))}
-    return Matrix(tuple(rows), across, used, more)
+        # connections are decoded where they are shown, or where their status tells whether they are
+        skipped = len(rows) < wanted.after or len(rows) == wanted.after + most
+        pairs = ((app, each) for each in targets)
+        links = list(_links(policy, pairs, now=desk.now, held=held)) if wanted.statuses or not skipped else []
+        found = [link for link in links if not wanted.statuses or link.state in wanted.statuses]
+        if found or (skipped and not wanted.statuses):
+            rows.append((app, found))
+    shown = rows[wanted.after : wanted.after + most]
+    cells = {(link.app.id, link.resource_app.id): link for _, links in shown for link in links}
+    across = {link.resource_app.id: link.resource_app for link in cells.values()}
+    return Matrix(
+        tuple(app for app, _ in shown),
+        tuple(sorted(across.values(), key=_by_name)),
+        cells,
+        len(rows) > wanted.after + most,
+    )
+
+
+def _fitting(policy: Policy, text: str) -> Iterator[tuple[App, list[ResourceApp]]]:
+    """By name, the apps that are connected, and where, as far as one of the two names has the text."""
+    fits = {one.id for one in policy.resource_apps.values() if text in _said(one)}
+    for app in sorted(policy.apps.values(), key=_by_name):
+        here = text in _said(app)
+        targets = [policy.resource_apps[one] for one in policy.connected(app.id) if here or one in fits]
+        if targets:
+            yield app, targets
+
+
+def _by_name(one: App | ResourceApp) -> tuple[str, str]:
+    return one.name.casefold(), one.key
 
 
 def holds_on(desk: Desk) -> dict[str, Hold]:

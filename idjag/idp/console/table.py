@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from idjag.idp.administration.administrators import Administrator
+from idjag.idp.administration.roles import Permission
 from idjag.idp.administration.turned_down import Why, turned_down
 from idjag.idp.api.changes import NotRecent
 from idjag.idp.api.office import Office
@@ -34,6 +35,7 @@ from idjag.idp.console import (
     holds,
     holds_several,
     keys,
+    lens,
     overview,
     people,
     people_accounts,
@@ -42,6 +44,7 @@ from idjag.idp.console import (
     people_owns,
     resource_apps,
     settings,
+    undo,
 )
 from idjag.idp.console.asked import Asked, read
 from idjag.idp.console.places import Place
@@ -49,7 +52,7 @@ from idjag.idp.console.visit import Desk, Visit, inside
 from idjag.idp.facts import string
 from idjag.idp.lookups import TooMuch
 from idjag.idp.signin import browser, problems
-from idjag.idp.signin.pages import Pages, Viewer, redirect
+from idjag.idp.signin.pages import Pages, Viewer, redirect, viewer_of
 from idjag.idp.store.schema import SchemaRefused
 from idjag.idp.strangers import Strangers
 from idjag.ledger.entry import Key, Unavailable
@@ -77,6 +80,7 @@ PLACES: Final[Mapping[str, Place]] = {
     **holds.PLACES,
     **holds_several.PLACES,
     **keys.PLACES,
+    **lens.PLACES,
     **people.PLACES,
     **people_accounts.PLACES,
     **people_import.PLACES,
@@ -84,6 +88,7 @@ PLACES: Final[Mapping[str, Place]] = {
     **people_owns.PLACES,
     **resource_apps.PLACES,
     **settings.PLACES,
+    **undo.PLACES,
     **changing.PLACES,
 }
 
@@ -107,6 +112,20 @@ class Console:
             return self._refused(refused.reason, source)
         except (Unavailable, SchemaRefused):
             return self._refused(Reason.UNAVAILABLE, source)
+
+    def nowhere(self, request: TokenRequest) -> Reply:
+        """A path that the console does not have; strangers see the page of any path that is nowhere."""
+        services = self._services
+        source = Source(services.new_id(), services.clock(), request.source, request.user_agent)
+        try:
+            administrator = entrance.signed_in(request, services, now=source.now)
+        except (Unavailable, SchemaRefused):
+            return self._refused(Reason.UNAVAILABLE, source)
+        if administrator is None:
+            return self._pages.problem(problems.NOT_FOUND, viewer=viewer_of(request, ""), reference="")
+        place, asked = Place(Permission.READ), Asked()
+        visit = self._visit(administrator, request, place, path="/admin", asked=asked, source=source)
+        return self._desk.show("problem.html", visit, status=404, problem=_NO_PAGE)
 
     def _answer(self, request: TokenRequest, path: str, source: Source) -> Reply | Leaving:
         place = PLACES[path]
@@ -201,6 +220,9 @@ class Console:
 
 _ANYBODY: Final = Viewer(("en",))
 _LIVE: Final = b"live="
+_NO_PAGE: Final = Problem(
+    404, "The console has no page at this address. Look for what you want in the list of screens."
+)
 _TOO_MUCH: Final = Problem(
     422, "This takes too long: ask for a shorter time, or for something in particular."
 )
@@ -216,6 +238,8 @@ def _back(request: TokenRequest, path: str, place: Place) -> str:
 
 def _again(visit: Visit, place: Place) -> str:
     """The page of the form that came, about the same thing; what was typed there is gone."""
+    if visit.request.method != "POST":
+        return _back(visit.request, visit.path, place)
     back, about = visit.asked.one("back"), visit.asked.one("id")
     if place.show is None:
         return back if inside(back) else place.under or "/admin"

@@ -122,6 +122,7 @@ class Desk:
             token=visit.token,
             navigation=navigation(visit.may),
             under=visit.under,
+            address=self._address(visit),
             DONE=DONE,
             said=said,
             field_said=field_said,
@@ -129,6 +130,11 @@ class Desk:
             done=visit.asked.one("done") if visit.request.method != "POST" else "",
             **values,
         )
+
+    def _address(self, visit: Visit) -> str:
+        """What paper says where it is from: the page with what it was narrowed by."""
+        query = visit.request.query.decode("latin-1") if visit.request.method == "GET" else ""
+        return f"{self.services.issuer}{visit.path}" + (f"?{query}" if query else "")
 
     def go(self, path: str, **query: str) -> Reply:
         """On to another page, so that nothing is sent twice; ``done`` tells it what to say."""

@@ -111,6 +111,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "admin.left": "Console left",
     "admin.refused": "Refused in the console",
     "admin.link_made": "Link for an administrator made",
+    "lens.used": "Token looked at",
 }
 """What happened, where the name of the event does not say it well."""
 

@@ -100,10 +100,10 @@ def test_what_the_resource_app_does_not_declare_is_said_to_reach_nothing(
     assert "declares nothing of what the rules name" in shared_owner.page(HERE).text
 
 
-def test_the_page_shows_the_use_by_day_and_scope_also_as_a_table(shared_owner: Administrator) -> None:
-    assert shared_owner.act(scope="chat.read").status_code == 200
-    assert shared_owner.act(scope="chat.history").status_code == 400
-    page = shared_owner.page(HERE).text
+def test_the_page_shows_the_use_by_day_and_scope_also_as_a_table(owner: Administrator) -> None:
+    assert owner.act(scope="chat.read").status_code == 200
+    assert owner.act(scope="chat.history").status_code == 400
+    page = owner.page(HERE).text
     assert "<title>1 issued, 1 denied</title>" in page
     assert "Use by day, as a table" in page
     assert "scope_not_allowed" in page

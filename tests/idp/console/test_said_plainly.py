@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from idjag.idp.console.words import value_said
-from tests.idp.console.desk import Administrator
+from tests.idp.console.desk import Administrator, inputs
+from tests.idp.signin.visit import Browser
 
 GROUP, GROUP_EDIT, IMPORT = "/admin/group", "/admin/group/edit", "/admin/people/import"
 CONNECTION, CONNECTION_EDIT = "/admin/connection", "/admin/connection/edit"
@@ -56,6 +57,51 @@ def test_what_cannot_be_read_is_said_inside_the_console(shared_owner: Administra
     assert 'aria-label="Console"' in twice.text
     assert "Go back to the app" not in twice.text
     owner.page("/admin/map?user=alice")
+
+
+def test_an_address_without_a_page_is_said_inside_the_console_and_to_strangers_as_any_other(
+    shared_owner: Administrator,
+) -> None:
+    owner = shared_owner
+    for path in ("/admin/nowhere", "/admin/connections/robin", "/admin/map/x?user=alice&user=bob"):
+        page = owner.page(path, 404).text
+        assert 'aria-label="Console"' in page
+        assert "The console has no page at this address" in page
+        with Browser(owner.site) as stranger:
+            assert stranger.get(path).text == stranger.get("/nowhere").text
+    assert owner.post("/admin/nowhere", data={"id": "wiki"}).status_code == 404
+    assert owner.get("/admin/leave").status_code == 405
+    assert "nowhere" not in owner.page("/admin/nowhere", 404).text
+
+
+@pytest.mark.parametrize(
+    ("place", "action", "good", "bad"),
+    [
+        ("/admin/keys", "/admin/keys/rotate", {"ahead": "24h"}, {"ahead": "soon"}),
+        (
+            "/admin/administrators",
+            "/admin/tokens/new",
+            {"name": "Nightly", "lifetime": "9d"},
+            {"lifetime": "9y"},
+        ),
+        ("/admin/group?id=writers", "/admin/group/member", {"username": "bob"}, {"username": "bobb"}),
+    ],
+)
+def test_a_form_beside_other_things_keeps_what_was_typed_and_says_at_the_field_what_is_wrong(
+    shared_owner: Administrator, place: str, action: str, good: dict[str, str], bad: dict[str, str]
+) -> None:
+    owner, (name, value) = shared_owner, *bad.items()
+    if owner.get(place).status_code == 404:
+        owner.agree(owner.submit(owner.page(GROUP_EDIT), GROUP_EDIT, name="writers"))
+    page = owner.page(place).text
+    form = {**inputs(page.rpartition(f'action="{action}"')[2].partition("</form>")[0]), **good}
+    refused = owner.post(action, data={**form, **bad})
+    assert refused.status_code == 422
+    assert f'id="{name}-problem"' in refused.text
+    for typed in {**good, name: value}.values():
+        assert f'value="{typed}"' in refused.text
+    assert 'id="notice" tabindex="-1" autofocus' in refused.text
+    assert owner.post(action, data=form).status_code in (200, 303)
 
 
 def test_a_line_that_is_wrong_is_named(shared_owner: Administrator) -> None:

@@ -97,7 +97,7 @@ def test_the_last_factor_stays_where_one_is_required(site: Site, alice: Person) 
 def test_nobody_sees_or_changes_the_factor_of_another_person(site: Site, alice: Person) -> None:
     """The control is in the test of renaming."""
     with Person(site, "bob") as bob:
-        bob.add_totp(label="His")
+        bob.add_totp(label="His phone")
         (his,) = factors(bob)
         alice.add_totp(label="Hers")
         (hers,) = factors(alice)
@@ -105,9 +105,9 @@ def test_nobody_sees_or_changes_the_factor_of_another_person(site: Site, alice: 
         page = alice.get(f"{HERE}/factor?id={hers}")
         for action in ("rename", "remove"):
             answer = alice.press(page, f"{HERE}/{action}", id=his, label="Stolen")
-            assert "His" not in answer.text
+            assert "His phone" not in answer.text
         assert factors(bob) == [his]
-        assert "His" in bob.get(HERE).text
+        assert "His phone" in bob.get(HERE).text
 
 
 def test_recovery_codes_are_shown_once_and_new_ones_replace_old_ones(site: Site, alice: Person) -> None:

@@ -19,7 +19,7 @@ def log(t: str) -> Iterator[dict[str, Any]]:
     pair = {"requesting_app": f"{t}-wiki", "resource_app": f"{t}-chat"}
     other = {"requesting_app": f"{t}-wiki", "resource_app": f"{t}-files"}
     rules = {"rule_ids": [f"{t}-wiki-chat-readers"], "scopes_granted": ["chat.read"]}
-    about = {"actor": {"kind": "user", "id": f"{t}-alice"}}
+    about = {"actor": {"kind": "person", "id": f"{t}-alice"}}
     made = {"row": f"{t}-wiki-chat", "key": "wiki-chat"}
     yield event("connection.created", NOW - 40 * DAY, **pair, **about, after=made)  # 1
     yield event("group.created", NOW - 40 * DAY, **about, after={"row": f"{t}-eng", "key": "eng"})  # 2

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from idjag.idp.store import schema, tables
 from idjag.idp.store.counting import Counting
 from idjag.ledger.entry import Row
+from idjag.protocol.jose.json import canonical
 
 __all__ = [
     "DAY",
@@ -68,7 +69,8 @@ def fill(
         for no, fields in enumerate(events, start=1):
             row = {name: fields.get(name) for name in texts}
             row |= {"tenant": tenant, "no": no, "time": fields["time"], "event": fields["event"]}
-            row |= {"body": json.dumps({**fields, "tenant": tenant}, ensure_ascii=False, sort_keys=True)}
+            body = {name: value for name, value in fields.items() if value is not None}
+            row |= {"body": canonical({**body, "tenant": tenant}).decode()}
             names = [*row, "salts", "prev_hash", "hash"]
             marks = ", ".join(f":{name}" for name in names)
             statement = f"INSERT INTO audit ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names

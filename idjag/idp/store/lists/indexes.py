@@ -1,6 +1,6 @@
 """The indexes that these questions stand on, and the conditions that a question repeats to be served by one.
 
-Revision 0006 makes them, and 0007 the later ones: what is changed here needs a revision of its own.
+Revision 0006 makes them, 0007 the later ones, 0008 the latest: what is changed here needs one of its own.
 """
 
 from __future__ import annotations
@@ -8,15 +8,20 @@ from __future__ import annotations
 from typing import Final, Literal
 
 __all__ = [
+    "ACTED",
+    "ACTOR",
+    "ACTOR_ID",
     "CHANGE",
     "EVERY",
     "FOREIGN",
     "LATER_NAMES",
+    "LATEST_NAMES",
     "NAMES",
     "NOT_ISSUED",
     "READABLE",
     "ROW",
     "later_statements",
+    "latest_statements",
     "owner",
     "statements",
 ]
@@ -44,6 +49,49 @@ READABLE: Final = {
     "postgresql": "substr(body, 1, 1) = '{' AND strpos(body, '\\u0000') = 0",
 }
 """Bodies that every database can look into."""
+
+_EVENT: Final = {"sqlite": "event", "postgresql": 'event COLLATE "C"'}
+_BEFORE_ID: Final = r'^\{(?:"acr":"(?:[^"\\]|\\.)*",)?"actor":\{"id":'
+
+ACTOR_ID: Final = {
+    "sqlite": "CASE WHEN json_valid(body) THEN json_extract(body, '$.actor.id') END",
+    "postgresql": rf"""substring(body from '{_BEFORE_ID}"([^"\\]*)"')""",
+}
+"""The id of whoever did it.
+
+PostgreSQL reads it off the beginning of the body, which is canonical (idjag.ledger.covered): it cannot tell
+JSON from something else without failing, and a row that somebody has spoilt must not end the upgrade.
+"""
+
+_ACTOR_KIND: Final = {
+    "sqlite": "CASE WHEN json_valid(body) THEN json_extract(body, '$.actor.kind') END",
+    "postgresql": rf"""substring(body from '{_BEFORE_ID}"[^"\\]*","kind":"([a-z_]+)"')""",
+}
+
+ACTOR: Final = {
+    dialect: (
+        f"CASE {kind} WHEN 'person' THEN 'person:' || {ACTOR_ID[dialect]} "
+        f"WHEN 'api_token' THEN 'api_token:' || {ACTOR_ID[dialect]} "
+        "WHEN 'operator' THEN 'operator' WHEN 'system' THEN 'system' END"
+    )
+    for dialect, kind in _ACTOR_KIND.items()
+}
+"""Who did it, apps and strangers aside; null of what was erased, as the body has it no more.
+
+Commands on the host are one actor, and the system another: who asks wants all of them by their time.
+"""
+
+ACTED: Final = {
+    dialect: (
+        f"{event} NOT BETWEEN 'id_jag.' AND 'id_jag/' AND {event} NOT BETWEEN 'token.' AND 'token/' "
+        f"AND ({ACTOR[dialect]}) IS NOT NULL"
+    )
+    for dialect, event in _EVENT.items()
+}
+"""What somebody did themself.
+
+What apps do all the time is told by the name of the event, before anything looks into a body.
+"""
 
 FOREIGN: Final = {
     "sqlite": "length(CAST(username AS BLOB)) <> length(username)",
@@ -110,7 +158,15 @@ def later_statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...
 
 LATER_NAMES: Final = ("connection_owner", "person_foreign", "audit_count_first")
 
-EVERY: Final = frozenset({*NAMES, *LATER_NAMES})
+
+def latest_statements(dialect: Literal["sqlite", "postgresql"]) -> tuple[str, ...]:
+    """Those of revision 0008."""
+    return (_index("audit_actor", f"audit (tenant, ({ACTOR[dialect]}), time)", ACTED[dialect]),)
+
+
+LATEST_NAMES: Final = ("audit_actor",)
+
+EVERY: Final = frozenset({*NAMES, *LATER_NAMES, *LATEST_NAMES})
 
 
 def _index(name: str, on: str, where: str = "") -> str:

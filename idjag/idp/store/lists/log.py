@@ -6,16 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from idjag.idp.audit_actors import ALONE
 from idjag.idp.lookups import Thing
-from idjag.idp.store.lists.asking import Asking
-from idjag.idp.store.lists.indexes import CHANGE, NOT_ISSUED, READABLE, ROW
+from idjag.idp.store.lists.asking import Asking, Dialect
+from idjag.idp.store.lists.indexes import ACTED, ACTOR, ACTOR_ID, CHANGE, NOT_ISSUED, READABLE, ROW
 from idjag.ledger.entry import Row
 from idjag.ledger.schema import AUDIT_COLUMNS
 
 __all__ = ["ABOUT", "after", "audit", "changes", "export", "history", "last_no", "thread"]
 
-ABOUT: Final = ("event", "decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
-"""Columns of the audit log that a question may name."""
+_COLUMNS_ABOUT: Final = ("event", "decision_id", "subject", "requesting_app", "resource_app", "jti", "reason")
+ABOUT: Final = (*_COLUMNS_ABOUT, "actor")
+"""What a question may name: columns of the audit log, and who did it (``idjag.idp.audit_actors.parsed``).
+
+Who did it finds nothing of what apps did: those rows are most of the log, and in the index of their app.
+"""
 
 _PAGE: Final = 500
 _COLUMNS: Final = ", ".join(AUDIT_COLUMNS)
@@ -35,7 +40,7 @@ def audit(
     text: str = "",
 ) -> Sequence[Row]:
     """A page; empty when the row of ``before_no`` is not there any more, as everything before it."""
-    where, values = _conditions(about, since, until, text=text)
+    where, values = _conditions(ask.dialect, about, since=since, until=until, text=text)
     if text:
         where.append(_STANDS[ask.dialect])
     if before_no is not None:
@@ -126,15 +131,18 @@ def changes(ask: Asking, tenant: str, *, before_no: int | None, limit: int) -> S
 
 
 def _conditions(
-    about: Mapping[str, str], since: int | None, until: int | None, *, text: str
+    dialect: Dialect, about: Mapping[str, str], *, since: int | None, until: int | None, text: str
 ) -> tuple[list[str], dict[str, Any]]:
     if unknown := about.keys() - set(ABOUT):
         raise ValueError(f"the log is not looked through by {', '.join(sorted(unknown))}")
     if text and since is None:
         raise ValueError("a text is looked for within a time")
-    where = [f"{name} = :{name}" for name in about]
+    where = [f"{name} = :{name}" for name in about if name != "actor"]
     if about.get("event", "id_jag.issued") != "id_jag.issued":
         where.append(NOT_ISSUED)
+    if "actor" in about:
+        did, who = _actor(dialect, about["actor"])
+        where, about = [*where, *did], {**about, **who}
     where += [] if since is None else ["time >= :since"]
     where += [] if until is None else ["time < :until"]
     values: dict[str, Any] = {**about}
@@ -143,6 +151,15 @@ def _conditions(
     # as it stands in a body, where a quotation mark has another sign before it
     values |= {"text": json.dumps(text, ensure_ascii=False)[1:-1]} if text else {}
     return where, values
+
+
+def _actor(dialect: Dialect, value: str) -> tuple[list[str], dict[str, str]]:
+    """What somebody did; commands on the host are one entry of the index, and looked through for their id."""
+    kind, _, who = value.partition(":")
+    where = [ACTED[dialect], f"({ACTOR[dialect]}) = :actor"]
+    if kind not in ALONE:
+        return where, {}
+    return [*where, *([f"{ACTOR_ID[dialect]} = :actor_id"] if who else [])], {"actor": kind, "actor_id": who}
 
 
 def _about(thing: Thing) -> str:
