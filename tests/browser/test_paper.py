@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.browser.console_world import inside, many
 from tests.browser.looking import Visitor
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.soak
 
 _WIDER = """() => Math.max(...[...document.querySelectorAll('main table')].map(
   table => table.scrollWidth - document.querySelector('main').clientWidth))"""
-_SIDE, _UPRIGHT = {"width": 1032, "height": 680}, {"width": 703, "height": 1009}  # A4 between its margins
+# A4 between its margins
+_SIDE: Final[ViewportSize] = {"width": 1032, "height": 680}
+_UPRIGHT: Final[ViewportSize] = {"width": 703, "height": 1009}
 
 
 @pytest.fixture(scope="module")
