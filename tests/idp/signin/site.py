@@ -177,8 +177,11 @@ def running(
         site = Site(issuer, host.url, ledger, services, clock, hasher)
         seed(site)
         lookups = None if database is None else Listing(f"sqlite:///{database}", TENANT)
-        host.app = assemble(services, lookups=lookups)
-        yield site
+        before, host.app = host.app, assemble(services, lookups=lookups)
+        try:
+            yield site
+        finally:
+            host.app = before  # that of a whole module goes on
 
 
 @contextmanager
