@@ -8,10 +8,12 @@ from functools import partial
 
 import pytest
 
+from idjag.ledger.committer import Committer
 from idjag.ledger.entry import Facts, Head, Insert, Row, Unavailable, Verdict
 from idjag.ledger.memory import MemoryStore, MemoryTransaction
+from idjag.ledger.run import Law, Snapshots
 from idjag.ledger.transaction import Changes, Store
-from tests.ledger.parts import LONG, Policy, entry, eventually, is_ready, jti, yes
+from tests.ledger.parts import KEY, LONG, Policy, entry, eventually, is_ready, jti, load, yes
 from tests.ledger.writer import opened, recorded, writer
 
 
@@ -150,6 +152,18 @@ def test_the_writer_connects_again_without_being_asked() -> None:
         faulty.step = None
         assert faulty.connected_again.wait(LONG)
         assert committer.commit(entry("b")) == "yes"
+
+
+def test_attempts_come_at_once_and_then_at_most_two_seconds_apart() -> None:
+    """Whatever comes back is found within 5 s, however long it was away; no test of time says so as well."""
+    committer: Committer[Policy] = Committer(opened, Law(Snapshots(load), KEY), monotonic=lambda: 0.0)
+    waits = []
+    for _ in range(50):
+        committer._back_off()
+        waits.append(committer._next_attempt)
+    assert waits[0] == 0.0
+    assert waits == sorted(waits)
+    assert max(waits) <= 2.0
 
 
 def test_without_a_connection_entries_fail_at_once() -> None:
