@@ -1,4 +1,4 @@
-"""New SQLite databases with every revision: these run for the first one, the others are copies of it."""
+"""New databases with every revision; for SQLite these run once, and all others are copies of the first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from idjag.idp.store import schema
+import pytest
 
-__all__ = ["new_database"]
+from idjag.idp.store import schema
+from tests.cluster import Cluster
+
+__all__ = ["new_database", "of_each_kind"]
 
 _EMPTY: list[bytes] = []
 
@@ -23,4 +26,16 @@ def new_database(path: Path) -> str:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     _EMPTY.append(path.read_bytes())
+    return url
+
+
+def of_each_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty database for a fixture with the parameters sqlite and postgresql; its URL."""
+    if request.param == "sqlite":
+        folder: Path = tmp_path_factory.mktemp("store")
+        folder.chmod(0o700)
+        return new_database(folder / "idjag.db")
+    postgres: Cluster = request.getfixturevalue("postgres")
+    url = postgres.schema()
+    schema.upgrade(url)
     return url

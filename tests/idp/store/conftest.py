@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
-from tests.cluster import Cluster
+from tests.idp.databases import of_each_kind
 from tests.idp.store import large
 from tests.idp.store.company import A, B, log, tables
 
@@ -18,14 +16,7 @@ from tests.idp.store.company import A, B, log, tables
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def two_tenants(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with both; nothing here changes it."""
-    if request.param == "sqlite":
-        folder: Path = tmp_path_factory.mktemp("lists")
-        folder.chmod(0o700)
-        made = f"sqlite:///{folder / 'idjag.db'}"
-    else:
-        postgres: Cluster = request.getfixturevalue("postgres")
-        made = postgres.schema()
-    schema.upgrade(made)
+    made = of_each_kind(request, tmp_path_factory)
     for tenant in (A, B):
         large.fill(made, tenant, list(log(tenant)), tables(tenant))
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from idjag.idp.store.lists import log
 from idjag.idp.store.lists.asking import Asking
 from idjag.idp.store.lists.indexes import EVERY, LATEST_NAMES
 from idjag.ledger import trail
-from tests.cluster import Cluster
+from tests.idp.databases import of_each_kind
 from tests.idp.store import large
 from tests.idp.store.large import DAY, NOW
 
@@ -62,14 +61,7 @@ def _log(tenant: str) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two tenants, in which people and tokens have the same ids."""
-    if request.param == "sqlite":
-        folder: Path = tmp_path_factory.mktemp("actors")
-        folder.chmod(0o700)
-        made = f"sqlite:///{folder / 'idjag.db'}"
-    else:
-        postgres: Cluster = request.getfixturevalue("postgres")
-        made = postgres.schema()
-    schema.upgrade(made)
+    made = of_each_kind(request, tmp_path_factory)
     for tenant in (US, THEM):
         large.fill(made, tenant, list(_log(tenant)), {})
     return made

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idjag.idp.store import schema
 from idjag.idp.store.listing import Listing
-from tests.cluster import Cluster
+from tests.idp.databases import of_each_kind
 from tests.idp.store import large
 from tests.idp.store.company import A, B
 
@@ -22,14 +20,7 @@ FOREIGN = ("Straße", "ſam", "Ödön")
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def listing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listing]:
     """People with strange names and attributes, in two tenants."""
-    if request.param == "sqlite":
-        folder: Path = tmp_path_factory.mktemp("beside")
-        folder.chmod(0o700)
-        url = f"sqlite:///{folder / 'idjag.db'}"
-    else:
-        postgres: Cluster = request.getfixturevalue("postgres")
-        url = postgres.schema()
-    schema.upgrade(url)
+    url = of_each_kind(request, tmp_path_factory)
     for tenant in (A, B):
         large.fill(url, tenant, list(_log(tenant)), _tables(tenant))
     with closing(Listing(url, A)) as made:
