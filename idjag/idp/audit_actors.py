@@ -41,9 +41,10 @@ def named(actor: Mapping[str, Any]) -> str:
     return f"{kind}:{who}" if kind in (*NAMED, *ALONE) and isinstance(who, str) and who else ""
 
 
-def told(about: Mapping[str, str]) -> dict[str, Any]:
+def told(about: Mapping[str, str], *, text: str = "") -> dict[str, Any]:
     """What was looked for, as the log says it: an id stands by itself, so that erasing a person finds it."""
-    if "actor" not in about:
-        return dict(about)
-    kind, _, who = about["actor"].partition(":")
-    return {**about, "actor": {"kind": kind, "id": who} if who else {"kind": kind}}
+    said: dict[str, Any] = {**about, **({"text": text} if text else {})}
+    if "actor" in about:
+        kind, _, who = about["actor"].partition(":")
+        said["actor"] = {"kind": kind, "id": who} if who else {"kind": kind}
+    return said

@@ -12,14 +12,14 @@ from enum import StrEnum
 from typing import Final
 
 from idjag.idp.snapshot import Snapshot
-from idjag.protocol import id_jag, id_token, names
+from idjag.protocol import id_jag, id_token, logout_token, names
 from idjag.protocol.claims import ClaimError, text
 from idjag.protocol.errors import Reason, Refused
 from idjag.protocol.jose import JoseError, JsonValue, SignatureWrong, UnverifiedJwt, jws
 
 __all__ = ["KNOWN", "Claim", "Kind", "Looked", "NotShown", "Signature", "look"]
 
-_LONGEST: Final = 16 * 1024
+_LONGEST: Final = max(names.MAX_ID_JAG, names.MAX_SUBJECT_TOKEN)
 _LONGEST_HEADER: Final = 2048
 _LONGEST_SHOWN: Final = 2000
 _LAST_TIME: Final = 253_402_300_799  # the end of the year 9999
@@ -58,11 +58,10 @@ KNOWN: Final[Mapping[Kind, tuple[str, ...]]] = {
 
 _OTHER_TYPES: Final[Mapping[str, str]] = {
     names.ACCESS_TOKEN_TYP: "an access token: whoever holds it is let in",
-    "logout+jwt": "a logout token",
+    logout_token.TYP: "a logout token",
     names.DPOP_TYP: "a DPoP proof",
     names.CLIENT_AUTHENTICATION_TYP: "a client's own assertion",
 }
-_NEVER_IN_ID_TOKENS: Final = ("client_id", "scope", "events", "cnf", "htm")
 
 
 class NotShown(Exception):
@@ -148,7 +147,7 @@ def _kind(jwt: UnverifiedJwt) -> Kind:
         return Kind.ID_JAG
     if other := _OTHER_TYPES.get(jwt.typ or ""):
         raise NotShown(f"This is {other}. Only ID-JAGs and ID tokens are shown.")
-    if jwt.typ not in (None, "jwt") or any(name in jwt.claims for name in _NEVER_IN_ID_TOKENS):
+    if jwt.typ not in (None, "jwt") or any(name in jwt.claims for name in id_token.FOREIGN):
         raise NotShown("This is neither an ID-JAG nor an ID token, and may let somebody in.")
     return Kind.ID_TOKEN
 
@@ -169,8 +168,8 @@ def _claim(name: str, value: JsonValue) -> Claim:
     said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(said) > _LONGEST_SHOWN:
         said = f"{said[:_LONGEST_SHOWN]} …"
-    is_time = name in _TIMES and type(value) is int and 0 <= value <= _LAST_TIME
-    return Claim(name, said, value if is_time and isinstance(value, int) else None)
+    time = value if name in _TIMES and type(value) is int and 0 <= value <= _LAST_TIME else None
+    return Claim(name, said, time)
 
 
 def _refused(kind: Kind, claims: Mapping[str, JsonValue], snapshot: Snapshot, *, now: int) -> Refused | None:

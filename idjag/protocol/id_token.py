@@ -23,11 +23,12 @@ from idjag.protocol.jose import JoseError, KeySet, jws
 from idjag.protocol.jose.json import JsonValue
 from idjag.protocol.names import ID_TOKEN_MARKER, ID_TOKEN_MARKER_VALUE, MAX_SUBJECT_TOKEN
 
-__all__ = ["IdToken", "accept", "claims", "subject_token"]
+__all__ = ["FOREIGN", "IdToken", "accept", "claims", "subject_token"]
 
 _REMEMBERED = 2048
-# Claims that other token kinds carry and an ID token of ours never does (A-06)
-_FOREIGN = ("client_id", "scope", "events", "cnf", "htm")
+
+FOREIGN = ("client_id", "scope", "events", "cnf", "htm")
+"""Claims that other token kinds carry and an ID token of ours never does (A-06)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _accept(
     if verified.get("iss") != issuer:
         raise Refused(Reason.SUBJECT_TOKEN_ISSUER)
     marked = verified.get(ID_TOKEN_MARKER) == ID_TOKEN_MARKER_VALUE  # XCH-42
-    if not marked or any(name in verified for name in _FOREIGN):
+    if not marked or any(name in verified for name in FOREIGN):
         raise Refused(Reason.SUBJECT_TOKEN_TYPE, problem="not marked as an ID token")
     issued_to, beside = _issued_to(verified, client_id, brokers)
     iat, exp = numeric_date(verified, "iat"), numeric_date(verified, "exp")

@@ -16,7 +16,7 @@ from tests.idp.console.desk import Administrator, acme
 from tests.idp.me.person import Person, administer, policy
 from tests.idp.signin.site import Host, Site
 
-__all__ = ["APPS", "PAGES", "STATE", "TARGETS", "inside", "many", "organisation"]
+__all__ = ["APPS", "PAGES", "STATE", "TARGETS", "inside", "organisation", "owner_of_many"]
 
 
 def _app(key: str, name: str, kind: str = "web") -> dict[str, Any]:
@@ -118,7 +118,7 @@ STATE: Final[Mapping[str, Any]] = {
 APPS, TARGETS = 62, 31
 
 
-def many() -> dict[str, Any]:
+def _many() -> dict[str, Any]:
     """More than a screen holds: each app goes to one resource app, the first one to all of them."""
     pairs = [(0, at) for at in range(TARGETS)] + [(at, at % TARGETS) for at in range(1, APPS)]
     return {
@@ -133,6 +133,15 @@ def many() -> dict[str, Any]:
             for app, at in pairs
         ],
     }
+
+
+@contextmanager
+def owner_of_many(host: Host, folder: Path) -> Iterator[Administrator]:
+    """Alice, owner of an organisation with more connections than a screen holds."""
+    with acme(host, folder) as site:
+        administer(site, _many())
+        with Administrator(site) as alice:
+            yield alice
 
 
 @contextmanager

@@ -9,10 +9,9 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
-from tests.browser.console_world import inside, many
+from tests.browser.console_world import inside, owner_of_many
 from tests.browser.looking import Visitor
-from tests.idp.console.desk import Administrator, acme
-from tests.idp.me.person import administer
+from tests.idp.console.desk import Administrator
 from tests.idp.signin.site import Host
 
 pytestmark = pytest.mark.soak
@@ -27,10 +26,8 @@ _UPRIGHT: Final[ViewportSize] = {"width": 703, "height": 1009}
 @pytest.fixture(scope="module")
 def alice(browser_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
     """The owner of an organisation with many connections; made before there is a browser, whose loop runs."""
-    with acme(browser_host, tmp_path_factory.mktemp("paper")) as site:
-        administer(site, many())
-        with Administrator(site) as somebody:
-            yield somebody
+    with owner_of_many(browser_host, tmp_path_factory.mktemp("paper")) as somebody:
+        yield somebody
 
 
 @pytest.fixture

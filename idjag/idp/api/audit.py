@@ -42,7 +42,7 @@ class Wanted:
     @property
     def told(self) -> dict[str, Any]:
         """As the audit log says what somebody looked for."""
-        return {**told(self.about), **({"text": self.text} if self.text else {})}
+        return told(self.about, text=self.text)
 
 
 def _wanted(

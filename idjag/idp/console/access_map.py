@@ -194,9 +194,9 @@ def _allows(link: Link, scope: str) -> bool:
 
 def _matrix(desk: Desk, visit: Visit) -> Reply:
     policy, held = desk.office.ledger.fresh(desk.office.tenant).policy, frozenset(holds_on(desk))
-    text, state, after = visit.asked.one("q"), visit.asked.one("status"), visit.asked.one("after")
+    text, state = visit.asked.one("q"), visit.asked.one("status")
     statuses = frozenset({state}) & frozenset(_STATES)
-    before = int(after) if after.isdecimal() and len(after) <= _DIGITS else 0
+    before = visit.asked.number("after", digits=_DIGITS) or 0
     found = matrix(desk, policy, Wanted(text, statuses, before), held=held, most=_DOWN)
     return desk.show(
         "matrix.html",

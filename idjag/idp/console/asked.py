@@ -37,6 +37,11 @@ class Asked:
             raise Refused(Reason.DUPLICATE_PARAMETER, parameter=name)
         return values[0].strip() if values else ""
 
+    def number(self, name: str, *, digits: int = 17) -> int | None:
+        """A whole number without sign, of so many digits at most; None for everything else."""
+        said = self.one(name)
+        return int(said) if said.isdecimal() and len(said) <= digits else None
+
     def every(self, name: str) -> tuple[str, ...]:
         """The values of boxes of one name, without the empty ones."""
         return tuple(value.strip() for value in self.values.get(name, ()) if value.strip())

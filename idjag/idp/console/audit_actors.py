@@ -69,8 +69,9 @@ def shown(desk: Desk, text: str) -> str:
     """The same with a name in the place of an id, for its field; as it was typed where there is none."""
     kind, _, who = text.partition(":")
     if kind == "api_token":
-        name = _token_names(desk).get(who, "")
-        return f"{kind}:{name}" if name and list(_token_names(desk).values()).count(name) == 1 else text
+        known = _token_names(desk)
+        name = known.get(who, "")
+        return f"{kind}:{name}" if name and list(known.values()).count(name) == 1 else text
     name = names_of(desk.office, (), people=[who]).people.get(who, "") if kind == "person" else ""
     # one that reads like something else is said to be a user name
     plain = name not in ALONE and name.partition(":")[0] not in (*NAMED, *ALONE, *APPS)

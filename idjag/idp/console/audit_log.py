@@ -62,7 +62,7 @@ class _Filter:
     @property
     def told(self) -> dict[str, object]:
         """As the log says what somebody looked for."""
-        return {**told(self.about), **({"text": self.text} if self.text else {})}
+        return told(self.about, text=self.text)
 
 
 _FOLLOWING: Final = Following()
@@ -122,7 +122,7 @@ def _filter(desk: Desk, asked: Asked) -> _Filter:
         _short("text", asked.one("text")),
         _moment("since", asked.one("since")),
         _moment("until", asked.one("until")),
-        int(before) if (before := asked.one("before")).isdecimal() and len(before) < 18 else None,
+        asked.number("before"),
     )
     try:
         window(wanted.since, wanted.until, now=desk.now)

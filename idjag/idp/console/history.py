@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idjag.idp.administration.roles import NEEDED, Permission
 from idjag.idp.console.audit_actors import Actors, actors_of, around
 from idjag.idp.console.undone import can_be_undone
 from idjag.idp.console.visit import Desk, Visit
@@ -38,7 +39,6 @@ _VERBS: Final[Mapping[str, str]] = {
 }
 """By the event, or by the end of its name."""
 
-_LONGEST_NUMBER: Final = 18
 _PLUMBING: Final = frozenset({"row", "key", "reason", "kind", "by", "since", "app"})
 
 
@@ -46,11 +46,12 @@ _PLUMBING: Final = frozenset({"row", "key", "reason", "kind", "by", "since", "ap
 class Changed:
     """One change: ``fields`` are (name, before, after); ``actor`` as people know them.
 
-    ``undo``: whether it can be undone (undone.py).
+    ``undo``: what it takes to undo it; None for what cannot be undone (undone.py).
     ``did``: the query that finds in the audit log what else they did then; empty for whom it does not find.
     """
 
     no: int
+    noun: str
     time: int
     decision_id: str
     actor: str
@@ -59,7 +60,7 @@ class Changed:
     key: str
     fields: tuple[tuple[str, Any, Any], ...]
     reason: str
-    undo: bool = False
+    undo: Permission | None
 
 
 def history(desk: Desk, thing: Thing, *, limit: int, before_no: int | None = None) -> list[Changed]:
@@ -68,16 +69,15 @@ def history(desk: Desk, thing: Thing, *, limit: int, before_no: int | None = Non
     events: list[dict[str, Any]] = [dict(trail.event_of(row)) for row in rows]
     actors = actors_of(desk, events)
     reasons = _reasons(desk, {str(event["decision_id"]) for event in events})
-    return [_changed(event, actors, reasons) for event in events]
+    return [_changed(event, thing.noun, actors, reasons) for event in events]
 
 
 def begins(visit: Visit) -> int | None:
     """Where the older part begins that a page is asked for; None for the latest."""
-    asked = visit.asked.one("before")
-    return int(asked) if asked.isdecimal() and len(asked) < _LONGEST_NUMBER else None
+    return visit.asked.number("before")
 
 
-def _changed(event: Mapping[str, Any], actors: Actors, reasons: Mapping[str, str]) -> Changed:
+def _changed(event: Mapping[str, Any], noun: str, actors: Actors, reasons: Mapping[str, str]) -> Changed:
     name, before, after = str(event["event"]), event["before"] or {}, event["after"] or {}
     key = str((after or before).get("key", "")).partition("/")[2] if name.startswith("rule.") else ""
     decision_id = str(event["decision_id"])
@@ -86,6 +86,7 @@ def _changed(event: Mapping[str, Any], actors: Actors, reasons: Mapping[str, str
     told = name.endswith(("updated", "paused", "resumed"))
     return Changed(
         no=int(event["id"]),
+        noun=noun,
         time=int(event["time"]),
         decision_id=decision_id,
         actor=actors.said(event["actor"] or {}),
@@ -94,7 +95,7 @@ def _changed(event: Mapping[str, Any], actors: Actors, reasons: Mapping[str, str
         key=key,
         fields=tuple((each, before.get(each), after.get(each)) for each in said) if told else (),
         reason=str(after.get("reason") or "") if name.startswith("hold.") else reasons.get(decision_id, ""),
-        undo=can_be_undone(event),
+        undo=NEEDED[noun] if can_be_undone(event) else None,
     )
 
 

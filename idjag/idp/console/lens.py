@@ -19,7 +19,6 @@ from idjag.idp.families import alive, by_sid
 from idjag.idp.lens import Kind, Looked, NotShown, look
 from idjag.idp.snapshot import RegisteredApp, Snapshot
 from idjag.idp.subjects import origin
-from idjag.ledger.entry import Key
 from idjag.policy.model import Connection, ResourceApp
 from idjag.protocol import names
 from idjag.protocol.errors import Refused
@@ -97,27 +96,23 @@ def _of_grant(desk: Desk, looked: Looked, snapshot: Snapshot) -> _Known:
         return _Known((nowhere, *_target(snapshot, looked)), _unknown_audience(snapshot, looked))
     app, target = str(issued.fields["requesting_app"]), str(issued.fields["resource_app"])
     connection = snapshot.policy.connection(app, target)
-    told = (*_issue(desk, issued, snapshot), *_connection(desk, connection), *_redeemed(found))
+    told = (*_issue(issued, snapshot), *_connection(desk, connection), *_redeemed(found))
     resource_app = snapshot.policy.resource_apps.get(target)
     return _Known(told, _disagreements(snapshot, looked, connection, resource_app))
 
 
-def _issue(desk: Desk, issued: Line, snapshot: Snapshot) -> Iterable[_Fact]:
+def _issue(issued: Line, snapshot: Snapshot) -> Iterable[_Fact]:
     """When, for whom, to which app and for which; what is gone by now has a name and no page."""
     apps, targets, fields = snapshot.policy.apps, snapshot.policy.resource_apps, issued.fields
     app, target = apps.get(fields["requesting_app"]), targets.get(fields["resource_app"])
-    person = _person(desk, str(fields.get("subject", "")))
+    # a name where there was one to be had, and else the id
+    person = issued.subject if issued.subject != fields.get("subject") else ""
     yield _Fact("Issued", "", _page("audit/decision", issued.decision_id), time=issued.time)
     yield _Fact("For", issued.subject, _page("person", person))
     yield _Fact("To the requesting app", issued.requesting_app, _page("app", app.key if app else ""))
     yield _Fact(
         "At the resource app", issued.resource_app, _page("resource-app", target.key if target else "")
     )
-
-
-def _person(desk: Desk, person_id: str) -> str:
-    key = Key("person", "id", person_id)
-    return next((facts.string(row, "username") for row in desk.office.ledger.read((key,))(key)), "")
 
 
 def _page(name: str, id_: str) -> str:

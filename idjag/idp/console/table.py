@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from idjag.idp.administration.administrators import Administrator
@@ -92,6 +92,8 @@ PLACES: Final[Mapping[str, Place]] = {
     **changing.PLACES,
 }
 
+R = TypeVar("R")
+
 log = logging.getLogger("idjag.idp.console")
 
 
@@ -103,24 +105,26 @@ class Console:
         self._desk, self._strangers = Desk(office, pages), Strangers()
 
     def answer(self, request: TokenRequest, path: str) -> Reply | Leaving:
-        """``GET`` or ``POST`` of a path below the issuer; the one door by which refusals leave."""
+        """``GET`` or ``POST`` of a path below the issuer."""
+        return self._at_the_door(request, lambda source: self._answer(request, path, source))
+
+    def nowhere(self, request: TokenRequest) -> Reply:
+        """A path that the console does not have; strangers see the page of any path that is nowhere."""
+        return self._at_the_door(request, lambda source: self._nowhere(request, source))
+
+    def _at_the_door(self, request: TokenRequest, answer: Callable[[Source], R]) -> R | Reply:
+        """The one door by which refusals leave."""
         services = self._services
         source = Source(services.new_id(), services.clock(), request.source, request.user_agent)
         try:
-            return self._answer(request, path, source)
+            return answer(source)
         except Refused as refused:
             return self._refused(refused.reason, source)
         except (Unavailable, SchemaRefused):
             return self._refused(Reason.UNAVAILABLE, source)
 
-    def nowhere(self, request: TokenRequest) -> Reply:
-        """A path that the console does not have; strangers see the page of any path that is nowhere."""
-        services = self._services
-        source = Source(services.new_id(), services.clock(), request.source, request.user_agent)
-        try:
-            administrator = entrance.signed_in(request, services, now=source.now)
-        except (Unavailable, SchemaRefused):
-            return self._refused(Reason.UNAVAILABLE, source)
+    def _nowhere(self, request: TokenRequest, source: Source) -> Reply:
+        administrator = entrance.signed_in(request, self._services, now=source.now)
         if administrator is None:
             return self._pages.problem(problems.NOT_FOUND, viewer=viewer_of(request, ""), reference="")
         place, asked = Place(Permission.READ), Asked()

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from idjag.idp.administration.roles import Permission
 from idjag.idp.api.problem import Problem
 from idjag.idp.console.changing import Proposal, opened, review
-from idjag.idp.console.connections_page import find, thing_of
+from idjag.idp.console.connections_page import thing_of
 from idjag.idp.console.places import Place
 from idjag.idp.console.undone import undone
 from idjag.idp.console.visit import Desk, Visit
@@ -29,8 +29,6 @@ _PAGES: Final[Mapping[str, str]] = {
 }
 """Where the history of a noun stands."""
 
-_LONGEST_NUMBER: Final = 18
-
 
 def _undo(desk: Desk, visit: Visit) -> Reply:
     """The review of what undoes it: nothing is changed by asking."""
@@ -38,7 +36,8 @@ def _undo(desk: Desk, visit: Visit) -> Reply:
     if noun not in _PAGES:
         raise Problem(404, "There is no such history.")
     there = opened(desk, noun, key)
-    entry, since = undone(there.entry, _event(desk, _thing(desk, noun, key), visit.asked.one("no")))
+    event = _event(desk, _thing(desk, noun, key, there.entry), visit.asked.number("no") or 0)
+    entry, since = undone(there.entry, event)
     if entry == there.entry:
         raise Problem(409, "There is nothing to undo: it is as it was before that change.")
     back = f"{_PAGES[noun]}?{urlencode({'id': key})}"
@@ -51,13 +50,17 @@ def _note(since: Iterable[str]) -> str:
     return f"Others have changed this since, and that goes back, too: {fields}." if fields else ""
 
 
-def _thing(desk: Desk, noun: str, key: str) -> Thing:
-    """The thing that has this name now; raises Problem 404."""
+def _thing(desk: Desk, noun: str, key: str, entry: Mapping[str, Any]) -> Thing:
+    """The thing that has this name now, and says this; raises Problem 404."""
     policy = desk.office.ledger.fresh(desk.office.tenant).policy
     try:
         match noun:
             case "connection":
-                return thing_of(find(desk, key).connection)
+                app, target = find_app(policy, entry["from"]), find_resource_app(policy, entry["to"])
+                connection = policy.connection(app.id, target.id)
+                if connection is None:
+                    raise Problem(404, "There is no connection of this name.")
+                return thing_of(connection)
             case "app":
                 return Thing(noun, find_app(policy, key).id)
             case "resource_app":
@@ -68,11 +71,10 @@ def _thing(desk: Desk, noun: str, key: str) -> Thing:
         raise Problem(404, f"{unknown}.") from None
 
 
-def _event(desk: Desk, thing: Thing, no: str) -> Mapping[str, Any]:
+def _event(desk: Desk, thing: Thing, no: int) -> Mapping[str, Any]:
     """One event of its history; an event of another thing is none."""
-    number = int(no) if no.isdecimal() and len(no) < _LONGEST_NUMBER else 0
-    rows = desk.office.lookups.history(thing, before_no=number + 1, limit=1)
-    events = [event for event in map(trail.event_of, rows) if event["id"] == number]
+    rows = desk.office.lookups.history(thing, before_no=no + 1, limit=1)
+    events = [event for event in map(trail.event_of, rows) if event["id"] == no]
     if not events:
         raise Problem(404, "This change is not in its history (any more).")
     return events[0]

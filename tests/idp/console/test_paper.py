@@ -9,9 +9,8 @@ from importlib.resources import files
 import pytest
 
 from idjag.idp.console.access_map import Node
-from tests.browser.console_world import APPS, TARGETS, many
-from tests.idp.console.desk import Administrator, acme
-from tests.idp.me.person import administer
+from tests.browser.console_world import APPS, TARGETS, owner_of_many
+from tests.idp.console.desk import Administrator
 from tests.idp.signin.site import Host
 
 MATRIX = "/admin/matrix"
@@ -20,10 +19,8 @@ MATRIX = "/admin/matrix"
 @pytest.fixture(scope="module")
 def auditor(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
     """The owner of an organisation with more connections than a screen holds."""
-    with acme(host, tmp_path_factory.mktemp("paper")) as site:
-        administer(site, many())
-        with Administrator(site) as alice:
-            yield alice
+    with owner_of_many(host, tmp_path_factory.mktemp("paper")) as alice:
+        yield alice
 
 
 def _cells(page: str) -> set[tuple[str, str]]:
